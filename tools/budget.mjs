@@ -73,7 +73,7 @@ async function measureDay(count, signed) {
       rows_written: used.rows_written * whole,
       // Hubs work in parallel and are awake for the duration of their tick; all the time that passed here is an upper bound.
       gb_seconds: seconds * whole * BILLED_GIGABYTES * hubs,
-      busiest: used.busiest_tick_subrequests,
+      busiest: used.max_tick_subrequests,
       milliseconds: (1000 * seconds) / MINUTES,
     };
   } finally {

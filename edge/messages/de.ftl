@@ -182,7 +182,7 @@ statement-http-status = HTTP-Status { $status }
 statement-not-json = Antwort ist kein JSON
 statement-not-health = Antwort ist JSON, aber kein Health-Bericht
 statement-response-too-large = Antwort zu groß
-statement-response-slow = Antwort dauerte { $took_ms } ms
+statement-response-slow = Antwort dauerte { $duration_ms } ms
 statement-condition-failed = Bedingung { $number } nicht erfüllt
 statement-connection-failed = Verbindung fehlgeschlagen
 statement-signature-rejected = Server lehnt die Signatur ab: falsches Geheimnis oder Uhren mehr als { $clock_tolerance_s } s auseinander
@@ -190,7 +190,7 @@ statement-response-unsigned = Antwort nicht signiert: sie stammt aus einem Cache
 statement-response-signature-invalid = Signatur der Antwort ungültig: veraltete oder veränderte Antwort oder falsches Geheimnis
 statement-report-unreadable = signierter Bericht, den diese Version nicht lesen kann
 statement-heartbeat-missed = kein Heartbeat innerhalb der Frist
-statement-job-overran = Job nicht rechtzeitig beendet
+statement-job-timed-out = Job nicht rechtzeitig beendet
 statement-job-failed = Job hat einen Fehler gemeldet
 statement-job-exit-code = Job mit Exit-Code { $exit_code } fehlgeschlagen
 
@@ -226,13 +226,13 @@ statement-instance-unknown = Instanz aus unbekanntem Grund beendet
 
 statement-instance-started = Instanz gestartet
 statement-pressure-changed = Speicherdruck von { $from_pressure } auf { $to_pressure } bei { $memory_bytes }
-statement-purged = Bereinigung senkte den Speicher von { $before_bytes } auf { $after_bytes } in { $took_ms } ms
+statement-purged = Bereinigung senkte den Speicher von { $before_bytes } auf { $after_bytes } in { $duration_ms } ms
 statement-replacement-requested = der Wächter forderte einen neuen Worker an: { $reason }
-statement-gave-up = der Wächter beendete die Instanz
+statement-shut-down = der Wächter beendete die Instanz
 statement-requests-rejected = { $count ->
     [one] { $count } Anfrage
    *[other] { $count } Anfragen
-} innerhalb von { $lasted_s } s abgewiesen
+} innerhalb von { $duration_s } s abgewiesen
 statement-request-panicked = Panic bei einer Anfrage: { $message }
 statement-limit-changed = Speicherlimit von { $before_bytes } auf { $after_bytes } geändert
 statement-unknown-event = Ereignis einer neueren Version von heapbeat
@@ -252,9 +252,9 @@ statement-limit-forecast = Speicher erreicht { $limit_bytes } voraussichtlich zw
 statement-exited-with-code = mit Exit-Code { $exit_code } beendet
 statement-killed-by-signal = durch { $signal } beendet
 statement-memory-when-last-seen = Speicher zuletzt bei { $percent } % des Limits
-statement-no-sign-of-life = kein Lebenszeichen, deshalb beendet
+statement-unresponsive = kein Lebenszeichen, deshalb beendet
 statement-panic-recorded = Panic aufgezeichnet: { $message }
-statement-group-oom-count = OOM-Zähler der Control Group stieg um { $count }
+statement-cgroup-oom-count = OOM-Zähler der Control Group stieg um { $count }
 statement-machine-oom-count = OOM-Zähler der Maschine stieg um { $count }
 statement-stop-timed-out = nicht rechtzeitig beendet, deshalb abgebrochen
 statement-oom-count-unreadable = hier ist kein OOM-Zähler lesbar
@@ -262,16 +262,16 @@ statement-no-oom-kill = der Kernel zählte keinen OOM-Kill
 statement-stop-recorded = Anforderung zum Beenden aufgezeichnet: { $by }
 statement-stopped-early = Anforderung zum Beenden, bevor sie aufgezeichnet werden konnte
 statement-exit-unexplained = keine Anforderung zum Beenden bekannt
-statement-nobody-watched = kein Prozess hat das Ende beobachtet
+statement-exit-unobserved = kein Prozess hat das Ende beobachtet
 statement-exit-completed = ordnungsgemäßes Ende aufgezeichnet
 statement-host-rebooted = der Host wurde seit dem letzten Lebenszeichen neu gestartet
-statement-host-stayed-up = der Host lief die ganze Zeit
+statement-host-not-rebooted = der Host lief die ganze Zeit
 statement-supervisor-stop = der Supervisor hatte das Beenden angefordert
 statement-supervisor-recycle = der Supervisor hatte die Ablösung durch einen neuen Worker angefordert
 statement-version-followed = Version { $version } folgte
 statement-version-changed = auf Version { $from } folgte { $to }
 statement-guard-replaced = der Wächter ersetzte sie: { $reason }
-statement-guard-gave-up = der Wächter beendete sie wegen Speichermangels
+statement-guard-shut-down = der Wächter beendete sie wegen Speichermangels
 statement-last-sample = letzter Messwert: { $memory_bytes } von { $limit_bytes }, Speicherdruck { $pressure }
 statement-no-stop-announced = kein Beenden angekündigt
 statement-hang-report = letzter Bericht vor dem Hängen: { $report }
@@ -279,9 +279,9 @@ statement-hang-report = letzter Bericht vor dem Hängen: { $report }
 ## Notices about the monitoring itself
 
 statement-monitoring-interrupted = Überwachung seit { $since_time } unterbrochen: alle Prüfungen schlugen gleichzeitig fehl, daher werden keine Ergebnisse aufgezeichnet.
-statement-hub-silent = Keine Daten zu { $count ->
+statement-hub-unresponsive = Keine Daten zu { $count ->
     [one] { $count } Dienst
    *[other] { $count } Diensten
 }: der zuständige Hub antwortet nicht.
-statement-unknown-hub-silent = Keine Daten zu einigen Diensten: der zuständige Hub antwortet nicht.
+statement-unknown-hub-unresponsive = Keine Daten zu einigen Diensten: der zuständige Hub antwortet nicht.
 statement-interval-raised = Das Tageskontingent ist fast aufgebraucht: bis Mitternacht UTC wird jeder Dienst höchstens alle { $minutes } min geprüft.

@@ -186,7 +186,7 @@ statement-http-status = HTTP status { $status }
 statement-not-json = response is not JSON
 statement-not-health = response is JSON, but not a health report
 statement-response-too-large = response too large
-statement-response-slow = response took { $took_ms } ms
+statement-response-slow = response took { $duration_ms } ms
 statement-condition-failed = condition { $number } failed
 statement-connection-failed = connection failed
 statement-signature-rejected = signature rejected by the server: wrong secret, or clocks more than { $clock_tolerance_s } s apart
@@ -194,7 +194,7 @@ statement-response-unsigned = response not signed: it came from a cache or not f
 statement-response-signature-invalid = response signature invalid: outdated or altered response, or wrong secret
 statement-report-unreadable = signed report that this version cannot read
 statement-heartbeat-missed = no heartbeat in time
-statement-job-overran = job not finished in time
+statement-job-timed-out = job not finished in time
 statement-job-failed = job reported a failure
 statement-job-exit-code = job failed with exit code { $exit_code }
 
@@ -230,13 +230,13 @@ statement-instance-unknown = instance exited for an unknown reason
 
 statement-instance-started = instance started
 statement-pressure-changed = memory pressure changed from { $from_pressure } to { $to_pressure } at { $memory_bytes }
-statement-purged = purge reduced memory from { $before_bytes } to { $after_bytes } in { $took_ms } ms
+statement-purged = purge reduced memory from { $before_bytes } to { $after_bytes } in { $duration_ms } ms
 statement-replacement-requested = the guard requested a replacement worker: { $reason }
-statement-gave-up = the guard shut the instance down
+statement-shut-down = the guard shut the instance down
 statement-requests-rejected = { $count ->
     [one] { $count } request
    *[other] { $count } requests
-} rejected within { $lasted_s } s
+} rejected within { $duration_s } s
 statement-request-panicked = a request panicked: { $message }
 statement-limit-changed = memory limit changed from { $before_bytes } to { $after_bytes }
 statement-unknown-event = event of a newer version of heapbeat
@@ -256,9 +256,9 @@ statement-limit-forecast = memory is expected to reach { $limit_bytes } between 
 statement-exited-with-code = it exited with code { $exit_code }
 statement-killed-by-signal = it was terminated by { $signal }
 statement-memory-when-last-seen = memory was at { $percent } % of the limit when last seen
-statement-no-sign-of-life = it gave no sign of life and was killed for that
+statement-unresponsive = it gave no sign of life and was killed for that
 statement-panic-recorded = it recorded a panic: { $message }
-statement-group-oom-count = the OOM kill count of its control group rose by { $count }
+statement-cgroup-oom-count = the OOM kill count of its control group rose by { $count }
 statement-machine-oom-count = the OOM kill count of the machine rose by { $count }
 statement-stop-timed-out = it did not stop in time and was killed
 statement-oom-count-unreadable = no OOM kill count can be read here
@@ -266,16 +266,16 @@ statement-no-oom-kill = the kernel counted no OOM kill
 statement-stop-recorded = it recorded that it was asked to stop: { $by }
 statement-stopped-early = it was asked to stop before it could record that
 statement-exit-unexplained = no request to stop is known
-statement-nobody-watched = no process observed its exit
+statement-exit-unobserved = no process observed its exit
 statement-exit-completed = it recorded an orderly shutdown
 statement-host-rebooted = the host was restarted since its last sign of life
-statement-host-stayed-up = the host has been up all the time
+statement-host-not-rebooted = the host has been up all the time
 statement-supervisor-stop = the supervisor asked it to stop
 statement-supervisor-recycle = the supervisor asked it to hand over to a new worker
 statement-version-followed = version { $version } followed
 statement-version-changed = version { $from } was followed by { $to }
 statement-guard-replaced = the guard replaced it: { $reason }
-statement-guard-gave-up = the guard shut it down because memory ran out
+statement-guard-shut-down = the guard shut it down because memory ran out
 statement-last-sample = last sample: { $memory_bytes } of { $limit_bytes }, memory pressure { $pressure }
 statement-no-stop-announced = it did not announce a shutdown
 statement-hang-report = last report before it hung: { $report }
@@ -283,9 +283,9 @@ statement-hang-report = last report before it hung: { $report }
 ## Notices about the monitoring itself
 
 statement-monitoring-interrupted = Monitoring has been interrupted since { $since_time }: all checks failed at the same time, so no results are recorded.
-statement-hub-silent = No data for { $count ->
+statement-hub-unresponsive = No data for { $count ->
     [one] { $count } monitor
    *[other] { $count } monitors
 }: the hub that checks them does not respond.
-statement-unknown-hub-silent = No data for some monitors: the hub that checks them does not respond.
+statement-unknown-hub-unresponsive = No data for some monitors: the hub that checks them does not respond.
 statement-interval-raised = The daily quota is nearly used: until midnight UTC each monitor is checked at most every { $minutes } min.

@@ -182,7 +182,7 @@ statement-http-status = estado HTTP { $status }
 statement-not-json = la respuesta no es JSON
 statement-not-health = la respuesta es JSON, pero no un informe de salud
 statement-response-too-large = respuesta demasiado grande
-statement-response-slow = la respuesta tardó { $took_ms } ms
+statement-response-slow = la respuesta tardó { $duration_ms } ms
 statement-condition-failed = condición { $number } no cumplida
 statement-connection-failed = error de conexión
 statement-signature-rejected = firma rechazada por el servidor: secreto incorrecto, o relojes con más de { $clock_tolerance_s } s de diferencia
@@ -190,7 +190,7 @@ statement-response-unsigned = respuesta sin firmar: procede de una caché o no p
 statement-response-signature-invalid = firma de la respuesta no válida: respuesta antigua o modificada, o secreto incorrecto
 statement-report-unreadable = informe firmado que esta versión no puede leer
 statement-heartbeat-missed = sin señal de vida a tiempo
-statement-job-overran = tarea no terminada a tiempo
+statement-job-timed-out = tarea no terminada a tiempo
 statement-job-failed = la tarea informó de un error
 statement-job-exit-code = la tarea falló con el código de salida { $exit_code }
 
@@ -226,13 +226,13 @@ statement-instance-unknown = instancia terminada por un motivo desconocido
 
 statement-instance-started = instancia iniciada
 statement-pressure-changed = presión de memoria de { $from_pressure } a { $to_pressure } con { $memory_bytes }
-statement-purged = la purga redujo la memoria de { $before_bytes } a { $after_bytes } en { $took_ms } ms
+statement-purged = la purga redujo la memoria de { $before_bytes } a { $after_bytes } en { $duration_ms } ms
 statement-replacement-requested = el guardián pidió un nuevo proceso: { $reason }
-statement-gave-up = el guardián detuvo la instancia
+statement-shut-down = el guardián detuvo la instancia
 statement-requests-rejected = { $count ->
     [one] { $count } petición rechazada
    *[other] { $count } peticiones rechazadas
-} en { $lasted_s } s
+} en { $duration_s } s
 statement-request-panicked = panic en una petición: { $message }
 statement-limit-changed = límite de memoria cambiado de { $before_bytes } a { $after_bytes }
 statement-unknown-event = evento de una versión más reciente de heapbeat
@@ -252,9 +252,9 @@ statement-limit-forecast = se prevé que la memoria alcance { $limit_bytes } ent
 statement-exited-with-code = terminó con el código de salida { $exit_code }
 statement-killed-by-signal = terminada por { $signal }
 statement-memory-when-last-seen = memoria al { $percent } % del límite en la última medición
-statement-no-sign-of-life = sin señales de vida, detenida por ello
+statement-unresponsive = sin señales de vida, detenida por ello
 statement-panic-recorded = panic registrado: { $message }
-statement-group-oom-count = el contador OOM de su grupo de control subió en { $count }
+statement-cgroup-oom-count = el contador OOM de su grupo de control subió en { $count }
 statement-machine-oom-count = el contador OOM de la máquina subió en { $count }
 statement-stop-timed-out = no se detuvo a tiempo y fue terminada
 statement-oom-count-unreadable = aquí no se puede leer ningún contador OOM
@@ -262,16 +262,16 @@ statement-no-oom-kill = el kernel no contó ningún OOM
 statement-stop-recorded = solicitud de detención registrada: { $by }
 statement-stopped-early = solicitud de detención antes de poder registrarla
 statement-exit-unexplained = no se conoce ninguna solicitud de detención
-statement-nobody-watched = ningún proceso observó el final
+statement-exit-unobserved = ningún proceso observó el final
 statement-exit-completed = detención ordenada registrada
 statement-host-rebooted = el host se reinició desde la última señal de vida
-statement-host-stayed-up = el host estuvo en marcha todo el tiempo
+statement-host-not-rebooted = el host estuvo en marcha todo el tiempo
 statement-supervisor-stop = el supervisor había solicitado la detención
 statement-supervisor-recycle = el supervisor había solicitado dejar paso a un nuevo proceso
 statement-version-followed = la siguió la versión { $version }
 statement-version-changed = a la versión { $from } la siguió { $to }
 statement-guard-replaced = sustituida por el guardián: { $reason }
-statement-guard-gave-up = detenida por el guardián por falta de memoria
+statement-guard-shut-down = detenida por el guardián por falta de memoria
 statement-last-sample = última medición: { $memory_bytes } de { $limit_bytes }, presión de memoria { $pressure }
 statement-no-stop-announced = no anunció ninguna detención
 statement-hang-report = último informe antes del bloqueo: { $report }
@@ -279,9 +279,9 @@ statement-hang-report = último informe antes del bloqueo: { $report }
 ## Notices about the monitoring itself
 
 statement-monitoring-interrupted = Supervisión interrumpida desde { $since_time }: todas las comprobaciones fallaron a la vez y no se registran resultados.
-statement-hub-silent = Sin datos de { $count ->
+statement-hub-unresponsive = Sin datos de { $count ->
     [one] { $count } servicio
    *[other] { $count } servicios
 }: el hub que los supervisa no responde.
-statement-unknown-hub-silent = Sin datos de algunos servicios: el hub que los supervisa no responde.
+statement-unknown-hub-unresponsive = Sin datos de algunos servicios: el hub que los supervisa no responde.
 statement-interval-raised = La cuota diaria está casi agotada: hasta la medianoche UTC, cada servicio se comprueba como máximo cada { $minutes } min.

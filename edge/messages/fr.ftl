@@ -185,7 +185,7 @@ statement-http-status = statut HTTP { $status }
 statement-not-json = la réponse n’est pas du JSON
 statement-not-health = la réponse est du JSON, mais pas un rapport de santé
 statement-response-too-large = réponse trop volumineuse
-statement-response-slow = réponse en { $took_ms } ms
+statement-response-slow = réponse en { $duration_ms } ms
 statement-condition-failed = condition { $number } non remplie
 statement-connection-failed = échec de la connexion
 statement-signature-rejected = signature refusée par le serveur : mauvais secret, ou horloges décalées de plus de { $clock_tolerance_s } s
@@ -193,7 +193,7 @@ statement-response-unsigned = réponse non signée : elle vient d’un cache, ou
 statement-response-signature-invalid = signature de la réponse invalide : réponse périmée ou modifiée, ou mauvais secret
 statement-report-unreadable = rapport signé que cette version ne sait pas lire
 statement-heartbeat-missed = pas de signal de vie dans le délai imparti
-statement-job-overran = tâche non terminée dans le délai imparti
+statement-job-timed-out = tâche non terminée dans le délai imparti
 statement-job-failed = la tâche a signalé un échec
 statement-job-exit-code = échec de la tâche avec le code de sortie { $exit_code }
 
@@ -229,13 +229,13 @@ statement-instance-unknown = instance terminée pour une raison inconnue
 
 statement-instance-started = instance démarrée
 statement-pressure-changed = pression mémoire passée de { $from_pressure } à { $to_pressure } à { $memory_bytes }
-statement-purged = purge : mémoire de { $before_bytes } à { $after_bytes } en { $took_ms } ms
+statement-purged = purge : mémoire de { $before_bytes } à { $after_bytes } en { $duration_ms } ms
 statement-replacement-requested = le gardien a demandé un nouveau processus : { $reason }
-statement-gave-up = le gardien a arrêté l’instance
+statement-shut-down = le gardien a arrêté l’instance
 statement-requests-rejected = { $count ->
     [one] { $count } requête rejetée
    *[other] { $count } requêtes rejetées
-} en { $lasted_s } s
+} en { $duration_s } s
 statement-request-panicked = panic dans une requête : { $message }
 statement-limit-changed = limite de mémoire passée de { $before_bytes } à { $after_bytes }
 statement-unknown-event = événement d’une version plus récente de heapbeat
@@ -255,9 +255,9 @@ statement-limit-forecast = la mémoire devrait atteindre { $limit_bytes } entre 
 statement-exited-with-code = terminée avec le code de sortie { $exit_code }
 statement-killed-by-signal = terminée par { $signal }
 statement-memory-when-last-seen = mémoire à { $percent } % de la limite au dernier relevé
-statement-no-sign-of-life = aucun signe de vie, arrêtée pour cette raison
+statement-unresponsive = aucun signe de vie, arrêtée pour cette raison
 statement-panic-recorded = panic enregistrée : { $message }
-statement-group-oom-count = compteur OOM du groupe de contrôle augmenté de { $count }
+statement-cgroup-oom-count = compteur OOM du groupe de contrôle augmenté de { $count }
 statement-machine-oom-count = compteur OOM de la machine augmenté de { $count }
 statement-stop-timed-out = arrêt trop long, processus tué
 statement-oom-count-unreadable = aucun compteur OOM lisible ici
@@ -265,16 +265,16 @@ statement-no-oom-kill = le noyau n’a compté aucun OOM
 statement-stop-recorded = demande d’arrêt enregistrée : { $by }
 statement-stopped-early = demande d’arrêt avant de pouvoir l’enregistrer
 statement-exit-unexplained = aucune demande d’arrêt connue
-statement-nobody-watched = aucun processus n’a observé la fin
+statement-exit-unobserved = aucun processus n’a observé la fin
 statement-exit-completed = arrêt en bon ordre enregistré
 statement-host-rebooted = l’hôte a redémarré depuis le dernier signe de vie
-statement-host-stayed-up = l’hôte est resté en marche
+statement-host-not-rebooted = l’hôte est resté en marche
 statement-supervisor-stop = le superviseur avait demandé l’arrêt
 statement-supervisor-recycle = le superviseur avait demandé de céder la place à un nouveau processus
 statement-version-followed = suivie par la version { $version }
 statement-version-changed = version { $from } suivie par { $to }
 statement-guard-replaced = remplacée par le gardien : { $reason }
-statement-guard-gave-up = arrêtée par le gardien faute de mémoire
+statement-guard-shut-down = arrêtée par le gardien faute de mémoire
 statement-last-sample = dernier relevé : { $memory_bytes } sur { $limit_bytes }, pression mémoire { $pressure }
 statement-no-stop-announced = aucun arrêt annoncé
 statement-hang-report = dernier rapport avant le blocage : { $report }
@@ -282,9 +282,9 @@ statement-hang-report = dernier rapport avant le blocage : { $report }
 ## Notices about the monitoring itself
 
 statement-monitoring-interrupted = Surveillance interrompue depuis { $since_time } : toutes les vérifications ont échoué en même temps, aucun résultat n’est enregistré.
-statement-hub-silent = Aucune donnée pour { $count ->
+statement-hub-unresponsive = Aucune donnée pour { $count ->
     [one] { $count } service
    *[other] { $count } services
 } : le hub qui les surveille ne répond pas.
-statement-unknown-hub-silent = Aucune donnée pour certains services : le hub qui les surveille ne répond pas.
+statement-unknown-hub-unresponsive = Aucune donnée pour certains services : le hub qui les surveille ne répond pas.
 statement-interval-raised = Le quota quotidien est presque épuisé : jusqu’à minuit UTC, chaque service est vérifié au plus toutes les { $minutes } min.

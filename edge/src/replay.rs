@@ -29,7 +29,7 @@ use crate::domain::maintenance::{affected_monitors, announced_windows};
 use crate::domain::report::verification::VerifiedReport;
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
-use crate::monitor_config::{Config, MonitorId};
+use crate::monitor_config::{MonitorConfig, MonitorId};
 use crate::notify::outbox::{AttemptOutcome, due_rows, schedule_next_attempt};
 use crate::notify::{Channels, DeliveryResult, OutboxRow, Recipients, plan_notifications};
 
@@ -39,7 +39,7 @@ use input::{ConfigLine, DeliveryInput, ProbeInput, ReportInput, TickLine};
 
 /// The state between two lines.
 struct Replay {
-    config: Config,
+    config: MonitorConfig,
     channels: Channels,
     maintenance: Vec<Maintenance>,
     page: Option<String>,
@@ -72,7 +72,7 @@ fn parse_line<T: DeserializeOwned>(text: &str, line: usize) -> Result<T, ReplayE
 
 impl Replay {
     fn new(input: ConfigLine) -> Result<Self, ReplayError> {
-        let config = Config::parse(Some(&input.monitors.to_string()), true);
+        let config = MonitorConfig::parse(Some(&input.monitors.to_string()), true);
         let channels = Channels::parse(input.alerts.map(|alerts| alerts.to_string()).as_deref(), true);
         let (maintenance, problems) = maintenance::parse_windows(MAINTENANCE, &input.maintenance);
         if let Some(problem) = config.problems.iter().chain(&channels.problems).chain(&problems).next() {
@@ -141,7 +141,7 @@ impl Replay {
         }
         for (channel, message) in plan.messages {
             self.write_line(&json!({
-                "at": shown, "alert": message.key, "channel": channel, "occasion": message.occasion.as_str(),
+                "at": shown, "alert": message.key, "channel": channel, "event": message.reason.as_str(),
                 "title": message.title,
             }));
             self.rows.push(OutboxRow { id: self.next_row, channel, message, due: at, attempts: 0 });
@@ -162,7 +162,7 @@ impl Replay {
             self.write_line(&json!({
                 "at": shown, "incident": incident.id().to_string(), "severity": incident.severity.as_str(),
                 "cause": incident.cause.statement().text, "opened": rfc3339(incident.opened),
-                "closed": incident.closed.map(rfc3339), "behind": incident.inhibited_by,
+                "closed": incident.closed.map(rfc3339), "inhibited_by": incident.inhibited_by,
             }));
         }
     }
@@ -252,8 +252,8 @@ impl Replay {
             events: input.events,
             routes: Vec::new(),
             forecast: Forecaster::new().assess(Bytes::from_mb(input.limit)),
-            samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
-            missing: Vec::new(),
+            samples: Block { first, count, dropped: 0, data: series::encode(first, &samples) },
+            unavailable_sources: Vec::new(),
             previous_exit: input.previous_exit,
             earlier: EarlierInstances::default(),
             last_samples: None,
@@ -286,7 +286,7 @@ impl Replay {
         }
         for row in std::mem::take(&mut self.rows) {
             self.write_line(
-                &json!({ "end": rfc3339(last.at), "waiting": row.message.key, "channel": row.channel }),
+                &json!({ "end": rfc3339(last.at), "undelivered": row.message.key, "channel": row.channel }),
             );
         }
     }

@@ -1,6 +1,6 @@
 //! The settings of the Worker: what its variables and secrets configure.
 //!
-//! A variable that is invalid is reported as a [`Problem`] in the log and in the owner's status, and its default applies.
+//! A variable that is invalid is reported as a [`ConfigProblem`] in the log and in the owner's status, and its default applies.
 
 mod branding;
 
@@ -16,7 +16,7 @@ use crate::domain::check::self_check::parse_references;
 use crate::domain::quota::{FREE_PLAN, Quotas};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
-use crate::monitor_config::{Config, HttpUrl, Problem, SecretName};
+use crate::monitor_config::{ConfigProblem, HttpUrl, MonitorConfig, SecretName};
 use crate::notify::Channels;
 use crate::notify::message::cut;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
@@ -68,9 +68,9 @@ const PLAN: &str = "PLAN";
 
 /// What a hub needs of the Worker's variables.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct WorkerSettings {
     /// The monitors of `wrangler.toml`, and the problems of all variables.
-    pub(crate) config: Config,
+    pub(crate) config: MonitorConfig,
     /// The alert channels.
     pub(crate) channels: Channels,
     /// The address of the status page.
@@ -90,13 +90,13 @@ pub(crate) struct Settings {
 }
 
 /// Reads the settings of a hub.
-pub(crate) fn read_settings(env: &Env) -> Settings {
+pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
     let allow_private = allows_private_targets(env);
-    let mut config = Config::parse(read_json(env, MONITORS).as_deref(), allow_private);
+    let mut config = MonitorConfig::parse(read_json(env, MONITORS).as_deref(), allow_private);
     let mut problems = Vec::new();
     let channels = read_channels(env, allow_private, &mut problems);
     problems.extend(read_branding(env).1);
-    let settings = Settings {
+    let settings = WorkerSettings {
         status_url: read_status_url(env),
         allow_private,
         quotas: read_quotas(env, &mut problems),
@@ -108,15 +108,15 @@ pub(crate) fn read_settings(env: &Env) -> Settings {
                 "`{}` should be a number up to {MAX_SUBSCRIPTIONS}; 0 applies until it is fixed",
                 cut(&text, 60)
             );
-            problems.push(Problem { position: SUBSCRIPTIONS.to_owned(), reason });
+            problems.push(ConfigProblem { position: SUBSCRIPTIONS.to_owned(), reason });
             0
         }),
         vapid: read_vapid(env).unwrap_or_else(|VapidError { variable: name, expected: reason }| {
-            problems.push(Problem { position: name.to_owned(), reason: reason.to_owned() });
+            problems.push(ConfigProblem { position: name.to_owned(), reason: reason.to_owned() });
             None
         }),
         channels,
-        config: Config::default(),
+        config: MonitorConfig::default(),
     };
     for monitor in &config.monitors {
         for secret in monitor.secrets() {
@@ -125,7 +125,7 @@ pub(crate) fn read_settings(env: &Env) -> Settings {
     }
     config.problems.append(&mut problems);
     report_unknown_channels(&mut config, &settings.channels);
-    Settings { config, ..settings }
+    WorkerSettings { config, ..settings }
 }
 
 /// Whether private addresses may be probed.
@@ -167,7 +167,7 @@ pub(crate) fn read_cache_ttl_ms(env: &Env) -> i64 {
 }
 
 /// Returns the title, logo and links of the page, and what is wrong with the variable.
-pub(crate) fn read_branding(env: &Env) -> (Branding, Vec<Problem>) {
+pub(crate) fn read_branding(env: &Env) -> (Branding, Vec<ConfigProblem>) {
     Branding::read(read_json(env, PAGE).as_deref())
 }
 
@@ -183,24 +183,24 @@ pub(crate) fn read_secret(env: &Env, name: &SecretName) -> Option<String> {
 }
 
 /// Reports the monitors that name a channel that does not exist.
-pub(crate) fn report_unknown_channels(config: &mut Config, channels: &Channels) {
+pub(crate) fn report_unknown_channels(config: &mut MonitorConfig, channels: &Channels) {
     for monitor in &config.monitors {
         for id in monitor.alerts.iter().flatten().filter(|id| channels.find(id).is_none()) {
             let reason = format!("monitor `{}` alerts `{id}`, and there is no such channel", monitor.id);
-            config.problems.push(Problem { position: ALERTS.to_owned(), reason });
+            config.problems.push(ConfigProblem { position: ALERTS.to_owned(), reason });
         }
     }
 }
 
 /// Reports a secret that the Worker does not have.
-fn report_missing_secret(env: &Env, position: &str, secret: &SecretName, problems: &mut Vec<Problem>) {
+fn report_missing_secret(env: &Env, position: &str, secret: &SecretName, problems: &mut Vec<ConfigProblem>) {
     if read_secret(env, secret).is_none_or(|text| text.is_empty()) {
         let reason = format!("the Worker has no secret `{secret}`; set it by `wrangler secret put {secret}`");
-        problems.push(Problem { position: position.to_owned(), reason });
+        problems.push(ConfigProblem { position: position.to_owned(), reason });
     }
 }
 
-fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<Problem>) -> Channels {
+fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<ConfigProblem>) -> Channels {
     let channels = Channels::parse(read_json(env, ALERTS).as_deref(), allow_private);
     problems.extend(channels.problems.iter().cloned());
     for channel in &channels.list {
@@ -208,45 +208,45 @@ fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<Problem>) ->
         let zone = channel.quiet.as_ref().map_or("UTC", |quiet| quiet.zone.as_str());
         if zone_offset(zone, wall_clock()).is_none() {
             let reason = format!("there is no time zone `{zone}`, so its quiet hours are those of UTC");
-            problems.push(Problem { position: format!("{ALERTS}.{}", channel.id), reason });
+            problems.push(ConfigProblem { position: format!("{ALERTS}.{}", channel.id), reason });
         }
     }
     channels
 }
 
-fn read_maintenance(env: &Env, problems: &mut Vec<Problem>) -> Vec<Maintenance> {
+fn read_maintenance(env: &Env, problems: &mut Vec<ConfigProblem>) -> Vec<Maintenance> {
     let Some(text) = read_json(env, MAINTENANCE) else { return Vec::new() };
     if let Ok(Value::Array(entries)) = serde_json::from_str(&text) {
         let (windows, found) = maintenance::parse_windows(MAINTENANCE, &entries);
         problems.extend(found);
         for window in windows.iter().filter(|it| zone_offset(it.zone(), wall_clock()).is_none()) {
             let reason = format!("there is no time zone `{}`, so the entry is ignored", window.zone());
-            problems.push(Problem { position: format!("{MAINTENANCE}.{}", window.id), reason });
+            problems.push(ConfigProblem { position: format!("{MAINTENANCE}.{}", window.id), reason });
         }
         return windows;
     }
     let reason = "should be a list of tables: [[vars.MAINTENANCE]]".to_owned();
-    problems.push(Problem { position: MAINTENANCE.to_owned(), reason });
+    problems.push(ConfigProblem { position: MAINTENANCE.to_owned(), reason });
     Vec::new()
 }
 
-fn read_quotas(env: &Env, problems: &mut Vec<Problem>) -> Option<Quotas> {
+fn read_quotas(env: &Env, problems: &mut Vec<ConfigProblem>) -> Option<Quotas> {
     match read_text(env, PLAN).as_deref() {
         Some("paid") => None,
         None | Some("free") => Some(FREE_PLAN),
         Some(other) => {
             let reason =
                 format!("`{}` should be `free` or `paid`; `free` applies until it is fixed", cut(other, 60));
-            problems.push(Problem { position: PLAN.to_owned(), reason });
+            problems.push(ConfigProblem { position: PLAN.to_owned(), reason });
             Some(FREE_PLAN)
         }
     }
 }
 
-fn read_references(env: &Env, problems: &mut Vec<Problem>) -> Vec<HttpUrl> {
+fn read_references(env: &Env, problems: &mut Vec<ConfigProblem>) -> Vec<HttpUrl> {
     let text = read_text(env, REFERENCES).unwrap_or_default();
     parse_references(&text).unwrap_or_else(|error| {
-        problems.push(Problem { position: REFERENCES.to_owned(), reason: error.to_string() });
+        problems.push(ConfigProblem { position: REFERENCES.to_owned(), reason: error.to_string() });
         Vec::new()
     })
 }

@@ -11,7 +11,7 @@ use heapbeat_edge::domain::Failure;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::check::self_check::{SelfCheck, is_suspect, mark_unobserved};
 use heapbeat_edge::domain::engine::{Engine, Tick};
-use heapbeat_edge::monitor_config::Config;
+use heapbeat_edge::monitor_config::MonitorConfig;
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 60;
@@ -54,7 +54,7 @@ fn model(down: &[bool], offline: &[bool]) -> (f64, f64) {
 #[test]
 fn time_in_which_the_edge_is_offline_is_no_downtime() {
     let entry = |id: &str| format!(r#"{{"id":"{id}","kind":"http","url":"https://{id}.example"}}"#);
-    let config = Config::parse(Some(&format!("[{},{}]", entry("a"), entry("b"))), false);
+    let config = MonitorConfig::parse(Some(&format!("[{},{}]", entry("a"), entry("b"))), false);
     assert_eq!(config.problems, []);
     let (mut marked, mut both) = (0, 0);
     for seed in 1..=SEEDS {

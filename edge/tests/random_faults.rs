@@ -15,7 +15,7 @@ use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::incident::notification::NotificationReason;
 use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
-use heapbeat_edge::monitor_config::Config;
+use heapbeat_edge::monitor_config::MonitorConfig;
 use heapbeat_edge::notify::outbox::{AttemptOutcome, due_rows, schedule_next_attempt};
 use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow, Recipients, plan_notifications};
 use heapbeat_shared::UnixMillis;
@@ -126,7 +126,7 @@ struct RunResult {
     delivered: Vec<(i64, String)>,
 }
 
-fn run(config: &Config, channels: &Channels, steps: &[TraceTick], service_down: &[bool]) -> RunResult {
+fn run(config: &MonitorConfig, channels: &Channels, steps: &[TraceTick], service_down: &[bool]) -> RunResult {
     let mut outcome = RunResult {
         engine: Engine::default(),
         incidents: BTreeMap::new(),
@@ -190,7 +190,7 @@ fn run(config: &Config, channels: &Channels, steps: &[TraceTick], service_down: 
 #[test]
 fn days_of_random_faults() {
     let entry = r#"[{"id":"api","kind":"http","url":"https://a.example","failure-threshold":2}]"#;
-    let config = Config::parse(Some(entry), false);
+    let config = MonitorConfig::parse(Some(entry), false);
     let channels = Channels::parse(Some(r#"[{"id":"ops","kind":"slack","secret":"S"}]"#), false);
     assert_eq!((config.problems.len(), channels.problems.len()), (0, 0));
     let (mut alerts, mut downs) = (0, 0);
@@ -213,7 +213,7 @@ fn days_of_random_faults() {
 }
 
 /// The engine's figures equal the model's.
-fn check_ledger(seed: u64, outcome: &RunResult, config: &Config, states: &[State]) {
+fn check_ledger(seed: u64, outcome: &RunResult, config: &MonitorConfig, states: &[State]) {
     let last = outcome.engine.last_tick().unwrap();
     let until = usize::try_from(last.at.0 / 1000).unwrap();
     let view = outcome.engine.snapshot(config, last.received);
@@ -250,7 +250,7 @@ fn check_alerts(seed: u64, outcome: &RunResult, states: &[State]) {
     let mut open = false;
     for (second, message) in &outcome.planned {
         let state = states[usize::try_from(*second).unwrap()];
-        match message.occasion {
+        match message.reason {
             NotificationReason::Opened => {
                 assert!(!open && state == State::Down, "seed {seed}, second {second}: {state:?}");
                 open = true;

@@ -12,7 +12,7 @@ use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, EngineEvent, Tick};
 use heapbeat_edge::domain::report::verification::VerifiedReport;
-use heapbeat_edge::monitor_config::Config;
+use heapbeat_edge::monitor_config::MonitorConfig;
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::report::{Block, EarlierInstances, LastSamples, Limit, PressureState, Report, System};
@@ -110,7 +110,7 @@ fn report(instances: &[Instance], index: usize, second: i64, last: (usize, i64))
         routes: Vec::new(),
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block::of(&series, 0),
-        missing: Vec::new(),
+        unavailable_sources: Vec::new(),
         previous_exit,
         earlier: EarlierInstances::default(),
         last_samples: left(instances, index, last)
@@ -151,7 +151,7 @@ fn model(instances: &[Instance], ticks: &[i64]) -> Vec<State> {
 
 #[test]
 fn restarts_between_two_ticks_are_found_in_reports() {
-    let config = Config::parse(
+    let config = MonitorConfig::parse(
         Some(r#"[{"id":"api","kind":"heapbeat","url":"https://a.example","failure-threshold":2}]"#),
         false,
     );

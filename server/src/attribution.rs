@@ -28,7 +28,7 @@ pub use estimate::MeanDistance;
 pub use layer::{Attribute, AttributeLayer, Attributed};
 pub use live_bytes::{SamplingCounts, sampling_counts};
 pub use propagate::{PropagatedFuture, propagate, propagate_fn};
-pub use snapshot::{PerRequest, RouteMemory, RouteObserver, Snapshot};
+pub use snapshot::{AttributionSnapshot, PerRequest, RouteMemory, RouteObserver};
 pub use thread_state::{sampling, set_sampling};
 
 pub(crate) use estimate::SampledAllocation;

@@ -22,7 +22,7 @@ use heapbeat_shared::signing::Secret;
 
 use self::thresholds::Thresholds;
 
-pub use error::{ConfigError, ConfigProblem, Origin};
+pub use error::{ConfigError, Origin, SettingProblem};
 pub use parse::{EdgeTimeout, FlightDirectory, LogFilter, LogFormat};
 pub use settings::{SETTINGS, Setting};
 pub use webhook::Webhook;
@@ -160,7 +160,7 @@ impl Config {
             let Some((origin, text)) = given else { continue };
             let applied = setting.apply(&mut config, &text);
             let value = (!setting.secret).then_some(text);
-            let problem = |expected| ConfigProblem {
+            let problem = |expected| SettingProblem {
                 setting,
                 flag: setting.flag,
                 origin,

@@ -47,8 +47,8 @@ pub struct Reading {
     pub limit: Limit,
     /// Memory pressure of the machine.
     pub stall: Option<Stall>,
-    /// Worst lateness of a task of the async runtime within the last minute.
-    pub runtime_late: Option<Duration>,
+    /// Longest delay of a task of the async runtime within the last minute.
+    pub runtime_delay: Option<Duration>,
     /// Memory of a guarded program, if this is not a reading of this process.
     pub program: Option<ProgramMemory>,
 }
@@ -135,7 +135,7 @@ impl Sources {
             cgroup,
             limit: Limit::effective(self.configured, cgroup.and_then(|c| c.limit), self.physical),
             stall: self.stall.as_mut().and_then(StallFile::read),
-            runtime_late: self.lateness.as_mut().and_then(|lateness| lateness.read(now.age)),
+            runtime_delay: self.lateness.as_mut().and_then(|lateness| lateness.read(now.age)),
             program: None,
         }
     }

@@ -211,8 +211,8 @@ impl Telemetry {
             lock(&self.forecaster).reset(Reset::Purge);
         }
         lock(&self.kept).purges.add(before.saturating_sub(after), took);
-        let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-        self.record_event(EventKind::Purge { before, after, took_ms });
+        let duration_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        self.record_event(EventKind::Purge { before, after, duration_ms });
     }
 }
 

@@ -66,12 +66,12 @@ async fn a_requests_churn_is_counted_from_its_call_to_the_end_of_its_body() {
             })
         }))))
     }
-    let app = Router::new().route("/layer/churn/{id}", get(handler)).layer(AttributeLayer::new());
+    let app = Router::new().route("/layer/allocate/{id}", get(handler)).layer(AttributeLayer::new());
     for id in 0..10 {
-        let (status, body) = read(&app, &format!("/layer/churn/{id}")).await;
+        let (status, body) = read(&app, &format!("/layer/allocate/{id}")).await;
         assert_eq!((status, &*body.unwrap()), (StatusCode::OK, &b"xxxx"[..]));
     }
-    let route = route_memory("GET /layer/churn/{id}");
+    let route = route_memory("GET /layer/allocate/{id}");
     assert_eq!(route.requests, 10);
     assert!(close(route.per_request.mean, 7 * MB), "{route:?}");
     for quantile in [route.per_request.p50, route.per_request.p99] {
@@ -128,7 +128,7 @@ async fn a_canceled_request_counts_with_its_drop() {
     drop(request);
     let route = route_memory("GET /layer/cancelled");
     assert_eq!(route.requests, 1);
-    assert!(close(route.churn_bytes, 5 * MB), "{route:?}");
+    assert!(close(route.allocated_bytes, 5 * MB), "{route:?}");
 }
 
 #[tokio::test]
@@ -146,12 +146,12 @@ async fn a_panic_leaves_the_thread_untagged_and_the_counts_correct() {
     assert!(task.await.unwrap_err().is_panic());
     let before = route_memory("GET /layer/panic");
     assert_eq!(before.requests, 1);
-    assert!(close(before.churn_bytes, MB), "{before:?}");
+    assert!(close(before.allocated_bytes, MB), "{before:?}");
     // This runtime has one thread: its allocations are untagged now, and it propagates no route.
     let held = vec![1_u8; 64 * MB];
     tokio::spawn(propagate(async { allocate_and_free(MB) })).await.unwrap();
     let after = route_memory("GET /layer/panic");
-    assert_eq!((after.churn_bytes, after.propagated_bytes), (before.churn_bytes, 0));
+    assert_eq!((after.allocated_bytes, after.propagated_bytes), (before.allocated_bytes, 0));
     assert!(after.live_bytes < 8 << 20, "{after:?}");
     drop(held);
 }
@@ -173,8 +173,8 @@ async fn a_request_made_within_a_request_is_counted_once_and_for_the_inner_route
         .layer(AttributeLayer::new());
     send(&outer, "/layer/outer").await;
     let (inner, outer) = (route_memory("GET /layer/inner"), route_memory("GET /layer/outer"));
-    assert!(close(inner.churn_bytes, 4 * MB), "{inner:?}");
-    assert!(close(outer.churn_bytes, 2 * MB), "{outer:?}");
+    assert!(close(inner.allocated_bytes, 4 * MB), "{inner:?}");
+    assert!(close(outer.allocated_bytes, 2 * MB), "{outer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,7 +203,7 @@ async fn tasks_and_threads_count_for_the_route_only_if_it_is_propagated() {
     send(&app, "/layer/propagate").await;
     let route = route_memory("GET /layer/propagate");
     assert!(close(route.propagated_bytes, 112 * MB), "{route:?}");
-    assert!(route.churn_bytes < OVERHEAD, "{route:?}");
+    assert!(route.allocated_bytes < OVERHEAD, "{route:?}");
     // Objects far larger than the distance are all sampled, and estimated without error.
     assert!((route.live_bytes as f64 / (112 * MB) as f64 - 1.0).abs() < 0.02, "{route:?}");
     std::thread::spawn(|| RETAINED.lock().unwrap().clear()).join().unwrap();
@@ -255,7 +255,7 @@ async fn a_request_beyond_its_budget_is_ended_with_507_and_others_go_on() {
     );
     let greedy = route_memory("GET /layer/greedy");
     assert_eq!((greedy.requests, greedy.over_budget), (1, 1));
-    assert!((16 * MB as u64..18 * MB as u64).contains(&greedy.churn_bytes), "{greedy:?}");
+    assert!((16 * MB as u64..18 * MB as u64).contains(&greedy.allocated_bytes), "{greedy:?}");
     assert!(greedy.live_bytes < 2 << 20, "what it held is free: {greedy:?}");
     for path in ["/layer/modest", "/layer/large"] {
         assert_eq!(read(&app, path).await.0, StatusCode::OK, "{path}");
@@ -297,7 +297,7 @@ async fn code_that_never_awaits_can_check_its_budget() {
     // It stopped by itself, but exceeded the budget: the response is the same.
     assert_eq!(read(&app, "/layer/asking").await.0, StatusCode::INSUFFICIENT_STORAGE);
     let route = route_memory("GET /layer/asking");
-    assert!(close(route.churn_bytes, 10 * MB), "{route:?}");
+    assert!(close(route.allocated_bytes, 10 * MB), "{route:?}");
     assert_eq!(check_budget(), Ok(()), "outside of a request nothing is limited");
 }
 

@@ -12,7 +12,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use heapbeat::attribution::{
-    AttributeLayer, MeanDistance, RouteMemory, RouteObserver, Snapshot, sampling_counts, set_sampling,
+    AttributeLayer, AttributionSnapshot, MeanDistance, RouteMemory, RouteObserver, sampling_counts,
+    set_sampling,
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -177,7 +178,7 @@ impl Bench {
     }
 }
 
-fn route_named<'a>(snapshot: &'a Snapshot, path: &str) -> &'a RouteMemory {
+fn route_named<'a>(snapshot: &'a AttributionSnapshot, path: &str) -> &'a RouteMemory {
     snapshot.routes.iter().find(|route| route.route.strip_prefix("GET ") == Some(path)).unwrap()
 }
 
@@ -207,10 +208,10 @@ fn churn_is_within_2_percent_and_live_bytes_within_10() {
     runtime().block_on(bench.drive(&requests));
     bench.settle();
     let snapshot = RouteObserver::default().snapshot(Duration::ZERO);
-    println!("route            requests   churn/request    off    live      off   stated");
+    println!("route            requests   bytes/request    off    live      off   stated");
     for (at, workload) in bench.workloads.iter().enumerate() {
         let route = route_named(&snapshot, workload.path);
-        let (churn, live) = (
+        let (allocated, live) = (
             relative_error(route.per_request.mean, workload.per_request()),
             relative_error(route.live_bytes, bench.held(at)),
         );
@@ -220,13 +221,13 @@ fn churn_is_within_2_percent_and_live_bytes_within_10() {
             workload.path,
             route.requests,
             route.per_request.mean,
-            churn * 100.0,
+            allocated * 100.0,
             route.live_bytes / MB as u64,
             live * 100.0,
             stated * 100.0
         );
         assert_eq!(route.requests, requests[at] as u64);
-        assert!(churn.abs() < 0.02, "{}: churn is off by {churn}", workload.path);
+        assert!(allocated.abs() < 0.02, "{}: allocated is off by {allocated}", workload.path);
         assert!(live.abs() < 0.10, "{}: live bytes are off by {live}", workload.path);
     }
     assert_eq!(snapshot.sampling.dropped, 0);

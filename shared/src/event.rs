@@ -55,7 +55,7 @@ pub enum EventKind {
         after: Bytes,
         /// Milliseconds from the first hook to the last arena.
         #[n(2)]
-        took_ms: u32,
+        duration_ms: u32,
     },
     /// A replacement worker was requested.
     #[n(3)]
@@ -67,7 +67,7 @@ pub enum EventKind {
     },
     /// The process shut down, as no measure helped and no replacement was possible.
     #[n(4)]
-    Leave,
+    Shutdown,
     /// New requests were refused; recorded when the refusals end.
     #[n(5)]
     Shed {
@@ -76,7 +76,7 @@ pub enum EventKind {
         refused: u64,
         /// Duration of the refusals, in milliseconds.
         #[n(1)]
-        lasted_ms: u64,
+        duration_ms: u64,
     },
     /// A handler panicked; its request was answered with 500.
     #[n(6)]
@@ -158,10 +158,10 @@ mod tests {
         let kinds = [
             EventKind::Started,
             EventKind::Pressure { from: Pressure::Shed, to: Pressure::Calm, memory: Bytes(5) },
-            EventKind::Purge { before, after, took_ms: 3 },
+            EventKind::Purge { before, after, duration_ms: 3 },
             EventKind::Recycle { reason: "by hand".into() },
-            EventKind::Leave,
-            EventKind::Shed { refused: 4, lasted_ms: 900 },
+            EventKind::Shutdown,
+            EventKind::Shed { refused: 4, duration_ms: 900 },
             EventKind::Panic { message: "\"quoted\"".into() },
             EventKind::Limit { before, after },
             EventKind::Stop { by: "SIGTERM".into() },

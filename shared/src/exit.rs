@@ -106,7 +106,7 @@ pub struct Exit {
     pub backtrace: Option<String>,
     /// The part of the flight recorder that could not be read, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost: Option<String>,
+    pub unreadable: Option<String>,
 }
 
 /// The unanswered requests of one route.
@@ -211,7 +211,7 @@ impl Exit {
         self.in_flight.truncate(MAX_IN_FLIGHT);
         self.evidence = self.evidence.into_iter().map(Statement::bounded).collect();
         let texts = self.in_flight.iter_mut().map(|it| &mut it.route);
-        for text in texts.chain([&mut self.version]).chain(&mut self.panic).chain(&mut self.lost) {
+        for text in texts.chain([&mut self.version]).chain(&mut self.panic).chain(&mut self.unreadable) {
             *text = cut(text);
         }
         if let Some(stack) = &mut self.backtrace {

@@ -36,8 +36,8 @@ pub const MAX_ROUTES: usize = 20;
 /// Most exits in [`EarlierInstances::exits`].
 pub const MAX_EARLIER_EXITS: usize = 8;
 
-/// Most sources in [`Report::missing`].
-pub const MAX_MISSING: usize = 32;
+/// Most sources in [`Report::unavailable_sources`].
+pub const MAX_UNAVAILABLE_SOURCES: usize = 32;
 
 /// The signed report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct Report {
     /// The samples after the requested cursor.
     pub samples: Block,
     /// The sources of figures that this machine does not have.
-    pub missing: Vec<String>,
+    pub unavailable_sources: Vec<String>,
     /// The exit of the instance that served before this one; absent while that one still runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_exit: Option<Exit>,
@@ -223,7 +223,7 @@ pub struct System {
     pub machine_stall_full_percent: Option<f64>,
     /// The largest delay of a task of the async runtime within the last minute, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub runtime_stall_ms: Option<u64>,
+    pub runtime_delay_ms: Option<u64>,
 }
 
 /// Memory of one route.
@@ -236,9 +236,9 @@ pub struct RouteReport {
     /// The recent request rate, per second.
     pub requests_per_second: f64,
     /// Mean bytes allocated per request.
-    pub churn_mean: Bytes,
+    pub allocated_mean: Bytes,
     /// 99th percentile of the bytes allocated per request.
-    pub churn_p99: Bytes,
+    pub allocated_p99: Bytes,
     /// Estimated bytes that the route holds now.
     pub live: Bytes,
     /// One standard error of `live`.
@@ -257,7 +257,7 @@ pub struct Block {
     /// Number of samples.
     pub count: u64,
     /// Number of samples that left the ring before they were requested: a gap right before `first`.
-    pub lost: u64,
+    pub dropped: u64,
     /// The samples as [`series`] encodes them, in base 64.
     #[serde(with = "base64")]
     pub data: Vec<u8>,
@@ -334,12 +334,14 @@ impl Report {
 
     /// Cuts every text to its bound. The edge stores some of them with every tick, in a row of limited size.
     fn bound_texts(&mut self) {
-        self.missing.truncate(MAX_MISSING);
+        self.unavailable_sources.truncate(MAX_UNAVAILABLE_SOURCES);
         self.events = std::mem::take(&mut self.events).into_iter().map(Event::bounded).collect();
         let routes = self.routes.iter_mut().map(|route| &mut route.route);
         let traffic = self.traffic.iter_mut().flat_map(|traffic| &mut traffic.routes);
         let routes = routes.chain(traffic.map(|route| &mut route.route));
-        for text in routes.chain(&mut self.missing).chain([&mut self.version, &mut self.limit.origin]) {
+        for text in
+            routes.chain(&mut self.unavailable_sources).chain([&mut self.version, &mut self.limit.origin])
+        {
             *text = cut(text);
         }
     }
@@ -370,10 +372,10 @@ fn is_zero(count: &u32) -> bool {
 }
 
 impl Block {
-    /// Encodes consecutive samples, before which `lost` are missing.
-    pub fn of(series: &Series, lost: u64) -> Self {
+    /// Encodes consecutive samples, before which `dropped` are missing.
+    pub fn of(series: &Series, dropped: u64) -> Self {
         let Series { first, samples } = series;
-        Block { first: *first, count: samples.len() as u64, lost, data: series::encode(*first, samples) }
+        Block { first: *first, count: samples.len() as u64, dropped, data: series::encode(*first, samples) }
     }
 
     /// Decodes the samples of an untrusted block and checks them against its counts.

@@ -18,7 +18,7 @@ pub mod catalog;
 /// Most parameters of a statement; a received statement with more loses the rest.
 const MAX_PARAMS: usize = 8;
 
-/// The values in a statement by their names. A name ends with its unit: `took_ms`, `limit_bytes`. `pressure` is a level of memory
+/// The values in a statement by their names. A name ends with its unit: `duration_ms`, `limit_bytes`. `pressure` is a level of memory
 /// pressure, and a name that ends with `_time` is an instant in RFC 3339.
 pub type Params = BTreeMap<String, Param>;
 

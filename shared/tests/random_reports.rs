@@ -46,7 +46,7 @@ fn event(random: &mut Rng) -> Event {
             memory: Bytes(any_magnitude(random)),
         },
         2 => EventKind::Panic { message: text(random, 200) },
-        3 => EventKind::Shed { refused: any_magnitude(random), lasted_ms: any_magnitude(random) },
+        3 => EventKind::Shed { refused: any_magnitude(random), duration_ms: any_magnitude(random) },
         4 => EventKind::Recycle { reason: text(random, 20) },
         _ => EventKind::Stop { by: text(random, 20) },
     };
@@ -58,8 +58,8 @@ fn route(random: &mut Rng) -> RouteReport {
         route: text(random, 60),
         requests: any_magnitude(random),
         requests_per_second: (any_magnitude(random) >> 20) as f64,
-        churn_mean: Bytes(any_magnitude(random)),
-        churn_p99: Bytes(any_magnitude(random)),
+        allocated_mean: Bytes(any_magnitude(random)),
+        allocated_p99: Bytes(any_magnitude(random)),
         live: Bytes(any_magnitude(random)),
         live_error: Bytes(any_magnitude(random)),
         growth_per_minute: Some(-((any_magnitude(random) >> 20) as f64)),
@@ -105,10 +105,10 @@ fn report(random: &mut Rng, forecast: &Assessment) -> (Report, Vec<Sample>) {
         samples: Block {
             first,
             count: samples.len() as u64,
-            lost: any_magnitude(random),
+            dropped: any_magnitude(random),
             data: series::encode(first, &samples),
         },
-        missing: (0..random.usize(..3)).map(|_| text(random, 40)).collect(),
+        unavailable_sources: (0..random.usize(..3)).map(|_| text(random, 40)).collect(),
         previous_exit: None,
         earlier: heapbeat_shared::report::EarlierInstances::default(),
         last_samples: (random.usize(..2) == 0).then(|| LastSamples {
@@ -118,19 +118,19 @@ fn report(random: &mut Rng, forecast: &Assessment) -> (Report, Vec<Sample>) {
                 any_magnitude(random),
             ),
         }),
-        traffic: (random.below(2) == 0).then(|| Traffic {
-            in_flight: random.any(),
-            requests: random.any(),
+        traffic: (random.usize(..2) == 0).then(|| Traffic {
+            in_flight: any_magnitude(random),
+            requests: any_magnitude(random),
             latency_p99_ms: Some(0.5),
-            routes: (0..random.below(4)).map(|_| route_traffic(random)).collect(),
+            routes: (0..random.usize(..4)).map(|_| route_traffic(random)).collect(),
             ..Traffic::default()
         }),
     };
     (report, samples)
 }
 
-fn route_traffic(random: &mut Random) -> RouteTraffic {
-    RouteTraffic { route: text(random, 40), in_flight: random.any(), ..RouteTraffic::default() }
+fn route_traffic(random: &mut Rng) -> RouteTraffic {
+    RouteTraffic { route: text(random, 40), in_flight: any_magnitude(random), ..RouteTraffic::default() }
 }
 
 /// Changes, removes or duplicates a few bytes, or truncates the body.
@@ -176,7 +176,7 @@ fn oversized_report(random: &mut Rng, good: &Report) -> Vec<u8> {
         1 => json
             .replace(
                 "\"events\":[",
-                &format!("\"events\":[{}", "{\"at\":1,\"kind\":\"leave\"},".repeat(times % 4000)),
+                &format!("\"events\":[{}", "{\"at\":1,\"kind\":\"shutdown\"},".repeat(times % 4000)),
             )
             .into(),
         2 => json.replace("\"version\":\"", &format!("\"version\":\"{}", "\\u0000".repeat(times))).into(),

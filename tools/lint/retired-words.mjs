@@ -18,6 +18,7 @@ const RETIRED = [
     "name the type by what it holds",
   ],
   [/\bBlindness\b/, "write `ProbeSkipped`"],
+  [/\bchurn_(?:mean|p99|bytes)\b|\bruntime_(?:late|stall_ms)\b/, "write `allocated_` and `runtime_delay`"],
   [/\b(?:[Cc]ourier|[Ee]rrand|[Rr]emnant)s?\b/, "write `WebhookSender`, `Propagated` or `orphaned samples`"],
 ];
 

@@ -16,7 +16,7 @@ mod scenario;
 use std::io::Read as _;
 use std::process::ExitCode;
 
-use heapbeat_edge::monitor_config::Config;
+use heapbeat_edge::monitor_config::MonitorConfig;
 use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ const DAY: i64 = 24 * HOUR;
 
 /// The input.
 struct HistoryRequest {
-    config: Config,
+    config: MonitorConfig,
     /// The first instant, and the last tick.
     span: (i64, i64),
     /// The edge's own clock at the last tick.
@@ -39,7 +39,7 @@ impl HistoryRequest {
     fn read(value: &Value) -> Result<Self, String> {
         let number = |name: &str| value.get(name).and_then(Value::as_i64).ok_or(format!("{name} is missing"));
         let list = value.get("monitors").ok_or("monitors is missing")?.to_string();
-        let config = Config::parse(Some(&list), true);
+        let config = MonitorConfig::parse(Some(&list), true);
         if let Some(problem) = config.problems.first() {
             return Err(format!("{}: {}", problem.position, problem.reason));
         }

@@ -1,7 +1,7 @@
 //! All but the last day: ledgers, incidents, memory and latencies are written from the scenarios alone.
 
 use heapbeat_edge::domain::State;
-use heapbeat_edge::domain::check::verdict::Verdict;
+use heapbeat_edge::domain::check::verdict::CheckVerdict;
 use heapbeat_edge::domain::history::ledger::LedgerEntry;
 use heapbeat_edge::domain::history::rollup::{Tier, keep_peaks};
 use heapbeat_edge::domain::incident::RECORDING_LENGTH;
@@ -56,11 +56,11 @@ fn incidents(scenario: &Scenario, until: i64, rows: &mut Rows) {
     let mut incidents = IncidentTracker::default();
     for it in scenario.episodes.iter().filter(|it| it.from > scenario.since && it.to < until) {
         let (verdict, state) = match it.kind {
-            EpisodeKind::Down(failure) => (Verdict::Failed(failure), State::Down),
+            EpisodeKind::Down(failure) => (CheckVerdict::Failed(failure), State::Down),
             EpisodeKind::Slow(ms) => {
-                (Verdict::Degraded(heapbeat_edge::domain::Failure::Slow(ms)), State::Degraded)
+                (CheckVerdict::Degraded(heapbeat_edge::domain::Failure::Slow(ms)), State::Degraded)
             }
-            EpisodeKind::Crash => (Verdict::Up, State::Up),
+            EpisodeKind::Crash => (CheckVerdict::Up, State::Up),
             EpisodeKind::Maintenance | EpisodeKind::Waking | EpisodeKind::Unobserved => continue,
         };
         let delta =
@@ -90,7 +90,8 @@ fn incidents(scenario: &Scenario, until: i64, rows: &mut Rows) {
         }
         for minute in 0..5 {
             let at = it.to.max(first) + minute * MINUTE;
-            incidents.record_tick(&scenario.id, &observation(at, Verdict::Up, State::Up, &nothing, false));
+            incidents
+                .record_tick(&scenario.id, &observation(at, CheckVerdict::Up, State::Up, &nothing, false));
         }
         let Some(incident) = incidents.latest.clone() else { continue };
         let opened = incident.opened;

@@ -11,16 +11,16 @@ use litemap::LiteMap;
 use super::incident;
 use super::incident::Incident;
 use super::incident::tracker::TickObservation;
-use super::monitor_state::{MonitorState, PersistedState, ProbeContext, StateUpdate};
+use super::monitor_state::{MonitorState, PersistedState, StateUpdate, TickContext};
 use super::{ProbeSkipped, State};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::schedule;
-use crate::domain::check::verdict::Verdict;
-use crate::domain::history::ledger;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, LedgerEntry};
+use crate::domain::history::retention;
 use crate::domain::report::last_report::LastReport;
-use crate::monitor_config::{Config, Monitor, MonitorId, MonitorKind};
+use crate::monitor_config::{Monitor, MonitorConfig, MonitorId, MonitorKind};
 
 mod incident_status;
 mod snapshot;
@@ -38,7 +38,7 @@ pub struct Engine {
     /// The monitors that are under announced maintenance.
     under_maintenance: Vec<MonitorId>,
     /// Nothing is probed more often than this.
-    interval_floor: Duration,
+    min_interval: Duration,
 }
 
 impl Engine {
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// The verdict of the last probe of `monitor`.
-    pub fn last_verdict(&self, monitor: &MonitorId) -> Option<Verdict> {
+    pub fn last_verdict(&self, monitor: &MonitorId) -> Option<CheckVerdict> {
         self.monitors.get(monitor)?.persisted.verdict
     }
 
@@ -115,13 +115,13 @@ impl Engine {
 
     /// The monitors that the tick of `now` has to probe. Those that were up come first, as they respond soonest; among the
     /// others those that have waited longest.
-    pub fn due_monitors<'c>(&self, config: &'c Config, now: UnixMillis) -> Vec<&'c Monitor> {
+    pub fn due_monitors<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<&'c Monitor> {
         let mut due: Vec<(bool, Option<UnixMillis>, &Monitor)> = Vec::new();
         for monitor in config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat) {
             let persisted = self.monitors.get(&monitor.id).map(|state| &state.persisted);
             let last = persisted.and_then(|state| state.validity).map(|validity| validity.at);
-            let has_trouble = persisted.is_none_or(|state| state.verdict != Some(Verdict::Up));
-            let interval = monitor.interval.max(self.interval_floor);
+            let has_trouble = persisted.is_none_or(|state| state.verdict != Some(CheckVerdict::Up));
+            let interval = monitor.interval.max(self.min_interval);
             if schedule::is_due(monitor.id.as_str(), last, interval, now) {
                 // There are at most forty, so each is inserted at its place.
                 let place =
@@ -133,8 +133,8 @@ impl Engine {
     }
 
     /// Sets the shortest interval at which any monitor is probed.
-    pub fn set_interval_floor(&mut self, floor: Duration) {
-        self.interval_floor = floor;
+    pub fn set_min_interval(&mut self, floor: Duration) {
+        self.min_interval = floor;
     }
 
     /// Sets the monitors that are under announced maintenance in the next tick.
@@ -150,14 +150,14 @@ impl Engine {
     }
 
     /// Applies the probes of a tick. Probes of monitors that are not configured are ignored.
-    pub fn apply_tick(&mut self, config: &Config, tick: Tick, probes: &[ProbeResult]) -> TickChanges {
+    pub fn apply_tick(&mut self, config: &MonitorConfig, tick: Tick, probes: &[ProbeResult]) -> TickChanges {
         let mut commit = TickChanges::new(tick);
         for probe in probes {
             if let Some(monitor) = config.monitors.iter().find(|monitor| monitor.id == probe.monitor) {
                 self.apply_probe(monitor, probe, &mut commit);
             }
         }
-        let offline = Verdict::Skipped(ProbeSkipped::EdgeOffline);
+        let offline = CheckVerdict::Skipped(ProbeSkipped::EdgeOffline);
         let probes = commit.probes.iter().filter(|probe| probe.evaluation.verdict == offline).count();
         if probes > 0 {
             commit.events.push(EngineEvent::EdgeOffline { probes });
@@ -173,16 +173,16 @@ impl Engine {
         let state = self.monitors.entry(monitor.id.clone()).or_default();
         let state_at = |ledger: &Ledger| ledger.current_entry(at).map_or(State::Unobserved, |it| it.state);
         let from = state_at(&state.ledger);
-        let context = ProbeContext {
+        let context = TickContext {
             at,
             under_maintenance: self.under_maintenance.contains(&monitor.id),
-            interval_floor: self.interval_floor,
+            min_interval: self.min_interval,
         };
         let StateUpdate { evaluation, changes, restarted, delta } =
             state.apply_probe(monitor, probe, context);
         let to = state_at(&state.ledger);
         let id = || monitor.id.clone();
-        if let Verdict::Skipped(reason) = evaluation.verdict
+        if let CheckVerdict::Skipped(reason) = evaluation.verdict
             && reason != ProbeSkipped::EdgeOffline
         {
             let reason = reason.statement().text;
@@ -228,7 +228,7 @@ impl Engine {
 
     /// Closes the ledgers of monitors that are no longer configured, once their last finding has expired. The ledger stays until
     /// it is too old: a monitor that comes back under the same id continues it, and the time between is unobserved.
-    fn retire_monitors(&mut self, config: &Config, at: UnixMillis, commit: &mut TickChanges) {
+    fn retire_monitors(&mut self, config: &MonitorConfig, at: UnixMillis, commit: &mut TickChanges) {
         let mut retired = Vec::new();
         for (id, state) in self.monitors.iter_mut() {
             if !state.ledger.is_expired(at) || config.monitors.iter().any(|monitor| monitor.id == *id) {
@@ -239,7 +239,7 @@ impl Engine {
             if state.incidents.close(at, Statement::monitor_removed()) {
                 commit.incidents.extend(state.incidents.latest.clone());
             }
-            let oldest = at.minus(ledger::RETENTION);
+            let oldest = at.minus(retention::LEDGER);
             if state.ledger.current_entry(at).is_none_or(|last| last.from <= oldest) {
                 changes.delete_before = Some(at);
                 retired.push(id.clone());

@@ -50,7 +50,7 @@ pub struct JobRun {
     pub exit_code: Option<u16>,
     /// The duration in milliseconds, if the job reported its start.
     #[n(2)]
-    pub took_ms: Option<u64>,
+    pub duration_ms: Option<u64>,
 }
 
 /// All jobs of one hub.
@@ -60,11 +60,11 @@ impl JobState {
     /// Returns the state after a job reported `signal` at `now`.
     #[must_use]
     pub fn record_signal(self, signal: JobSignal, now: UnixMillis) -> JobState {
-        let took_ms = self.started.and_then(|started| u64::try_from(now.since(started).as_millis()).ok());
+        let duration_ms = self.started.and_then(|started| u64::try_from(now.since(started).as_millis()).ok());
         let ended = |ok, exit_code| JobState {
             last_report: now,
             started: None,
-            last_run: Some(JobRun { ok, exit_code, took_ms }),
+            last_run: Some(JobRun { ok, exit_code, duration_ms }),
         };
         match signal {
             JobSignal::Start => JobState { last_report: now, started: Some(now), ..self },
@@ -80,7 +80,7 @@ impl JobState {
         now: UnixMillis,
         offset: impl Fn(UnixMillis) -> i32,
     ) -> Result<ProbeResponse, ProbeError> {
-        if let (Some(started), Some(longest)) = (self.started, job.longest_run)
+        if let (Some(started), Some(longest)) = (self.started, job.max_runtime)
             && now.since(started) > longest
         {
             return Err(Failure::JobTimedOut.into());
@@ -95,8 +95,8 @@ impl JobState {
         if due.is_some_and(|due| now > due.plus(job.grace)) {
             return Err(Failure::JobMissed.into());
         }
-        let took_ms = self.last_run.and_then(|run| run.took_ms);
-        let latency = took_ms.map_or(Duration::ZERO, Duration::from_millis);
+        let duration_ms = self.last_run.and_then(|run| run.duration_ms);
+        let latency = duration_ms.map_or(Duration::ZERO, Duration::from_millis);
         Ok(ProbeResponse { status: 0, latency, body: ResponseBody::Unread, report: None })
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         Heartbeat {
             schedule: HeartbeatSchedule::Every(60 * MINUTE),
             grace: 5 * MINUTE,
-            longest_run: Some(10 * MINUTE),
+            max_runtime: Some(10 * MINUTE),
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
     fn a_schedule_says_when_a_job_is_due() {
         let schedule = Schedule::new("0 3 * * *", "UTC").unwrap();
         let job =
-            Heartbeat { schedule: HeartbeatSchedule::Cron(schedule), grace: 10 * MINUTE, longest_run: None };
+            Heartbeat { schedule: HeartbeatSchedule::Cron(schedule), grace: 10 * MINUTE, max_runtime: None };
         let (three, day) = (180, 1440);
         let ran = [(three, JobSignal::Start), (three + 200, JobSignal::Success)];
         assert_eq!(check(&job, &ran, three + 300), None);

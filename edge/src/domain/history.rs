@@ -6,6 +6,7 @@ pub mod latency;
 pub mod latency_series;
 pub mod ledger;
 pub mod memory_chart;
+pub mod retention;
 pub mod rollup;
 pub mod uptime;
 pub mod verdict_codec;

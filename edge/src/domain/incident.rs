@@ -80,7 +80,7 @@ pub struct TimelineEntry {
     pub at: UnixMillis,
     /// What happened. May hold text of the server, cut to a length.
     #[n(1)]
-    pub what: Statement,
+    pub message: Statement,
 }
 
 /// The phase after an incident was resolved by hand.
@@ -165,8 +165,8 @@ impl Incident {
     }
 
     /// Adds an entry to the timeline, in the order of time; one that is there already is not added again.
-    pub fn add_timeline_entry(&mut self, at: UnixMillis, what: Statement) {
-        let entry = TimelineEntry { at, what: what.bounded() };
+    pub fn add_timeline_entry(&mut self, at: UnixMillis, message: Statement) {
+        let entry = TimelineEntry { at, message: message.bounded() };
         let index = self.timeline.partition_point(|it| it.at <= at);
         if self.timeline.range(..index).rev().take_while(|it| it.at == at).any(|it| *it == entry) {
             return;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::monitor_config::maintenance::Maintenance;
-use crate::monitor_config::{Config, MonitorId};
+use crate::monitor_config::{MonitorConfig, MonitorId};
 
 /// How long before its beginning a window is shown to the public.
 pub const ANNOUNCEMENT_PERIOD: Duration = Duration::from_secs(7 * 86_400);
@@ -55,7 +55,11 @@ pub fn announced_windows(
 }
 
 /// Returns the monitors that are under maintenance at `now`.
-pub fn affected_monitors(windows: &[MaintenanceWindow], config: &Config, now: UnixMillis) -> Vec<MonitorId> {
+pub fn affected_monitors(
+    windows: &[MaintenanceWindow],
+    config: &MonitorConfig,
+    now: UnixMillis,
+) -> Vec<MonitorId> {
     let is_affected = |id: &MonitorId| {
         let affects =
             |window: &&MaintenanceWindow| window.monitors.as_ref().is_none_or(|ids| ids.contains(id));
@@ -72,7 +76,7 @@ mod tests {
     use crate::domain::Failure;
     use crate::domain::State;
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
-    use crate::domain::engine::tests::notified_occasions;
+    use crate::domain::engine::tests::notified_reasons;
     use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::notification::NotificationReason;
     use crate::monitor_config::maintenance;
@@ -108,9 +112,9 @@ mod tests {
         assert_eq!(ids(19 * 1440 + 20), ("later now".into(), "api db".into()));
     }
 
-    fn config() -> Config {
+    fn config() -> MonitorConfig {
         let entry = |id: &str| format!(r#"{{"id":"{id}","kind":"http","url":"https://a.example"}}"#);
-        let config = Config::parse(Some(&format!("[{},{}]", entry("api"), entry("db"))), false);
+        let config = MonitorConfig::parse(Some(&format!("[{},{}]", entry("api"), entry("db"))), false);
         assert_eq!(config.problems, []);
         config
     }
@@ -134,7 +138,7 @@ mod tests {
             let maintenance = letter.is_uppercase().then(|| "api".parse().unwrap());
             engine.set_maintenance(maintenance.into_iter().collect());
             let mut commit = engine.apply_tick(&config, tick, &probes);
-            notified.extend(notified_occasions(&mut engine, &config, None, &mut commit));
+            notified.extend(notified_reasons(&mut engine, &config, None, &mut commit));
             states.push(match engine.snapshot(&config, at(minute)).monitors[0].state {
                 State::Up => 'u',
                 State::Down => 'd',

@@ -17,7 +17,7 @@ use super::{ProbeSkipped, State};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::{RegionVerdict, combine_verdicts};
 use crate::domain::check::schedule;
-use crate::domain::check::verdict::{Evaluation, Verdict, evaluate};
+use crate::domain::check::verdict::{CheckVerdict, Evaluation, evaluate};
 use crate::domain::history::latency::RecentLatency;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, Validity};
 use crate::domain::history::memory_chart::MemoryChart;
@@ -49,13 +49,13 @@ pub struct MonitorState {
 
 /// The circumstances of a probe that do not come from the monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeContext {
+pub struct TickContext {
     /// The tick's instant.
     pub at: UnixMillis,
     /// Whether the monitor is under announced maintenance.
     pub under_maintenance: bool,
     /// Nothing is probed more often than this at present.
-    pub interval_floor: Duration,
+    pub min_interval: Duration,
 }
 
 /// How a probe changed a monitor.
@@ -77,14 +77,14 @@ impl MonitorState {
         &mut self,
         monitor: &Monitor,
         probe: &ProbeResult,
-        context: ProbeContext,
+        context: TickContext,
     ) -> StateUpdate {
-        let ProbeContext { at, under_maintenance, interval_floor } = context;
+        let TickContext { at, under_maintenance, min_interval } = context;
         let mut evaluation = evaluate(monitor, &probe.result);
         self.region_verdicts.retain(|region| monitor.regions.contains(&region.region));
         evaluation.verdict = combine_verdicts(evaluation.verdict, &self.region_verdicts);
         self.persisted.verdict = Some(evaluation.verdict);
-        let is_offline = evaluation.verdict == Verdict::Skipped(ProbeSkipped::EdgeOffline);
+        let is_offline = evaluation.verdict == CheckVerdict::Skipped(ProbeSkipped::EdgeOffline);
         self.persisted.offline_since = is_offline.then(|| self.persisted.offline_since.unwrap_or(at));
         let Some(result) = evaluation.verdict.check_result() else {
             let changes = self.ledger.expire(at);
@@ -97,7 +97,7 @@ impl MonitorState {
             self.persisted.threshold = self.persisted.threshold.next(result, gap, monitor.thresholds);
         }
         let state = if under_maintenance { State::Maintenance } else { self.persisted.threshold.state() };
-        let until = at.plus(schedule::validity(monitor.interval.max(interval_floor)));
+        let until = at.plus(schedule::validity(monitor.interval.max(min_interval)));
         let mut changes = self.ledger.record_state(Validity { at, until }, state);
         self.persisted.validity = self.ledger.validity();
         self.persisted.flaps.get_or_insert_default().record_state(state, at);

@@ -148,7 +148,7 @@ impl QuotaUsage {
     }
 
     /// The shortest interval at which any monitor is probed.
-    pub fn interval_floor(&self) -> Duration {
+    pub fn min_interval(&self) -> Duration {
         usize::try_from(self.throttle_level)
             .ok()
             .and_then(|level| INTERVAL_FLOORS.get(level))
@@ -158,7 +158,7 @@ impl QuotaUsage {
 
     /// The public notice while the edge is throttled; `None` otherwise.
     pub fn throttle_notice(&self) -> Option<Statement> {
-        let minutes = self.interval_floor().as_secs() / 60;
+        let minutes = self.min_interval().as_secs() / 60;
         (minutes > 0).then(|| Statement::interval_raised(minutes))
     }
 }
@@ -225,7 +225,7 @@ mod tests {
         for (name, rows, at, floor) in cases {
             let mut usage = QuotaUsage { rows_written: rows, ..QuotaUsage::default() };
             usage.throttle(UnixMillis(at), FREE_PLAN);
-            assert_eq!(usage.interval_floor().as_secs(), floor, "{name}");
+            assert_eq!(usage.min_interval().as_secs(), floor, "{name}");
             assert_eq!(usage.throttle_notice().is_some(), floor > 0, "{name}");
         }
     }
@@ -237,7 +237,7 @@ mod tests {
             let (mut usage, mut last, mut probed) = (QuotaUsage::default(), None, i64::MIN / 2);
             for second in (0..86_400).step_by(5) {
                 let at = UnixMillis(second * 1000);
-                let floor = i64::try_from(usage.interval_floor().as_millis()).unwrap();
+                let floor = i64::try_from(usage.min_interval().as_millis()).unwrap();
                 if at.0 - probed < floor {
                     continue;
                 }
@@ -269,8 +269,8 @@ mod tests {
         let mut usage = QuotaUsage { rows_written: 60_000, ..QuotaUsage::default() };
         usage.throttle(UnixMillis(NOON), FREE_PLAN);
         usage.throttle(UnixMillis(2 * NOON - 1), FREE_PLAN);
-        assert_eq!(usage.interval_floor(), Duration::from_secs(60));
+        assert_eq!(usage.min_interval(), Duration::from_secs(60));
         usage.record_tick(UnixMillis(2 * NOON), UnixMillis(2 * NOON), None, QuotaCost::default());
-        assert_eq!(usage.interval_floor(), Duration::ZERO);
+        assert_eq!(usage.min_interval(), Duration::ZERO);
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::history::days::Day;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::LastReport;
-use crate::monitor_config::Problem;
+use crate::monitor_config::ConfigProblem;
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +28,7 @@ pub struct StatusSnapshot {
     /// The monitors, in the order of the configuration.
     pub monitors: Vec<MonitorSnapshot>,
     /// Entries of the configuration that were rejected.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
     /// Notices about the monitoring itself.
     pub notices: Vec<Statement>,
     /// Maintenance that is in progress or announced, soonest first.

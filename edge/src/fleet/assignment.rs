@@ -7,7 +7,7 @@
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use crate::monitor_config::{MAX_HUBS, MONITORS_PER_HUB, Monitor, Problem};
+use crate::monitor_config::{ConfigProblem, MAX_HUBS, MONITORS_PER_HUB, Monitor};
 
 /// The most removed monitors whose hub is remembered; the longest removed is forgotten first.
 const MAX_REMOVED: usize = 2000;
@@ -63,7 +63,7 @@ impl Assignment {
 
     /// Returns the assignment of a new list of monitors: `fixed` are those of `wrangler.toml`, which belong to the first hub, and
     /// `applied` the others in their order. The error names the monitor for which there is no room.
-    pub fn reassign(&self, fixed: &[Monitor], applied: &[Monitor]) -> Result<Assignment, Problem> {
+    pub fn reassign(&self, fixed: &[Monitor], applied: &[Monitor]) -> Result<Assignment, ConfigProblem> {
         let all: Vec<&Monitor> = fixed.iter().chain(applied).collect();
         let index: MonitorIndex<'_> =
             all.iter().enumerate().map(|(member, monitor)| (monitor.id.as_str(), member)).collect();
@@ -112,7 +112,7 @@ fn assign_groups(
     fixed: usize,
     index: &MonitorIndex<'_>,
     previous: &[PreviousHub],
-) -> Result<Vec<usize>, Problem> {
+) -> Result<Vec<usize>, ConfigProblem> {
     let groups = dependency_groups(all, index).into_iter().map(|group| {
         let (rank, hub) = rank_group(&group, fixed, previous);
         (rank, hub, group)
@@ -185,7 +185,7 @@ fn dependency_groups(all: &[&Monitor], index: &MonitorIndex<'_>) -> Vec<Vec<usiz
     groups
 }
 
-fn no_room_problem(group: &[usize], fixed: usize, rank: Rank) -> Problem {
+fn no_room_problem(group: &[usize], fixed: usize, rank: Rank) -> ConfigProblem {
     let entry = group.get(MONITORS_PER_HUB).or(group.last()).map_or(0, |member| member.saturating_sub(fixed));
     let size = group.len();
     let reason = if size > MONITORS_PER_HUB {
@@ -201,7 +201,7 @@ fn no_room_problem(group: &[usize], fixed: usize, rank: Rank) -> Problem {
             "has no room: {MAX_HUBS} hubs of {MONITORS_PER_HUB} monitors are full if dependent monitors share a hub"
         )
     };
-    Problem { position: format!("{}[{entry}]", crate::monitor_config::applied::LIST), reason }
+    ConfigProblem { position: format!("{}[{entry}]", crate::monitor_config::applied::LIST), reason }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn merge_incidents(lists: impl IntoIterator<Item = HubResponse>) -> V
 
 /// Returns the status in place of a hub whose monitors are not known.
 pub(super) fn unknown_status() -> StatusView {
-    let notice = Statement::unknown_hub_silent();
+    let notice = Statement::unknown_hub_unresponsive();
     StatusView {
         status: State::Unobserved,
         updated: None,
@@ -108,13 +108,13 @@ fn merge_edge(edge: &mut EdgeView, other: &EdgeView) {
         day: edge.day.max(other.day),
         ticks: edge.ticks.max(other.ticks),
         ticks_missed: edge.ticks_missed.max(other.ticks_missed),
-        latest_tick_ms: edge.latest_tick_ms.max(other.latest_tick_ms),
+        max_tick_delay_ms: edge.max_tick_delay_ms.max(other.max_tick_delay_ms),
         requests: edge.requests.saturating_add(other.requests),
         rows_read: edge.rows_read.saturating_add(other.rows_read),
         rows_written: edge.rows_written.saturating_add(other.rows_written),
         subrequests: edge.subrequests.saturating_add(other.subrequests),
-        busiest_tick_subrequests: edge.busiest_tick_subrequests.max(other.busiest_tick_subrequests),
-        interval_floor_seconds: edge.interval_floor_seconds.max(other.interval_floor_seconds),
+        max_tick_subrequests: edge.max_tick_subrequests.max(other.max_tick_subrequests),
+        min_interval_seconds: edge.min_interval_seconds.max(other.min_interval_seconds),
         hubs: edge.hubs.saturating_add(other.hubs),
         config_problems: edge.config_problems.saturating_add(other.config_problems),
     };
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::domain::snapshot::{MonitorSnapshot, StatusSnapshot};
-    use crate::monitor_config::Problem;
+    use crate::monitor_config::ConfigProblem;
     use crate::view::Timestamp;
 
     fn status(state: State, updated: Option<i64>, ids: &[&str], rows: u64, ticks: u64) -> StatusView {
@@ -136,7 +136,7 @@ mod tests {
             status: state,
             updated: updated.map(|at| Timestamp(UnixMillis(at))),
             monitors: ids.iter().map(monitor).collect(),
-            problems: vec![Problem { position: "ALERTS.ops".into(), reason: "refused".into() }],
+            problems: vec![ConfigProblem { position: "ALERTS.ops".into(), reason: "refused".into() }],
             notices: if rows > 1 { vec!["a, b".into()] } else { vec![] },
             notice_statements: if rows > 1 { vec![TranslationView::default()] } else { vec![] },
             edge: EdgeView { ticks, rows_written: rows, hubs: 1, ..EdgeView::default() },

@@ -25,7 +25,7 @@ impl Alarm {
     /// scheduled is replaced.
     pub(super) async fn schedule_next(&self, replace: bool) {
         let config = self.config.monitors().ok();
-        let pause = config.and_then(|config| schedule::alarm_interval(&config, self.quota.interval_floor()));
+        let pause = config.and_then(|config| schedule::alarm_interval(&config, self.quota.min_interval()));
         let Some(pause) = pause else { return };
         let storage = self.state.storage();
         if !replace && matches!(storage.get_alarm().await, Ok(Some(_))) {

@@ -3,13 +3,18 @@
 use serde_json::Value;
 
 use crate::monitor_config::applied::LIST;
-use crate::monitor_config::{Config, MonitorId};
+use crate::monitor_config::{MonitorConfig, MonitorId};
 
 /// Parses applied entries. Together with the `fixed` monitors of `wrangler.toml` there is `room` for so many, and every id is
 /// unique.
-pub(super) fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
+pub(super) fn read_applied(
+    list: &[Value],
+    allow_private: bool,
+    fixed: &MonitorConfig,
+    room: usize,
+) -> MonitorConfig {
     let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
-    Config::parse_entries(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
+    MonitorConfig::parse_entries(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
 }
 
 #[cfg(test)]
@@ -20,7 +25,8 @@ mod tests {
 
     #[test]
     fn an_applied_monitor_must_not_have_an_id_of_wrangler_toml() {
-        let fixed = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
+        let fixed =
+            MonitorConfig::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
         let list = [json!({"id":"a","kind":"http","url":"https://b.example"})];
         let applied = read_applied(&list, false, &fixed, 40);
         assert_eq!(applied.monitors, []);

@@ -14,10 +14,10 @@ use super::unknown_zones::remove_unknown_zones;
 use crate::domain::maintenance::{MaintenanceWindow, announced_windows};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::Maintenance;
-use crate::monitor_config::{Config, MONITORS_PER_HUB, MonitorId, Problem, VARIABLE};
+use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, MonitorConfig, MonitorId, VARIABLE};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
-use crate::settings::Settings;
+use crate::settings::WorkerSettings;
 use crate::store::Setting;
 
 /// The name of the list of maintenance in positions.
@@ -26,27 +26,31 @@ const MAINTENANCE: &str = "maintenance";
 /// Monitors and maintenance, which are loaded from the store when they are needed first.
 #[derive(Debug)]
 pub(super) struct ConfigState {
-    settings: Rc<Settings>,
+    settings: Rc<WorkerSettings>,
     store: StoreHandle,
     membership: Rc<MembershipState>,
-    monitors: Cached<Config>,
+    monitors: Cached<MonitorConfig>,
     maintenance: Cached<Vec<Maintenance>>,
 }
 
 impl ConfigState {
     /// Creates the state; what is applied is loaded from `store`.
-    pub(super) fn new(settings: Rc<Settings>, store: StoreHandle, membership: Rc<MembershipState>) -> Self {
+    pub(super) fn new(
+        settings: Rc<WorkerSettings>,
+        store: StoreHandle,
+        membership: Rc<MembershipState>,
+    ) -> Self {
         let (monitors, maintenance) = (Cached::default(), Cached::default());
         ConfigState { settings, store, membership, monitors, maintenance }
     }
 
     /// Returns the settings of the Worker.
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &WorkerSettings {
         &self.settings
     }
 
     /// Returns all monitors of this hub.
-    pub(super) fn monitors(&self) -> HubResult<Rc<Config>> {
+    pub(super) fn monitors(&self) -> HubResult<Rc<MonitorConfig>> {
         self.monitors.get_or_load(|| {
             let config = self.with_applied(&self.applied()?, self.membership.current()?.number == 0);
             for problem in &config.problems {
@@ -57,8 +61,8 @@ impl ConfigState {
     }
 
     /// Returns the public monitors. The problems are those of all monitors; only their number is public.
-    pub(super) fn public_monitors(&self) -> HubResult<Config> {
-        let mut config = Config::clone(&*self.monitors()?);
+    pub(super) fn public_monitors(&self) -> HubResult<MonitorConfig> {
+        let mut config = MonitorConfig::clone(&*self.monitors()?);
         config.monitors.retain(|monitor| monitor.public);
         Ok(config)
     }
@@ -93,7 +97,7 @@ impl ConfigState {
     }
 
     /// Returns the problems of a list of maintenance.
-    pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<Problem>> {
+    pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<ConfigProblem>> {
         let (list, mut problems) = maintenance::parse_windows(MAINTENANCE, entries);
         let (config, membership) = (self.monitors()?, self.membership.current()?);
         let is_known = |id: &MonitorId| {
@@ -102,7 +106,7 @@ impl ConfigState {
         };
         for window in &list {
             let position = format!("{MAINTENANCE}.{}", window.id);
-            let mut refuse = |reason| problems.push(Problem { position: position.clone(), reason });
+            let mut refuse = |reason| problems.push(ConfigProblem { position: position.clone(), reason });
             if self.settings.maintenance.iter().any(|other| other.id == window.id) {
                 refuse("is in wrangler.toml already; an id must be unique".to_owned());
             }
@@ -123,11 +127,11 @@ impl ConfigState {
     }
 
     /// Returns the configuration with the applied entries of `list`. The monitors of `wrangler.toml` belong to the `first` hub.
-    fn with_applied(&self, list: &[Value], first: bool) -> Config {
+    fn with_applied(&self, list: &[Value], first: bool) -> MonitorConfig {
         let fixed = &self.settings.config;
         let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
         let applied = read_applied(list, self.settings.allow_private, fixed, room);
-        let mut config = if first { fixed.clone() } else { Config::default() };
+        let mut config = if first { fixed.clone() } else { MonitorConfig::default() };
         // An empty list in wrangler.toml is not a problem if monitors were applied.
         if config.monitors.is_empty() && !applied.monitors.is_empty() {
             config.problems.retain(|problem| problem.position != VARIABLE);

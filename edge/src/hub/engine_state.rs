@@ -77,7 +77,7 @@ impl EngineState {
         engine.restore_incidents(incidents);
         self.outbox.load_rows(outbox);
         self.quota.set_usage(usage);
-        engine.set_interval_floor(usage.interval_floor());
+        engine.set_min_interval(usage.min_interval());
         Ok(engine)
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::check::outcome::ProbeResult;
 use crate::domain::heartbeat;
 use crate::domain::heartbeat::{JobSignal, JobStates};
 use crate::hub_api::HubError;
-use crate::monitor_config::{Config, HeartbeatSchedule, Monitor, MonitorId, MonitorKind, Target};
+use crate::monitor_config::{HeartbeatSchedule, Monitor, MonitorConfig, MonitorId, MonitorKind, Target};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 
@@ -30,7 +30,7 @@ impl HeartbeatState {
     /// Records at `now` what the job of a monitor of `config` reports.
     pub(super) fn record(
         &self,
-        config: &Config,
+        config: &MonitorConfig,
         id: MonitorId,
         signal: JobSignal,
         now: UnixMillis,
@@ -48,7 +48,7 @@ impl HeartbeatState {
     }
 
     /// Returns the results of the jobs of `config` at the tick of `at`.
-    pub(super) fn check_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<ProbeResult>> {
+    pub(super) fn check_jobs(&self, config: &MonitorConfig, at: UnixMillis) -> HubResult<Vec<ProbeResult>> {
         let heartbeats = self.heartbeats()?;
         let probe = |monitor: &Monitor| {
             let Target::Heartbeat(job) = &monitor.target else { return None };

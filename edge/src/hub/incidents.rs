@@ -11,7 +11,7 @@ use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::domain::report::last_report::SampleRun;
 use crate::hub_api::HubError;
-use crate::monitor_config::Config;
+use crate::monitor_config::MonitorConfig;
 use crate::platform::clock::wall_clock;
 use crate::view::{IncidentDetailView, IncidentView};
 
@@ -33,7 +33,7 @@ impl Incidents {
     /// Returns at most `limit` incidents of the monitors of `config`, newest first, starting after the incident `before`.
     pub(super) fn newest_incidents(
         &self,
-        config: &Config,
+        config: &MonitorConfig,
         before: Option<&IncidentId>,
         limit: i64,
     ) -> HubResult<Vec<Incident>> {
@@ -97,6 +97,6 @@ fn incident_not_found() -> HubError {
 }
 
 /// Removes the name of a dependency that is not in `config`, which may be a monitor that is not public.
-fn hide_dependency(incident: &mut Incident, config: &Config) {
+fn hide_dependency(incident: &mut Incident, config: &MonitorConfig) {
     incident.inhibited_by.take_if(|id| !config.monitors.iter().any(|monitor| monitor.id == *id));
 }

@@ -54,7 +54,7 @@ impl MembershipState {
         &self,
         request: &HubRequest,
         hub: usize,
-        fixed: &crate::monitor_config::Config,
+        fixed: &crate::monitor_config::MonitorConfig,
     ) -> HubResult<()> {
         let membership = self.current()?;
         if membership.number != hub {

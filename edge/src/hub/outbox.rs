@@ -10,7 +10,7 @@ use heapbeat_shared::UnixMillis;
 use worker::{Env, console_error, console_log, console_warn};
 
 use super::try_lock::TryLock;
-use crate::monitor_config::Problem;
+use crate::monitor_config::ConfigProblem;
 use crate::notify::http_client::HttpReply;
 use crate::notify::outbox::{AttemptOutcome, MAX_ROWS, MAX_SUBSCRIBER_ROWS, due_rows, schedule_next_attempt};
 use crate::notify::push;
@@ -147,8 +147,8 @@ impl Outbox {
     }
 
     /// Returns the problems of channels, for the owner.
-    pub(super) fn list_problems(&self) -> Vec<Problem> {
-        let problem = |(id, status): &(ChannelId, u16)| Problem {
+    pub(super) fn list_problems(&self) -> Vec<ConfigProblem> {
+        let problem = |(id, status): &(ChannelId, u16)| ConfigProblem {
             position: format!("ALERTS.{id}"),
             reason: format!("the service refuses alerts with status {status}; is the secret right?"),
         };

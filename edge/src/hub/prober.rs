@@ -15,7 +15,7 @@ use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::check::self_check;
 use crate::domain::check::verdict::evaluate;
-use crate::monitor_config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
+use crate::monitor_config::{MONITORS_PER_HUB, Monitor, MonitorConfig, MonitorId};
 use crate::platform::clock::wall_clock;
 use crate::probe::{MonitorHeaders, ProbeContext, SigningKeys, check_references, probe_all};
 
@@ -32,7 +32,7 @@ pub(super) struct Prober {
 
 impl Prober {
     /// Returns what the probes of a tick share: their budget of requests, and the secrets of all monitors of `config`.
-    pub(super) fn prepare_context(&self, config: &Config, requests: u32) -> HubResult<ProbeContext> {
+    pub(super) fn prepare_context(&self, config: &MonitorConfig, requests: u32) -> HubResult<ProbeContext> {
         let engine = self.engine.loaded()?;
         let key = |monitor: &Monitor| {
             let key = read_signing_key(&self.env, monitor, engine.last_report(&monitor.id))?;
@@ -47,7 +47,7 @@ impl Prober {
     /// connection.
     pub(super) async fn probe_due(
         &self,
-        config: &Config,
+        config: &MonitorConfig,
         due: Vec<&Monitor>,
         context: &ProbeContext,
         at: UnixMillis,
@@ -92,7 +92,7 @@ impl Prober {
         Ok(results)
     }
 
-    fn headers_of(&self, config: &Config) -> MonitorHeaders {
+    fn headers_of(&self, config: &MonitorConfig) -> MonitorHeaders {
         let headers = |monitor: &Monitor| Some((monitor.id.clone(), read_headers(&self.env, monitor)?));
         config.monitors.iter().filter_map(headers).collect()
     }

@@ -21,7 +21,7 @@ use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::snapshot::StatusSnapshot;
 use crate::hub_api::{Audience, HubError, TimeRange};
-use crate::monitor_config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
+use crate::monitor_config::{MONITORS_PER_HUB, Monitor, MonitorConfig, MonitorId};
 use crate::platform::clock::wall_clock;
 use crate::view::{
     DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, StatusView, Timestamp,
@@ -62,13 +62,13 @@ impl Queries {
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
         let mut snapshot =
-            Engine::default().snapshot(&Config { monitors, problems: Vec::new() }, wall_clock());
-        snapshot.notices.push(Statement::hub_silent(count as u64));
+            Engine::default().snapshot(&MonitorConfig { monitors, problems: Vec::new() }, wall_clock());
+        snapshot.notices.push(Statement::hub_unresponsive(count as u64));
         Ok((&snapshot).into())
     }
 
     /// Returns the present snapshot of the monitors of `config`.
-    pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
+    pub(super) fn snapshot_of(&self, config: &MonitorConfig) -> HubResult<StatusSnapshot> {
         let mut snapshot = self.engine.loaded()?.snapshot(config, wall_clock());
         snapshot.problems.extend(self.outbox.list_problems());
         let announced = self.config.announced_maintenance(snapshot.now)?;
@@ -120,7 +120,7 @@ impl Queries {
         last: UnixMillis,
         chart: bool,
     ) -> HubResult<LatencyHistoryView> {
-        let floor = self.quota.interval_floor();
+        let floor = self.quota.min_interval();
         let mut series = LatencySeriesBuilder::new(schedule::validity(monitor.interval.max(floor)));
         if chart {
             series.downsample(window);
@@ -168,14 +168,14 @@ pub(super) fn monitor_not_found() -> HubError {
 }
 
 /// Returns the configuration with some of its monitors.
-pub(super) fn select_monitors(config: &Config, which: impl Fn(&Monitor) -> bool) -> Config {
+pub(super) fn select_monitors(config: &MonitorConfig, which: impl Fn(&Monitor) -> bool) -> MonitorConfig {
     let mut config = config.clone();
     config.monitors.retain(which);
     config
 }
 
 /// Returns a maintenance window with only the monitors of `config`; `None` if it has none of them.
-fn restrict_to(mut window: MaintenanceWindow, config: &Config) -> Option<MaintenanceWindow> {
+fn restrict_to(mut window: MaintenanceWindow, config: &MonitorConfig) -> Option<MaintenanceWindow> {
     if let Some(ids) = &mut window.monitors {
         ids.retain(|id| config.monitors.iter().any(|monitor| monitor.id == *id));
     }

@@ -54,8 +54,8 @@ impl QuotaMeter {
     }
 
     /// Returns the shortest interval of probes that the quota allows at present.
-    pub(super) fn interval_floor(&self) -> Duration {
-        self.usage().interval_floor()
+    pub(super) fn min_interval(&self) -> Duration {
+        self.usage().min_interval()
     }
 
     /// Sets the day's sum after a tick is stored.

@@ -13,7 +13,7 @@ use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::affected_monitors;
 use crate::notify::{Recipients, plan_notifications};
 use crate::platform::clock::wall_clock;
-use crate::settings::Settings;
+use crate::settings::WorkerSettings;
 
 /// The most hubs to which one tick sends their part of the lists; the probes leave these requests.
 const MAX_SYNCS_PER_TICK: u8 = 5;
@@ -97,12 +97,12 @@ impl Hub {
         engine.set_maintenance(maintenance);
         engine.set_region_verdicts(verdicts);
         let mut commit = engine.apply_tick(&config, tick, &probes);
-        let Settings { channels, status_url, .. } = self.config.settings();
+        let WorkerSettings { channels, status_url, .. } = self.config.settings();
         let recipients = Recipients { channels, subscribers: &subscribers };
         let facts = engine.incident_statuses(&config);
         let plan = plan_notifications(facts, recipients, status_url.as_deref(), at);
         engine.record_notifications(plan.incidents, &mut commit);
-        engine.set_interval_floor(usage.interval_floor());
+        engine.set_min_interval(usage.min_interval());
         let rows = self.outbox.create_rows(&plan.messages, at);
         let events = std::mem::take(&mut commit.events);
         commit.usage = usage;

@@ -5,7 +5,7 @@ mod parse;
 use std::time::Duration;
 
 use super::quiet_hours::QuietHours;
-use crate::monitor_config::{MonitorId, Problem, SecretName};
+use crate::monitor_config::{ConfigProblem, MonitorId, SecretName};
 
 pub use parse::ChannelError;
 
@@ -71,7 +71,7 @@ pub struct Channels {
     /// The valid channels.
     pub list: Vec<Channel>,
     /// The problems of rejected entries.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 impl Channels {

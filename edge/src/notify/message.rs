@@ -31,7 +31,7 @@ pub struct Message {
     pub name: String,
     /// The reason for the message.
     #[n(4)]
-    pub occasion: NotificationReason,
+    pub reason: NotificationReason,
     /// The severity of the incident.
     #[n(5)]
     pub severity: Severity,
@@ -57,13 +57,13 @@ impl Message {
     pub fn new(
         incident: &Incident,
         name: &str,
-        occasion: NotificationReason,
+        reason: NotificationReason,
         at: UnixMillis,
         status_page: Option<&str>,
     ) -> Message {
         let cause = incident.cause.statement().text;
         let problem = incident.severity.title(name, &cause);
-        let title = match occasion {
+        let title = match reason {
             NotificationReason::Recovered => match closing_reason(incident) {
                 Some(reason) => format!("{name}: {reason}"),
                 None => format!("{name} has recovered"),
@@ -74,7 +74,7 @@ impl Message {
         let link =
             status_page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
         let began = incident.opened;
-        let period = match (occasion, incident.closed) {
+        let period = match (reason, incident.closed) {
             (NotificationReason::Recovered, Some(closed)) => format!(
                 "From {} to {} ({}).",
                 rfc3339(began),
@@ -104,7 +104,7 @@ impl Message {
             incident: incident.id().to_string(),
             monitor: incident.monitor.as_str().to_owned(),
             name: name.to_owned(),
-            occasion,
+            reason,
             severity: incident.severity,
             title: one_line(&title),
             text: text.trim_end().to_owned(),
@@ -139,7 +139,7 @@ impl Message {
 fn closing_reason(incident: &Incident) -> Option<&str> {
     let closed = incident.closed?;
     let mut entries =
-        incident.timeline.iter().rev().filter(|entry| entry.at == closed).map(|entry| &entry.what);
+        incident.timeline.iter().rev().filter(|entry| entry.at == closed).map(|entry| &entry.message);
     let reason = entries.find(|what| ["maintenance-began", "resolved"].contains(&what.code.as_str()))?;
     Some(reason.text.as_str())
 }

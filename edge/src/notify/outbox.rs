@@ -131,7 +131,7 @@ pub(crate) mod tests {
             incident: "i".into(),
             monitor: monitor.into(),
             name: monitor.into(),
-            occasion: NotificationReason::Opened,
+            reason: NotificationReason::Opened,
             severity: Severity::Down,
             title: String::new(),
             text: String::new(),

@@ -45,10 +45,10 @@ pub fn plan_notifications(
         let channels: Vec<_> = channels_of(monitor, recipients.channels).collect();
         let reminder_interval = channels.iter().filter_map(|channel| channel.reminder).min();
         let before = (incident.notified, incident.inhibited_by.clone());
-        let occasion = incident.next_notification(at, inhibited_by.as_ref(), reminder_interval);
-        if let Some(occasion) = occasion {
-            let message = Message::new(&incident, &monitor.name, occasion, at, status_page);
-            let is_reminder = occasion == NotificationReason::Reminder;
+        let reason = incident.next_notification(at, inhibited_by.as_ref(), reminder_interval);
+        if let Some(reason) = reason {
+            let message = Message::new(&incident, &monitor.name, reason, at, status_page);
+            let is_reminder = reason == NotificationReason::Reminder;
             let channels = channels.iter().filter(|channel| !is_reminder || channel.reminder.is_some());
             plan.messages.extend(channels.map(|channel| (channel.id.clone(), message.clone())));
             let subscribers = recipients.subscribers.iter();
@@ -83,7 +83,7 @@ fn group_by_channel(messages: &[(ChannelId, Message)]) -> Vec<(ChannelId, Messag
         let of_channel =
             messages.iter().filter(|(channel, _)| channel == id).map(|(_, message)| message.clone());
         let (mut opened, others): (Vec<_>, Vec<_>) =
-            of_channel.partition(|message| message.occasion == NotificationReason::Opened);
+            of_channel.partition(|message| message.reason == NotificationReason::Opened);
         if opened.len() > MAX_SINGLE_MESSAGES {
             opened = Message::merge(&opened).into_iter().collect();
         }
@@ -96,13 +96,13 @@ fn group_by_channel(messages: &[(ChannelId, Message)]) -> Vec<(ChannelId, Messag
 mod tests {
     use super::*;
     use crate::domain::incident::Severity;
-    use crate::monitor_config::{Config, MonitorId};
+    use crate::monitor_config::{MonitorConfig, MonitorId};
     use crate::notify::subscriber::{Delivery, Subscription};
 
-    fn config(entries: &[&str]) -> Config {
+    fn config(entries: &[&str]) -> MonitorConfig {
         let entry = |more: &&str| format!(r#"{{"kind":"http","url":"https://a.example",{more}}}"#);
         let list: Vec<_> = entries.iter().map(entry).collect();
-        let config = Config::parse(Some(&format!("[{}]", list.join(","))), false);
+        let config = MonitorConfig::parse(Some(&format!("[{}]", list.join(","))), false);
         assert_eq!(config.problems, []);
         config
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     /// An outage of every monitor that began at the first instant.
-    fn outages(config: &Config) -> Vec<IncidentStatus<'_>> {
+    fn outages(config: &MonitorConfig) -> Vec<IncidentStatus<'_>> {
         let fact = |monitor| IncidentStatus { monitor, incident: outage(monitor), inhibited_by: None };
         config.monitors.iter().map(fact).collect()
     }
@@ -126,7 +126,7 @@ mod tests {
     /// Who gets what: `ops opened api`.
     fn described(plan: &NotificationPlan) -> Vec<String> {
         let described = |(channel, message): &(ChannelId, Message)| {
-            format!("{channel} {} {}", message.occasion.as_str(), message.monitor)
+            format!("{channel} {} {}", message.reason.as_str(), message.monitor)
         };
         plan.messages.iter().map(described).collect()
     }

@@ -127,7 +127,7 @@ mod tests {
                 incident: "i".into(),
                 monitor: monitor.into(),
                 name: "n".into(),
-                occasion: NotificationReason::Opened,
+                reason: NotificationReason::Opened,
                 severity,
                 title: "t".into(),
                 text: "x".into(),

@@ -85,7 +85,7 @@ fn field_value<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
         "incident" => Cow::from(&message.incident),
         "monitor" => Cow::from(&message.monitor),
         "name" => Cow::from(&message.name),
-        "event" => Cow::from(message.occasion.as_str()),
+        "event" => Cow::from(message.reason.as_str()),
         "severity" => Cow::from(message.severity.as_str()),
         "title" => Cow::from(&message.title),
         "text" => Cow::from(&message.text),
@@ -145,7 +145,7 @@ fn slack_body(message: &Message) -> String {
 
 /// The body for Discord, in which nobody is mentioned.
 fn discord_body(message: &Message) -> String {
-    let recovered = message.occasion == NotificationReason::Recovered;
+    let recovered = message.reason == NotificationReason::Recovered;
     json!({
         "content": cut(&format!("{} {}", status_symbol(message), message.title), 1900),
         "embeds": [{
@@ -162,7 +162,7 @@ fn discord_body(message: &Message) -> String {
 /// The event for `PagerDuty`, which keeps one incident for each of heapbeat's.
 fn pagerduty_event(message: &Message, secret: &str) -> String {
     let mut event = json!({ "routing_key": secret, "dedup_key": message.incident });
-    if message.occasion == NotificationReason::Recovered {
+    if message.reason == NotificationReason::Recovered {
         event["event_action"] = "resolve".into();
         return event.to_string();
     }
@@ -190,7 +190,7 @@ fn pagerduty_event(message: &Message, secret: &str) -> String {
 
 /// The notification for ntfy.
 fn ntfy_notification(message: &Message, topic: &str) -> String {
-    let recovered = message.occasion == NotificationReason::Recovered;
+    let recovered = message.reason == NotificationReason::Recovered;
     let priority = match message.severity {
         _ if recovered => 3,
         Severity::Down | Severity::Crashed => 5,
@@ -211,7 +211,7 @@ fn ntfy_notification(message: &Message, topic: &str) -> String {
 
 /// The colored symbol of a message.
 fn status_symbol(message: &Message) -> &'static str {
-    match (message.occasion, message.severity) {
+    match (message.reason, message.severity) {
         (NotificationReason::Recovered, _) => "\u{2705}",
         (_, Severity::Down | Severity::Crashed) => "\u{1f534}",
         _ => "\u{1f7e1}",

@@ -160,7 +160,7 @@ pub fn is_subscriber_id(id: &ChannelId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor_config::Config;
+    use crate::monitor_config::MonitorConfig;
     use crate::notify::outbox::tests::row;
 
     fn webhook(url: &str, monitors: &[&str]) -> Subscriber {
@@ -174,7 +174,7 @@ mod tests {
         let text = r#"[{"id":"api","kind":"http","url":"https://a.example"},
             {"id":"web","kind":"http","url":"https://a.example"},
             {"id":"hidden","kind":"http","url":"https://a.example","public":false}]"#;
-        let config = Config::parse(Some(text), false);
+        let config = MonitorConfig::parse(Some(text), false);
         let wanted_ids = |named: &[&str]| {
             let one = webhook("https://a.example/", named);
             let wanted = config.monitors.iter().filter(|it| one.wants(it));

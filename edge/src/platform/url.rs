@@ -59,7 +59,7 @@ pub(crate) fn canonical_host(host: &str) -> Option<String> {
 
 /// The host and the port that a connection to an address is made to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoint {
+pub(crate) struct HostAndPort {
     /// The canonical host.
     pub(crate) host: String,
     /// The port, which the scheme implies if the address has none.
@@ -68,13 +68,13 @@ pub(crate) struct Endpoint {
     pub(crate) is_tls: bool,
 }
 
-impl Endpoint {
+impl HostAndPort {
     /// Returns the endpoint of an address; `None` if it is invalid.
     pub(crate) fn parse(url: &str) -> Option<Self> {
         let url = Url::new(url).ok()?;
         let is_tls = url.protocol() == "https:";
         let port = url.port().parse().unwrap_or(if is_tls { 443 } else { 80 });
-        Some(Endpoint { host: url.hostname(), port, is_tls })
+        Some(HostAndPort { host: url.hostname(), port, is_tls })
     }
 
     /// Whether the host is a name, and not an IP address.

@@ -14,7 +14,7 @@ use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 use crate::monitor_config::{TcpAddress, is_private_host};
 use crate::platform::clock::wall_clock;
 use crate::platform::tcp::check_connection;
-use crate::platform::url::{Endpoint, canonical_host};
+use crate::platform::url::{HostAndPort, canonical_host};
 
 /// How long the check after a failed `fetch` may take. A refused connection fails at once.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(super) async fn probe_tcp(
 
 /// Checks whether the host of an address accepts connections.
 pub(super) async fn check_target(url: &str) -> TcpCheck {
-    let Some(endpoint) = Endpoint::parse(url) else { return TcpCheck::Skipped };
+    let Some(endpoint) = HostAndPort::parse(url) else { return TcpCheck::Skipped };
     let check = pin!(check_connection(&endpoint.host, endpoint.port));
     match select(check, Delay::from(CHECK_TIMEOUT)).await {
         Either::Left((Ok(()), _)) => TcpCheck::Connected { is_tls: endpoint.is_tls },

@@ -1,6 +1,6 @@
 //! The reasons why a timeline cannot be replayed.
 
-use crate::monitor_config::Problem;
+use crate::monitor_config::ConfigProblem;
 
 /// A timeline cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum ReplayError {
     },
     /// The configuration is rejected.
     #[error("line 1: {}: {}", .0.position, .0.reason)]
-    Config(Problem),
+    Config(ConfigProblem),
     /// The instant of a tick is not valid.
     #[error("line {line}: `{at}` is not an instant, such as 2026-01-01T00:01:00Z")]
     Instant {

@@ -11,7 +11,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::monitor_config::Problem;
+use crate::monitor_config::ConfigProblem;
 use crate::notify::message::cut;
 
 /// The name of the variable, for error messages.
@@ -53,7 +53,7 @@ impl Default for Branding {
 
 impl Branding {
     /// Reads the variable. An invalid part is left out and reported as a problem.
-    pub fn read(variable: Option<&str>) -> (Self, Vec<Problem>) {
+    pub fn read(variable: Option<&str>) -> (Self, Vec<ConfigProblem>) {
         let mut branding = Branding::default();
         let Some(variable) = variable else { return (branding, Vec::new()) };
         let Ok(fields) = serde_json::from_str::<Map<String, Value>>(variable) else {
@@ -109,8 +109,8 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', ':'])
 }
 
-fn problem(field: &str, reason: &str) -> Problem {
-    Problem { position: format!("{PAGE}.{field}"), reason: reason.to_owned() }
+fn problem(field: &str, reason: &str) -> ConfigProblem {
+    ConfigProblem { position: format!("{PAGE}.{field}"), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,19 +1,15 @@
 //! The table of incidents.
 
-use std::time::Duration;
-
 use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
 
 use super::sql::{Row, Sql, StoreError};
 use super::tick_codec::{pack_runs, unpack_runs};
+use crate::domain::history::retention;
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::report::last_report::SampleRun;
 use crate::monitor_config::MonitorId;
-
-/// The time for which an incident is kept, the same as for the hourly history.
-const RETENTION: Duration = Duration::from_secs(2 * 365 * 86_400);
 
 /// Loads the incidents that are open or were closed after `since`, by monitor, oldest first.
 pub(super) fn load_recent(sql: &Sql, since: UnixMillis) -> Result<Vec<Incident>, StoreError> {
@@ -79,7 +75,7 @@ pub(super) fn write_recording(
     )?;
     sql.run(
         "DELETE FROM incident WHERE monitor = ? AND opened_ms < ?",
-        vec![monitor.as_str().into(), now.minus(RETENTION).0.into()],
+        vec![monitor.as_str().into(), now.minus(retention::INCIDENTS).0.into()],
     )
 }
 

@@ -13,9 +13,9 @@ use super::sql::{Row, Sql, StoreError, integer};
 use super::tick_codec::for_each_probe;
 use super::tick_samples::TickSamples;
 use super::ticks::SLOTS;
-use crate::domain::check::verdict::Verdict;
-use crate::domain::history::latency::{LatencyAccumulator, RETENTION};
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::history::latency_series::LatencySeriesBuilder;
+use crate::domain::history::{latency::LatencyAccumulator, retention};
 use crate::monitor_config::MonitorId;
 
 /// The tier of these rows in `series`; `domain/history/rollup.rs` has the others.
@@ -30,7 +30,7 @@ const LONGEST_MS: i64 = 92 * DAY_MS;
 
 /// Returns the key of a day's row in `series`: the tier, the beginning of the day, and its slot.
 pub fn latency_day(at: UnixMillis) -> (i64, UnixMillis, i64) {
-    let places = i64::try_from(RETENTION.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
+    let places = i64::try_from(retention::LATENCY.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
     let number = at.0.div_euclid(DAY_MS);
     (TIER, UnixMillis(number * DAY_MS), number.rem_euclid(places))
 }
@@ -111,7 +111,7 @@ pub(super) fn read(
         let _ = for_each_probe(&blob, &mut |id, evaluation, _| {
             if id == monitor.as_str() {
                 probes.add(&evaluation);
-                if !hourly && !matches!(evaluation.verdict, Verdict::Skipped(_)) {
+                if !hourly && !matches!(evaluation.verdict, CheckVerdict::Skipped(_)) {
                     rows.push(UnixMillis(at), &[evaluation.latency_ms]);
                 }
             }

@@ -6,11 +6,12 @@ use worker::SqlStorageValue;
 
 use super::sql::{Row, Sql, StoreError, integer};
 use crate::domain::State;
-use crate::domain::history::ledger::{LedgerChanges, LedgerEntry, RETENTION};
+use crate::domain::history::ledger::{LedgerChanges, LedgerEntry};
+use crate::domain::history::retention;
 use crate::monitor_config::MonitorId;
 
 /// The ledger is kept for longer than the longest window, so that its first second is covered.
-const _: () = assert!(RETENTION.as_secs() > 90 * 86_400);
+const _: () = assert!(retention::LEDGER.as_secs() > 90 * 86_400);
 
 /// Loads the entries of every ledger, oldest first.
 pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<LedgerEntry>>, StoreError> {

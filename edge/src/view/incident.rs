@@ -45,7 +45,7 @@ pub struct IncidentView {
     pub acknowledged: bool,
     /// The monitor on which this one depends and whose outage explains this incident; `null` without one.
     #[schemars(with = "Option<schema::MonitorId>")]
-    pub behind: Option<MonitorId>,
+    pub inhibited_by: Option<MonitorId>,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEntryView>,
 }
@@ -73,7 +73,7 @@ impl From<&Incident> for IncidentView {
             evidence,
             evidence_statements,
             acknowledged: incident.acknowledged,
-            behind: incident.inhibited_by.clone(),
+            inhibited_by: incident.inhibited_by.clone(),
             timeline: incident.timeline.iter().map(TimelineEntryView::from).collect(),
         }
     }
@@ -81,25 +81,30 @@ impl From<&Incident> for IncidentView {
 
 /// One entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Moment")]
+#[schemars(rename = "TimelineEntry")]
 pub struct TimelineEntryView {
     /// When it happened.
     pub at: Timestamp,
     /// What happened; it may contain shortened text of the server.
-    pub what: String,
+    pub message: String,
     /// The stable name of what happened, by which it can be translated.
     #[serde(default)]
-    pub what_code: String,
+    pub message_code: String,
     /// The values in it by name.
     #[serde(default)]
     #[schemars(with = "schema::Params")]
-    pub what_params: Params,
+    pub message_params: Params,
 }
 
 impl From<&TimelineEntry> for TimelineEntryView {
-    fn from(moment: &TimelineEntry) -> Self {
-        let Statement { code, params, text, .. } = moment.what.clone();
-        TimelineEntryView { at: Timestamp(moment.at), what: text, what_code: code, what_params: params }
+    fn from(entry: &TimelineEntry) -> Self {
+        let Statement { code, params, text, .. } = entry.message.clone();
+        TimelineEntryView {
+            at: Timestamp(entry.at),
+            message: text,
+            message_code: code,
+            message_params: params,
+        }
     }
 }
 
@@ -194,7 +199,7 @@ mod tests {
             evidence: Vec::new(),
             evidence_statements: Vec::new(),
             acknowledged: false,
-            behind: None,
+            inhibited_by: None,
             timeline: Vec::new(),
         };
         let all = || ["api-30", "api-20", "web-20", "api-10"].map(incident).to_vec();

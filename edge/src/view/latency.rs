@@ -63,7 +63,7 @@ impl LatencyHistoryView {
     /// Builds the history of `monitor` from its series.
     pub fn new(monitor: &str, (from, to): (UnixMillis, UnixMillis), series: LatencySeries) -> Self {
         let columns: &[&str] =
-            if series.hourly { &["at", "low", "mid", "high", "probes", "failed"] } else { &["at", "ms"] };
+            if series.hourly { &["at", "min", "p50", "p95", "probes", "failed"] } else { &["at", "ms"] };
         LatencyHistoryView {
             monitor: monitor.to_owned(),
             resolution: if series.hourly { "1h" } else { "tick" }.to_owned(),

@@ -9,7 +9,7 @@ use super::statement::split_statements;
 use super::{Timestamp, TranslationView, UptimeView, schema};
 use crate::domain::State;
 use crate::domain::check::quorum::RegionVerdict;
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::history::days::letters;
 use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime};
 
@@ -217,7 +217,7 @@ pub struct RegionView {
 
 impl From<&RegionVerdict> for RegionView {
     fn from(voice: &RegionVerdict) -> Self {
-        let reason = voice.verdict.and_then(Verdict::statement);
+        let reason = voice.verdict.and_then(CheckVerdict::statement);
         RegionView {
             region: voice.region.to_owned(),
             state: voice.state(),

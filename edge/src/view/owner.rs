@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::schema;
 use serde_json::Value;
 
-use crate::monitor_config::Problem;
+use crate::monitor_config::ConfigProblem;
 
 /// The applied monitors, and the ids of those in `wrangler.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,7 +36,7 @@ pub struct MaintenanceResultView {
     /// Whether the list is in force.
     pub applied: bool,
     /// Every problem of the list; if there is one, nothing was changed.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 /// The result of an import.

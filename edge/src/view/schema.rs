@@ -180,7 +180,7 @@ pub(crate) fn sample_columns(_: &mut SchemaGenerator) -> Schema {
 
 /// The schema of the columns of latency.
 pub(crate) fn latency_columns(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "enum": [["at", "ms"], ["at", "low", "mid", "high", "probes", "failed"]] })
+    json_schema!({ "enum": [["at", "ms"], ["at", "min", "p50", "p95", "probes", "failed"]] })
 }
 
 /// The schema of one letter a day.

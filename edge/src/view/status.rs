@@ -9,7 +9,7 @@ use super::{MaintenanceView, MonitorView, Timestamp, TranslationView};
 use crate::domain::State;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::snapshot::StatusSnapshot;
-use crate::monitor_config::Problem;
+use crate::monitor_config::ConfigProblem;
 
 /// The status of all monitors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub struct StatusView {
     pub monitors: Vec<MonitorView>,
     /// The settings that were rejected, each with its position, value and reason. Only the owner sees them: for the public the list is
     /// empty, and `edge.config_problems` is their number.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
     /// Notices about the monitoring itself, in sentences.
     pub notices: Vec<String>,
     /// The code and the values of each notice.
@@ -72,7 +72,7 @@ pub struct EdgeView {
     /// Minutes without a tick; with several hubs the maximum.
     pub ticks_missed: u64,
     /// How late the latest tick was, in milliseconds; with several hubs the maximum.
-    pub latest_tick_ms: u64,
+    pub max_tick_delay_ms: u64,
     /// Requests to the hubs.
     pub requests: u64,
     /// Rows that SQLite read.
@@ -82,9 +82,9 @@ pub struct EdgeView {
     /// Requests that the hubs made.
     pub subrequests: u64,
     /// The most requests that one tick made; with several hubs the maximum.
-    pub busiest_tick_subrequests: u64,
+    pub max_tick_subrequests: u64,
     /// No monitor is probed more often than this, in seconds; with several hubs the maximum.
-    pub interval_floor_seconds: u64,
+    pub min_interval_seconds: u64,
     /// How many hubs there are.
     pub hubs: u64,
     /// The number of settings that were rejected. `problems` of the owner's status names them.
@@ -97,13 +97,13 @@ impl From<&QuotaUsage> for EdgeView {
             day: Timestamp(UnixMillis(usage.day.saturating_mul(86_400_000))),
             ticks: usage.ticks,
             ticks_missed: usage.missed,
-            latest_tick_ms: usage.max_delay_ms,
+            max_tick_delay_ms: usage.max_delay_ms,
             requests: usage.requests,
             rows_read: usage.rows_read,
             rows_written: usage.rows_written,
             subrequests: usage.subrequests,
-            busiest_tick_subrequests: usage.busiest,
-            interval_floor_seconds: usage.interval_floor().as_secs(),
+            max_tick_subrequests: usage.busiest,
+            min_interval_seconds: usage.min_interval().as_secs(),
             hubs: 1,
             config_problems: 0,
         }
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::domain::Failure;
     use crate::domain::check::quorum::RegionVerdict;
-    use crate::domain::check::verdict::Verdict;
+    use crate::domain::check::verdict::CheckVerdict;
     use crate::domain::maintenance::MaintenanceWindow;
     use crate::domain::snapshot::{
         ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime,
@@ -171,11 +171,11 @@ mod tests {
                 chart: Vec::new(),
                 region_verdicts: vec![RegionVerdict {
                     region: "weur",
-                    verdict: Some(Verdict::Failed(Failure::ConnectionRefused)),
+                    verdict: Some(CheckVerdict::Failed(Failure::ConnectionRefused)),
                     latency_ms: None,
                 }],
             }],
-            problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
+            problems: vec![ConfigProblem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
             notices: vec![Statement::interval_raised(5)],
             maintenance: vec![MaintenanceWindow {
                 id: "move".parse().unwrap(),
@@ -215,8 +215,8 @@ mod tests {
             r#""notice_statements":[{"code":"interval-raised","params":{"minutes":5}}],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
-            r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"latest_tick_ms":0,"requests":7,"rows_read":0,"#,
-            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60,"hubs":1,"config_problems":1}}"#,
+            r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"max_tick_delay_ms":0,"requests":7,"rows_read":0,"#,
+            r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"config_problems":1}}"#,
         );
         assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
         let read: StatusView = serde_json::from_str(expected).unwrap();
@@ -234,7 +234,7 @@ mod tests {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1,"config_problems":0}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"config_problems":0}}"#
         );
     }
 }

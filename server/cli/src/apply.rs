@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use heapbeat_monitors::applied::{Applied, LIST};
-use heapbeat_monitors::{Config, MAX_MONITORS, Problem};
+use heapbeat_monitors::{ConfigProblem, MAX_MONITORS, MonitorConfig};
 
 mod admin_client;
 mod document;
@@ -81,7 +81,7 @@ fn apply(arguments: &ApplyArgs) -> Result<(), Error> {
     let text = read_text(&arguments.file).map_err(|error| Error::File(name.to_owned(), error))?;
     let document = Document::parse(&text).map_err(|error| Error::Document(name.to_owned(), error))?;
     // The edge decides whether private addresses are allowed.
-    let local = Config::parse_entries(LIST, &document.entries, true, &[], MAX_MONITORS);
+    let local = MonitorConfig::parse_entries(LIST, &document.entries, true, &[], MAX_MONITORS);
     report_problems(&local.problems, &document, name)?;
     let client = AdminClient::new(&arguments.url, std::env::var(TOKEN).ok())?;
     let (applied, raw) = client.put_monitors(&document.entries, arguments.dry_run)?;
@@ -108,9 +108,9 @@ fn read_text(file: &str) -> io::Result<String> {
 }
 
 /// Prints every problem with its line. Returns an error if there is any.
-fn report_problems(problems: &[Problem], document: &Document, name: &str) -> Result<(), Error> {
+fn report_problems(problems: &[ConfigProblem], document: &Document, name: &str) -> Result<(), Error> {
     let entries: BTreeSet<_> = problems.iter().map(|problem| problem.position.split(']').next()).collect();
-    for (line, Problem { position, reason }) in sort_by_line(problems, document) {
+    for (line, ConfigProblem { position, reason }) in sort_by_line(problems, document) {
         let line = line.map_or_else(String::new, |line| format!(":{line}"));
         let _ = writeln!(io::stderr(), "{name}{line}: {position}: {reason}");
     }
@@ -118,7 +118,10 @@ fn report_problems(problems: &[Problem], document: &Document, name: &str) -> Res
 }
 
 /// Returns the problems with their lines, in the order of the file; those without a line are last.
-fn sort_by_line<'p>(problems: &'p [Problem], document: &Document) -> Vec<(Option<usize>, &'p Problem)> {
+fn sort_by_line<'p>(
+    problems: &'p [ConfigProblem],
+    document: &Document,
+) -> Vec<(Option<usize>, &'p ConfigProblem)> {
     let lines = problems.iter().map(|problem| (document.line_of(&problem.position), problem));
     let mut lines: Vec<_> = lines.collect();
     lines.sort_by_key(|(line, _)| line.unwrap_or(usize::MAX));
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn problems_are_in_the_order_of_the_file() {
         let document = Document::parse("[[monitors]]\nid = 'a'\nurl = 'x'").unwrap();
-        let problem = |position: &str| Problem { position: position.into(), reason: String::new() };
+        let problem = |position: &str| ConfigProblem { position: position.into(), reason: String::new() };
         let problems = [problem("ALERTS"), problem("monitors[0].url"), problem("monitors[0].id")];
         let lines: Vec<_> = sort_by_line(&problems, &document).into_iter().map(|(line, _)| line).collect();
         assert_eq!(lines, [Some(2), Some(3), None]);

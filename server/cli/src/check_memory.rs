@@ -7,7 +7,7 @@ use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 
-use crate::inspect::{Options, Target, inspect};
+use crate::inspect::{InspectTarget, Options, inspect};
 
 const EXAMPLES: &str = "\
 With HEAPBEAT_SECRET set to the server's secret, a heapbeat server reports its limit, pressure level, routes, events and an hour of
@@ -88,9 +88,9 @@ pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
 }
 
 /// Returns the process to measure, or a message if its secret is invalid.
-fn parse_target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
+fn parse_target(arguments: &CheckMemoryArgs) -> Result<InspectTarget, String> {
     if let Some(pid) = arguments.pid {
-        return Ok(Target::Pid(pid));
+        return Ok(InspectTarget::Pid(pid));
     }
     let secret = match read_variable("HEAPBEAT_SECRET") {
         // The message must not contain the secret.
@@ -103,7 +103,7 @@ fn parse_target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
         Some(url) => url.clone(),
         None => format!("http://127.0.0.1:{}/health", parse_port(read_variable("PORT"))?),
     };
-    Ok(Target::Url { url, secret: secret.map(Box::new) })
+    Ok(InspectTarget::Url { url, secret: secret.map(Box::new) })
 }
 
 /// Returns the port of the server on this machine, from the value of `PORT`.

@@ -13,7 +13,7 @@ use heapbeat_shared::Bytes;
 mod line;
 mod series;
 
-use self::series::{SeriesError, read_series};
+use self::series::{SeriesFileError, read_series};
 
 /// A limit that is reached sooner than this is critical.
 const SOON: Duration = Duration::from_secs(3600);
@@ -52,7 +52,7 @@ pub(crate) struct ForecastArgs {
 #[error("{name}: {source}")]
 struct Error {
     name: String,
-    source: SeriesError,
+    source: SeriesFileError,
 }
 
 /// Prints the assessment of a series, and returns it as the exit code.
@@ -77,7 +77,7 @@ fn assess_file(file: &str, limit: Bytes) -> Result<Assessment, Error> {
         "-" => ("standard input", Ok(Box::new(io::stdin().lock()) as Box<dyn BufRead>)),
         file => (file, File::open(file).map(|file| Box::new(BufReader::new(file)) as Box<dyn BufRead>)),
     };
-    let series = input.map_err(SeriesError::from).and_then(read_series);
+    let series = input.map_err(SeriesFileError::from).and_then(read_series);
     series.map(|series| series.assess(limit)).map_err(|source| Error { name: name.to_owned(), source })
 }
 

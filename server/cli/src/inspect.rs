@@ -21,7 +21,7 @@ use heapbeat_shared::Bytes;
 
 pub(crate) use advice::Severity;
 pub(crate) use snapshot::Snapshot;
-pub(crate) use target::{Target, TargetError};
+pub(crate) use target::{InspectTarget, TargetError};
 
 use target::Source;
 
@@ -29,7 +29,7 @@ use target::Source;
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// The process to measure.
-    pub(crate) target: Target,
+    pub(crate) target: InspectTarget,
     /// Measures once instead of showing a live view.
     pub(crate) once: bool,
     /// Prints JSON, one line per measurement.
@@ -44,9 +44,9 @@ pub(crate) struct Options {
 
 /// The verdict, which is also the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum CheckStatus {
     /// Nothing needs attention: exit code 0.
-    Fine,
+    Ok,
     /// Something needs attention: exit code 1.
     Warning,
     /// Something needs attention now: exit code 2.
@@ -55,25 +55,25 @@ pub(crate) enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl CheckStatus {
     /// Returns the exit code.
     pub(crate) const fn code(self) -> u8 {
         self as u8
     }
 }
 
-impl From<Severity> for Verdict {
+impl From<Severity> for CheckStatus {
     fn from(severity: Severity) -> Self {
         match severity {
-            Severity::Fine => Verdict::Fine,
-            Severity::Warning => Verdict::Warning,
-            Severity::Critical => Verdict::Critical,
+            Severity::Ok => CheckStatus::Ok,
+            Severity::Warning => CheckStatus::Warning,
+            Severity::Critical => CheckStatus::Critical,
         }
     }
 }
 
 /// Measures once, or until `q` or Ctrl-C, and returns the verdict of the last measurement.
-pub(crate) fn inspect(options: &Options) -> Verdict {
+pub(crate) fn inspect(options: &Options) -> CheckStatus {
     let mut source = match Source::new(&options.target, options.limit) {
         Ok(source) => source,
         Err(error) => return report_failure(&error),
@@ -87,7 +87,7 @@ pub(crate) fn inspect(options: &Options) -> Verdict {
 
 /// Prints one measurement, or with `--json` and without `--once` one line per measurement until the pipe closes. In the latter case a
 /// failed measurement is printed as an error and repeated, unless none has succeeded yet or the target has exited.
-fn print_measurements(source: &mut Source, options: &Options) -> Verdict {
+fn print_measurements(source: &mut Source, options: &Options) -> CheckStatus {
     let (_sender, timer) = std::sync::mpsc::channel::<()>();
     let mut measured = false;
     loop {
@@ -118,9 +118,9 @@ fn print_measurements(source: &mut Source, options: &Options) -> Verdict {
 }
 
 /// Prints the error, and returns that there is no verdict.
-fn report_failure(error: &TargetError) -> Verdict {
+fn report_failure(error: &TargetError) -> CheckStatus {
     print_error(&error.to_string());
-    Verdict::Unknown
+    CheckStatus::Unknown
 }
 
 /// Prints one line on standard error. A closed standard error is ignored.

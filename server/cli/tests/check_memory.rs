@@ -103,16 +103,16 @@ fn sample_report() -> Report {
             route: "POST /upload\u{1b}[2J".into(),
             requests: 5,
             requests_per_second: 0.5,
-            churn_mean: mb(3),
-            churn_p99: mb(4),
+            allocated_mean: mb(3),
+            allocated_p99: mb(4),
             live: mb(300),
             live_error: mb(2),
             growth_per_minute: None,
             growth_error: None,
         }],
         forecast: Forecaster::new().assess(mb(512)),
-        samples: Block { first: 1, count: 1, lost: 0, data: series::encode(1, &[latest]) },
-        missing: Vec::new(),
+        samples: Block { first: 1, count: 1, dropped: 0, data: series::encode(1, &[latest]) },
+        unavailable_sources: Vec::new(),
         previous_exit: None,
         earlier: heapbeat_shared::report::EarlierInstances::default(),
         last_samples: None,
@@ -217,7 +217,7 @@ fn a_real_server_is_measured_by_its_port_and_by_its_pid() {
         output_texts(&check_memory(&["--json", "--once", "--pid", &pid, "--limit", "900MB"], &[]));
     let json: Value = serde_json::from_str(&out).unwrap();
     // Other tests make the kernel kill processes of this machine, which is a warning if it happens meanwhile.
-    let severity = if code == Some(1) { "warning" } else { "fine" };
+    let severity = if code == Some(1) { "warning" } else { "ok" };
     assert_eq!((&json["detail"], &json["severity"]), (&"outside".into(), &severity.into()), "{out}");
     assert!(matches!(code, Some(0 | 1)), "{code:?}: {out}");
     let rss = json["sample"]["rss"].as_f64().unwrap() / 1_048_576.0;

@@ -159,7 +159,7 @@ fn requests_without_a_valid_signature_do_not_count_as_the_edge() {
     });
     let metrics = server.get("/metrics");
     assert!(!metrics.text().contains("heapbeat_edge"), "{}", metrics.text());
-    assert!(metrics.text().contains("heapbeat_alerts_total{outcome=\"lost\"} 0"), "{}", metrics.text());
+    assert!(metrics.text().contains("heapbeat_alerts_total{outcome=\"failed\"} 0"), "{}", metrics.text());
     assert_eq!(server.log_events("the edge "), Vec::<Value>::new());
 
     // After one signed request, the next one is overdue.

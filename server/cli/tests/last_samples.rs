@@ -31,7 +31,7 @@ fn remaining_samples(server: &Server, instance: InstanceId, sequence: u64) -> Op
     let query = format!("?after={}", Cursor { instance, sequence });
     let last_samples = fetch_report(server, SECRET, &query).0.last_samples?;
     assert_eq!(last_samples.instance, instance);
-    Some((last_samples.samples.lost, last_samples.samples.series().unwrap()))
+    Some((last_samples.samples.dropped, last_samples.samples.series().unwrap()))
 }
 
 /// Waits until another instance than `before` serves, and returns its id.

@@ -27,7 +27,7 @@ fn a_report_contains_the_samples_since_the_cursor() {
         "{series:?} {kernel}"
     );
     assert!(
-        first.system.runtime_stall_ms < Some(5000),
+        first.system.runtime_delay_ms < Some(5000),
         "the runtime reports, and nothing blocks it: {:?}",
         first.system
     );
@@ -39,7 +39,7 @@ fn a_report_contains_the_samples_since_the_cursor() {
         (report.samples.count > 0).then_some((report, series))
     });
     assert_eq!(
-        (second.instance, second.samples.first, second.samples.lost),
+        (second.instance, second.samples.first, second.samples.dropped),
         (first.instance, cursor.sequence + 1, 0)
     );
     assert!(later.samples[0].at > series.samples.last().unwrap().at);
@@ -123,7 +123,7 @@ fn a_blocked_runtime_is_reported() {
     let server = Server::start(&[("HEAPBEAT_SECRET", OURS), ("HEAPBEAT_SAMPLE_INTERVAL", "100ms")]);
     assert_eq!(server.get("/demo/hang?s=1").status, 200);
     let late = wait_for("the stall in the report", || {
-        fetch_report(&server, OURS, "").0.system.runtime_stall_ms.filter(|late| *late >= 500)
+        fetch_report(&server, OURS, "").0.system.runtime_delay_ms.filter(|late| *late >= 500)
     });
     assert!(late < 20_000, "{late}");
 }

@@ -32,7 +32,7 @@ fn a_supervisor_without_free_descriptors_logs_it_waits_and_recovers() {
     let exit = server.wait_for_exit(0);
     // The supervisor keeps the kernel's kill counter open, but would have to open the recorder.
     assert_eq!(exit["heapbeat.exit.kind"], "crash", "{exit}");
-    assert!(exit["heapbeat.exit.lost"].as_str().unwrap().contains("Too many open files"), "{exit}");
+    assert!(exit["heapbeat.exit.unreadable"].as_str().unwrap().contains("Too many open files"), "{exit}");
     server.wait_for_log("cannot start the worker: Too many open files");
     // Without a worker the supervisor answers itself, but cannot accept either. Clients wait, and it does not spin.
     let waiting = server.connect();

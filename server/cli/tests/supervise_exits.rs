@@ -153,7 +153,7 @@ fn a_damaged_recorder_is_named_in_the_log() {
     let server = start_with_recorder(&recorder);
     let exit = server.wait_for_exit(0);
     assert_eq!(exit["heapbeat.exit.kind"], "unknown");
-    assert_eq!(exit["heapbeat.exit.lost"], "the flight recorder has 14 bytes instead of 131072");
+    assert_eq!(exit["heapbeat.exit.unreadable"], "the flight recorder has 14 bytes instead of 131072");
     assert_eq!(server.get("/").status, 200);
 }
 

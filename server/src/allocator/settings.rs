@@ -16,17 +16,17 @@ const SETTINGS: &CStr = c"background_thread:true,max_background_threads:1,dirty_
 
 /// A C string that foreign code may read.
 #[repr(transparent)]
-struct Settings(*const c_char);
+struct MallocConf(*const c_char);
 
 // SAFETY: it points to constant bytes that nobody ever writes.
-unsafe impl Sync for Settings {}
+unsafe impl Sync for MallocConf {}
 
 // SAFETY: this is the name under which the prefixed jemalloc of `tikv-jemalloc-sys` looks for its settings, a weak symbol
-// of type `const char *`; `Settings` has the layout of a pointer, to a string that ends with a zero byte and lives as
+// of type `const char *`; `MallocConf` has the layout of a pointer, to a string that ends with a zero byte and lives as
 // long as the program.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 #[used]
-static MALLOC_CONF: Settings = Settings(SETTINGS.as_ptr());
+static MALLOC_CONF: MallocConf = MallocConf(SETTINGS.as_ptr());
 
 #[cfg(test)]
 mod tests {

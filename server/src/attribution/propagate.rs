@@ -1,6 +1,6 @@
 //! Propagation of a request's route to tasks and threads that it starts, so that their allocations are attributed to it.
 //!
-//! Such work may outlive its request, so its churn is counted separately (`propagated_bytes`), and no budget applies to it.
+//! Such work may outlive its request, so its allocations are counted separately (`propagated_bytes`), and no budget applies to it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

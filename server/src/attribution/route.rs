@@ -20,7 +20,7 @@ pub(super) struct Route {
     /// Label such as `POST /upload`, or a name in parentheses that no route can have.
     pub(super) label: Box<str>,
     key: (MethodKind, Box<str>),
-    churn: AtomicU64,
+    allocated: AtomicU64,
     propagated: AtomicU64,
     over_budget: AtomicU64,
     per_request: Histogram,
@@ -66,7 +66,7 @@ impl MethodKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RouteCounts {
     pub(super) requests: u64,
-    pub(super) churn: u64,
+    pub(super) allocated: u64,
     pub(super) propagated: u64,
     pub(super) over_budget: u64,
     pub(super) median: u64,
@@ -78,7 +78,7 @@ impl Route {
         Box::new(Self {
             label: label.into(),
             key: (kind, path.into()),
-            churn: AtomicU64::new(0),
+            allocated: AtomicU64::new(0),
             propagated: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
             per_request: Histogram::new(),
@@ -91,7 +91,7 @@ impl Route {
 
     /// Counts a request that ended, however it ended, and the `bytes` that it allocated.
     pub(super) fn add_request(&self, bytes: u64) {
-        self.churn.fetch_add(bytes, Ordering::Relaxed);
+        self.allocated.fetch_add(bytes, Ordering::Relaxed);
         self.per_request.add(bytes);
     }
 
@@ -109,7 +109,7 @@ impl Route {
         let (requests, [median, p99]) = self.per_request.quantiles([0.5, 0.99]);
         RouteCounts {
             requests,
-            churn: self.churn.load(Ordering::Relaxed),
+            allocated: self.allocated.load(Ordering::Relaxed),
             propagated: self.propagated.load(Ordering::Relaxed),
             over_budget: self.over_budget.load(Ordering::Relaxed),
             median,

@@ -28,9 +28,9 @@ pub struct RouteMemory {
     /// Requests per second over the window.
     pub requests_per_second: f64,
     /// Bytes that requests have allocated since the start, freed or not; exact.
-    pub churn_bytes: u64,
+    pub allocated_bytes: u64,
     /// Bytes per second that requests allocated over the window.
-    pub churn_per_second: f64,
+    pub allocated_per_second: f64,
     /// Bytes that tasks and threads started by requests have allocated since the start; exact.
     pub propagated_bytes: u64,
     /// Bytes allocated by one request.
@@ -65,7 +65,7 @@ pub struct PerRequest {
 
 /// All routes at one time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Snapshot {
+pub struct AttributionSnapshot {
     /// At most 512 routes: those with certain growth first, then by live bytes.
     pub routes: Vec<RouteMemory>,
     /// Mean bytes between two samples; `None` while sampling is off, when new allocations are missing from all live bytes.
@@ -103,7 +103,7 @@ struct GrowthMark {
 #[derive(Clone, Copy, Debug, Default)]
 struct RouteMark {
     requests: u64,
-    churn: u64,
+    allocated: u64,
     live: f64,
     error: f64,
 }
@@ -128,7 +128,7 @@ impl RouteObserver {
     }
 
     /// Takes a snapshot, which also records a mark.
-    pub fn snapshot(&mut self, now: Duration) -> Snapshot {
+    pub fn snapshot(&mut self, now: Duration) -> AttributionSnapshot {
         let read = read_routes();
         self.keep_mark(now, &read);
         let seconds = self.marks.front().map_or(0.0, |first| now.saturating_sub(first.at).as_secs_f64());
@@ -142,7 +142,7 @@ impl RouteObserver {
                 .then(b.live_bytes.cmp(&a.live_bytes))
                 .then(a.route.cmp(b.route))
         });
-        Snapshot {
+        AttributionSnapshot {
             routes,
             mean_distance: sampling().map(super::MeanDistance::bytes),
             sampling: sampling_counts(),
@@ -157,7 +157,7 @@ impl RouteObserver {
                 .iter()
                 .map(|(tag, _, counts, live)| {
                     let (live, error) = (live.bytes as f64, live.standard_error);
-                    (*tag, RouteMark { requests: counts.requests, churn: counts.churn, live, error })
+                    (*tag, RouteMark { requests: counts.requests, allocated: counts.allocated, live, error })
                 })
                 .collect(),
         };
@@ -205,11 +205,11 @@ impl RouteObserver {
             requests: counts.requests,
             over_budget: counts.over_budget,
             requests_per_second: per_second(counts.requests.saturating_sub(first.requests)),
-            churn_bytes: counts.churn,
-            churn_per_second: per_second(counts.churn.saturating_sub(first.churn)),
+            allocated_bytes: counts.allocated,
+            allocated_per_second: per_second(counts.allocated.saturating_sub(first.allocated)),
             propagated_bytes: counts.propagated,
             per_request: PerRequest {
-                mean: counts.churn.checked_div(counts.requests).unwrap_or(0),
+                mean: counts.allocated.checked_div(counts.requests).unwrap_or(0),
                 p50: counts.median,
                 p99: counts.p99,
             },
@@ -262,7 +262,7 @@ mod tests {
         let per_minute = leak.growth_per_minute.unwrap() / f64::from(1 << 20);
         assert!((per_minute - 4.0).abs() < 0.4, "{per_minute} MiB a minute");
         assert_eq!(steady.growth_per_minute, Some(0.0));
-        assert_eq!((leak.requests, leak.per_request.mean, leak.churn_bytes), (11, 3_000, 33_000));
+        assert_eq!((leak.requests, leak.per_request.mean, leak.allocated_bytes), (11, 3_000, 33_000));
         let window_requests = leak.requests_per_second * end.window_seconds;
         assert!((9.0..=11.0).contains(&window_requests), "{window_requests}");
 

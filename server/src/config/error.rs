@@ -15,7 +15,7 @@ pub enum Origin {
 
 /// One value that cannot be used.
 #[derive(Clone, Debug)]
-pub struct ConfigProblem {
+pub struct SettingProblem {
     /// The setting that it was given for.
     pub setting: &'static Setting,
     /// Name of the flag, without dashes, by which the command takes the setting.
@@ -28,7 +28,7 @@ pub struct ConfigProblem {
     pub expected: String,
 }
 
-impl fmt::Display for ConfigProblem {
+impl fmt::Display for SettingProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             Origin::Variable => f.write_str(self.setting.variable)?,
@@ -45,7 +45,7 @@ impl fmt::Display for ConfigProblem {
 #[derive(Clone, Debug)]
 pub struct ConfigError {
     /// At least one problem.
-    pub problems: Vec<ConfigProblem>,
+    pub problems: Vec<SettingProblem>,
 }
 
 impl ConfigError {

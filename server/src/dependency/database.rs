@@ -19,7 +19,7 @@ use crate::overload::hooks::ShrinkRequest;
 
 /// Creates a dependency whose check takes a connection from the pool and pings it.
 ///
-/// Details: `size`, open connections; `idle`, those of them that are not in use; `most`, the maximum; `wait_us`, the time that the
+/// Details: `size`, open connections; `idle`, those of them that are not in use; `max`, the maximum; `wait_us`, the time that the
 /// check, like any request, waited for its connection.
 pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
     let pool = pool.clone();
@@ -34,7 +34,7 @@ pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
             Ok(CheckDetails::default()
                 .with("size", u64::from(pool.size()))
                 .with("idle", pool.num_idle() as u64)
-                .with("most", u64::from(pool.options().get_max_connections()))
+                .with("max", u64::from(pool.options().get_max_connections()))
                 .with("wait_us", u64::try_from(waited.as_micros()).unwrap_or(u64::MAX)))
         }
     })

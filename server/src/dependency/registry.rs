@@ -20,13 +20,13 @@ pub struct DependencyStatus {
     pub ok: bool,
     /// Why the check failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
+    pub error: Option<String>,
     /// Duration of the check, in milliseconds.
-    pub took_ms: u64,
+    pub duration_ms: u64,
     /// Age of the result, in milliseconds.
     pub age_ms: u64,
     /// Details of the check.
-    pub figures: CheckDetails,
+    pub details: CheckDetails,
 }
 
 /// The dependencies of a process.
@@ -111,13 +111,13 @@ impl TrackedDependency {
     fn status(&self, now: Duration) -> Option<DependencyStatus> {
         let CheckResult { at, took, outcome } =
             self.state.borrow().current_result(now, self.dependency.timeout)?;
-        let (figures, fault) = match outcome {
-            Ok(figures) => (figures, None),
-            Err(fault) => (CheckDetails::default(), Some(fault.to_string())),
+        let (details, error) = match outcome {
+            Ok(details) => (details, None),
+            Err(error) => (CheckDetails::default(), Some(error.to_string())),
         };
         let name = self.dependency.name.clone();
-        let (took_ms, age_ms) = (millis(took), millis(now.saturating_sub(at)));
-        Some(DependencyStatus { name, ok: fault.is_none(), fault, took_ms, age_ms, figures })
+        let (duration_ms, age_ms) = (millis(took), millis(now.saturating_sub(at)));
+        Some(DependencyStatus { name, ok: error.is_none(), error, duration_ms, age_ms, details })
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(20);
 
     fn names_and_faults(statuses: &[DependencyStatus]) -> Vec<(&str, Option<&str>)> {
-        statuses.iter().map(|status| (status.name.as_str(), status.fault.as_deref())).collect()
+        statuses.iter().map(|status| (status.name.as_str(), status.error.as_deref())).collect()
     }
 
     /// A timeout that no check of these tests reaches.
@@ -188,7 +188,7 @@ mod tests {
             ("blocks", Some("no answer within 20ms")),
         ];
         assert_eq!(names_and_faults(&statuses), expected);
-        assert_eq!(statuses[0].figures, CheckDetails::default().with("size", 3));
+        assert_eq!(statuses[0].details, CheckDetails::default().with("size", 3));
         assert_eq!(names_and_faults(&registry.statuses()), expected);
         assert_eq!(
             names_and_faults(&registry.check_all().await)[5],

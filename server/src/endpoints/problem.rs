@@ -7,7 +7,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Problem<'a> {
+struct ProblemDocument<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -16,7 +16,7 @@ struct Problem<'a> {
 /// Creates an error response with a detail.
 pub(crate) fn problem<B: From<Vec<u8>>>(status: StatusCode, detail: &str) -> Response<B> {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = serde_json::to_vec(&Problem { title, status: status.as_u16(), detail });
+    let body = serde_json::to_vec(&ProblemDocument { title, status: status.as_u16(), detail });
     let mut response = Response::new(B::from(body.unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

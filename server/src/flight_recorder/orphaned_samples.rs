@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(found.instance, InstanceId(instance));
         let series = found.samples.series().unwrap();
         let pages = series.samples.iter().map(|sample| sample.rss.0 / series::PAGE).collect();
-        Some((found.samples.first, found.samples.count, found.samples.lost, pages))
+        Some((found.samples.first, found.samples.count, found.samples.dropped, pages))
     }
 
     #[test]

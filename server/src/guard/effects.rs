@@ -183,16 +183,16 @@ impl EffectRunner {
         tracing::error!(
             "load shedding did not reduce memory ({memory} of {limit}); finishing requests in flight, then exiting"
         );
-        self.telemetry.record_event(EventKind::Leave);
+        self.telemetry.record_event(EventKind::Shutdown);
         self.shutdown.request();
     }
 
     fn report_shedding(&mut self, lasted: Duration) {
         let before = self.refused_before.take().unwrap_or_default();
         let refused = self.gate.refused().saturating_sub(before);
-        let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(heapbeat.shed.refused = refused, "refused {refused} requests in {lasted:.1?}");
-        self.telemetry.record_event(EventKind::Shed { refused, lasted_ms });
+        self.telemetry.record_event(EventKind::Shed { refused, duration_ms });
     }
 }
 

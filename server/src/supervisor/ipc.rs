@@ -177,7 +177,7 @@ mod tests {
             SupervisorMessage::EarlierRunning(2),
             SupervisorMessage::Samples(LastSamples {
                 instance: InstanceId(7),
-                samples: Block { first: 3, count: 2, lost: 0, data: vec![7; 20 << 10] },
+                samples: Block { first: 3, count: 2, dropped: 0, data: vec![7; 20 << 10] },
             }),
         ];
         for message in messages {

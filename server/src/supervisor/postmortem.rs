@@ -67,7 +67,7 @@ fn build_exit(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) 
     let mut exit =
         Exit { kind: classification.kind, sure: classification.sure, at, evidence, ..Exit::default() };
     let Some(recording) = recording else { return exit };
-    exit.lost = recording.unreadable.clone().or_else(|| {
+    exit.unreadable = recording.unreadable.clone().or_else(|| {
         (recording.torn > 0)
             .then(|| format!("{} records of the flight recorder were incomplete", recording.torn))
     });
@@ -101,7 +101,7 @@ pub(super) fn log_exit(exit: &Exit, who: &str) {
                 heapbeat.exit.sure = exit.sure,
                 heapbeat.exit.instance = exit.instance.map(tracing::field::display),
                 heapbeat.exit.evidence = exit.evidence_text(),
-                heapbeat.exit.lost = exit.lost,
+                heapbeat.exit.unreadable = exit.unreadable,
                 "{who} {exit}"
             )
         };

@@ -59,7 +59,7 @@ mod tests {
     fn a_new_event_displaces_the_oldest() {
         let event_log = EventLog::default();
         for at in 0..100 {
-            event_log.record(UnixMillis(at), EventKind::Leave);
+            event_log.record(UnixMillis(at), EventKind::Shutdown);
         }
         let report: Vec<i64> = event_log.latest_events().iter().map(|event| event.at.0).collect();
         assert_eq!(report, (36..100).collect::<Vec<_>>());
@@ -72,10 +72,10 @@ mod tests {
         for number in 0..1000 {
             event_log.record(UnixMillis(1), panic(number));
         }
-        event_log.record(UnixMillis(2), EventKind::Leave);
+        event_log.record(UnixMillis(2), EventKind::Shutdown);
         let kinds: Vec<EventKind> = event_log.latest_events().into_iter().map(|event| event.kind).collect();
         let expected =
-            std::iter::once(EventKind::Started).chain((984..1000).map(panic)).chain([EventKind::Leave]);
+            std::iter::once(EventKind::Started).chain((984..1000).map(panic)).chain([EventKind::Shutdown]);
         assert_eq!(kinds, expected.collect::<Vec<_>>());
     }
 }

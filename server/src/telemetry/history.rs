@@ -37,7 +37,7 @@ pub struct UnreadSamples {
     /// Sequence number of the first sample, or of the next one when there is none.
     pub first: u64,
     /// Number of samples after the cursor that the ring no longer holds.
-    pub lost: u64,
+    pub dropped: u64,
 }
 
 impl UnreadSamples {
@@ -46,7 +46,7 @@ impl UnreadSamples {
         Block {
             first: self.first,
             count: self.samples.len() as u64,
-            lost: self.lost,
+            dropped: self.dropped,
             data: series::encode(self.first, &self.samples),
         }
     }
@@ -102,7 +102,7 @@ impl History {
         };
         let first = wanted.max(oldest);
         let samples = (first..self.next).map(|sequence| self.ring[place(sequence)]).collect();
-        UnreadSamples { samples, first, lost: first - wanted }
+        UnreadSamples { samples, first, dropped: first - wanted }
     }
 
     /// Iterates over the samples, oldest first.
@@ -153,7 +153,7 @@ mod tests {
         let block = tail.block();
         let series = series::decode(&block.data).unwrap();
         assert_eq!((series.first, series.samples.len() as u64), (block.first, block.count));
-        (tail.first, series.samples.iter().map(|s| s.rss.0 / series::PAGE).collect(), tail.lost)
+        (tail.first, series.samples.iter().map(|s| s.rss.0 / series::PAGE).collect(), tail.dropped)
     }
 
     fn at(sequence: u64) -> Cursor {
@@ -260,7 +260,7 @@ mod tests {
                 let tail = history.after(held);
                 let count = tail.samples.len() as u64;
                 got += count;
-                lost += tail.lost;
+                lost += tail.dropped;
                 if count > 0 {
                     held = Some(at(tail.first + count - 1));
                 }

@@ -69,7 +69,7 @@ fn write(reading: &Reading, pressure: Pressure, cores: Option<f64>) {
         heapbeat.memory.limit_origin = reading.limit.origin.as_str(),
         container.memory.usage = reading.cgroup.map(|cgroup| cgroup.usage.0),
         heapbeat.memory.stall_percent = reading.stall.map(|stall| f64::from(stall.some) / 100.0),
-        heapbeat.runtime.late_ms = reading.runtime_late.map(|late| late.as_secs_f64() * 1e3),
+        heapbeat.runtime.delay_ms = reading.runtime_delay.map(|late| late.as_secs_f64() * 1e3),
         heapbeat.oom_kills = reading.cgroup.map(|cgroup| cgroup.events.oom_kill),
         heapbeat.pressure = pressure.as_str(),
         },

@@ -11,7 +11,7 @@ use heapbeat_forecast::{Assessment, Verdict};
 use heapbeat_shared::openmetrics::{Exposition, Format, MetricKind};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
-use crate::attribution::Snapshot;
+use crate::attribution::AttributionSnapshot;
 use crate::dependency::DependencyStatus;
 use crate::edge_liveness::EdgeVisits;
 use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, ProgramMemory, Reading};
@@ -30,7 +30,7 @@ pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) refused: Option<u64>,
     pub(crate) purges: PurgeTotals,
     pub(crate) forecast: &'a Assessment,
-    pub(crate) routes: &'a Snapshot,
+    pub(crate) routes: &'a AttributionSnapshot,
     pub(crate) dependencies: &'a [DependencyStatus],
     pub(crate) visits: EdgeVisits,
 }
@@ -228,9 +228,9 @@ fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
         .sample(&[], purges.bytes);
     to.family("heapbeat_purge_seconds", MetricKind::Counter, "Time spent in purges, on a separate thread.")
         .sample(&[], purges.micros as f64 / 1e6);
-    if let Some(late) = reading.runtime_late {
-        let help = "Worst lateness of a task of the async runtime within the last minute.";
-        to.family("heapbeat_runtime_late_seconds", MetricKind::Gauge, help).sample(&[], late.as_secs_f64());
+    if let Some(late) = reading.runtime_delay {
+        let help = "Longest delay of a task of the async runtime within the last minute.";
+        to.family("heapbeat_runtime_delay_seconds", MetricKind::Gauge, help).sample(&[], late.as_secs_f64());
     }
 }
 
@@ -259,7 +259,7 @@ fn forecast(to: &mut Exposition, assessment: &Assessment) {
     }
 }
 
-fn routes(to: &mut Exposition, snapshot: &Snapshot) {
+fn routes(to: &mut Exposition, snapshot: &AttributionSnapshot) {
     // The list is sorted by growth; metrics are sorted by label, so that their order is stable between scrapes.
     let mut routes: Vec<_> = snapshot.routes.iter().collect();
     routes.sort_unstable_by_key(|route| route.route);
@@ -280,7 +280,7 @@ fn routes(to: &mut Exposition, snapshot: &Snapshot) {
         "heapbeat_route_allocated_bytes",
         MetricKind::Counter,
         "Bytes that requests allocated, freed or not.",
-        &|r| r.churn_bytes,
+        &|r| r.allocated_bytes,
     );
     family(
         "heapbeat_route_live_bytes",
@@ -323,16 +323,16 @@ fn dependencies(to: &mut Exposition, statuses: &[DependencyStatus]) {
     let mut took =
         to.family("heapbeat_dependency_check_seconds", MetricKind::Gauge, "Duration of the last check.");
     for status in statuses {
-        took.sample(&[("dependency", &status.name)], status.took_ms as f64 / 1e3);
+        took.sample(&[("dependency", &status.name)], status.duration_ms as f64 / 1e3);
     }
     let mut figures = to.family(
-        "heapbeat_dependency_figure",
+        "heapbeat_dependency_detail",
         MetricKind::Gauge,
         "Details of the last check, such as the size of a pool.",
     );
     for status in statuses {
-        for (name, value) in status.figures.iter() {
-            figures.sample(&[("dependency", &status.name), ("figure", name)], value);
+        for (name, value) in status.details.iter() {
+            figures.sample(&[("dependency", &status.name), ("detail", name)], value);
         }
     }
 }
@@ -352,10 +352,10 @@ fn visits(to: &mut Exposition, visits: EdgeVisits) {
         )
         .sample(&[], u64::from(visits.silent));
     }
-    if let Some((delivered, lost)) = visits.alerts {
+    if let Some((delivered, failed)) = visits.alerts {
         to.family("heapbeat_alerts", MetricKind::Counter, "Alerts of this process, by result.")
             .sample(&[("outcome", "delivered")], delivered)
-            .sample(&[("outcome", "lost")], lost);
+            .sample(&[("outcome", "failed")], failed);
     }
 }
 

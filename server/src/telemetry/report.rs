@@ -43,7 +43,7 @@ impl Telemetry {
             previous_exit: self.previous_exit(),
             earlier: self.earlier_instances(),
             last_samples: self.last_samples(after),
-            missing: self.missing_sources(&reading),
+            unavailable_sources: self.missing_sources(&reading),
             traffic: None,
         }
     }
@@ -73,8 +73,8 @@ fn route_report(route: &RouteMemory) -> RouteReport {
         route: cut(route.route),
         requests: route.requests,
         requests_per_second: thousandths(route.requests_per_second),
-        churn_mean: Bytes(route.per_request.mean),
-        churn_p99: Bytes(route.per_request.p99),
+        allocated_mean: Bytes(route.per_request.mean),
+        allocated_p99: Bytes(route.per_request.p99),
         live: Bytes(route.live_bytes),
         live_error: Bytes(route.live_error),
         growth_per_minute: route.growth_per_minute.map(f64::round),
@@ -113,8 +113,8 @@ fn system(reading: &Reading) -> System {
         memory_stall_full_percent: group.and_then(|stall| stall.full).map(percent),
         machine_stall_percent: reading.stall.map(|stall| percent(stall.some)),
         machine_stall_full_percent: reading.stall.and_then(|stall| stall.full).map(percent),
-        runtime_stall_ms: reading
-            .runtime_late
+        runtime_delay_ms: reading
+            .runtime_delay
             .map(|late| u64::try_from(late.as_millis()).unwrap_or(u64::MAX)),
     }
 }

@@ -59,7 +59,7 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
     assert_eq!(read.pressure, PressureState { level: Pressure::Alert, since: UnixMillis(101_000), shed: 0 });
     assert_eq!((read.limit.origin.as_str(), read.version.as_str()), ("configured", "1a2b3c4"));
     assert_eq!((read.system.threads, read.latest.rss), (Some(4), Bytes::from_mb(420)));
-    assert_eq!(read.missing, ["no psi"]);
+    assert_eq!(read.unavailable_sources, ["no psi"]);
     let after = Cursor { instance: INSTANCE, sequence: 98 };
     assert_eq!(
         telemetry.report(&State::new(&reading(101, 420), Dependencies::default()), Some(after)).samples.count,

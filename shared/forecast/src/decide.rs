@@ -47,13 +47,13 @@ pub(super) fn assess(pyramid: &Pyramid, kind: FigureSet, elapsed: u64, limit: By
     let skip = (elapsed / 5).min(WARM_UP_MS);
     let assessor = Assessor { pyramid, skip, elapsed, limit };
     // The first part is the live heap, or all memory if the heap is unknown.
-    let mut parts = kind.parts().iter().map(|(channel, place)| assessor.examine_part(*channel, *place));
+    let mut parts = kind.parts().iter().map(|(channel, part)| assessor.examine_part(*channel, *part));
     let Some(own) = parts.next() else { return unknown(limit, elapsed) };
     let own_growth = assessor.assess_own(&own);
     let leaks = matches!(own_growth, Some(found) if found.verdict == Verdict::Leaking);
     // If a gap grows many times as fast as the leak, the gap is what reaches the limit, and not the leak.
     let beside = parts
-        .filter(|part| !leaks || part.place == MemoryPart::Gap && part.established.is_some())
+        .filter(|part| !leaks || part.part == MemoryPart::AllocatorOverhead && part.established.is_some())
         .find_map(|part| assessor.assess_beside(&part, &own));
     beside.or(own_growth).unwrap_or_else(|| assessor.assess_without_growth(&own))
 }
@@ -62,8 +62,8 @@ pub(super) fn assess(pyramid: &Pyramid, kind: FigureSet, elapsed: u64, limit: By
 pub(super) fn unknown(limit: Bytes, elapsed: u64) -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,
-        basis: Basis::TooShort,
-        place: MemoryPart::Memory,
+        basis: Basis::InsufficientData,
+        part: MemoryPart::Total,
         slope: None,
         time_to_limit: None,
         detectable: None,
@@ -84,7 +84,7 @@ struct WindowTrend {
 /// The trends of one part of memory in all windows.
 struct PartTrends {
     channel: usize,
-    place: MemoryPart,
+    part: MemoryPart,
     /// The longest window.
     longest: Option<WindowTrend>,
     /// The longest window with an established rise.
@@ -113,7 +113,7 @@ impl Assessor<'_> {
     }
 
     /// Examines one part of memory in all windows.
-    fn examine_part(&self, channel: usize, place: MemoryPart) -> PartTrends {
+    fn examine_part(&self, channel: usize, part: MemoryPart) -> PartTrends {
         let mut windows: Vec<WindowTrend> = Vec::with_capacity(self.pyramid.levels().len() * COUNTS.len());
         for level in 0..self.pyramid.levels().len() {
             // A shorter window of a level that is not full would be identical.
@@ -126,7 +126,7 @@ impl Assessor<'_> {
         }
         let mut part = PartTrends {
             channel,
-            place,
+            part,
             longest: None,
             established: None,
             doubtful: None,
@@ -150,7 +150,7 @@ impl Assessor<'_> {
             };
             match growth {
                 WindowGrowth::Established => keep(&mut part.established),
-                WindowGrowth::Settled | WindowGrowth::Stepped => keep(&mut part.over),
+                WindowGrowth::Stopped | WindowGrowth::SingleStep => keep(&mut part.over),
                 WindowGrowth::Rising(doubt)
                     if part.doubtful.is_none_or(|(held, _)| held.trend.span < span) =>
                 {
@@ -172,7 +172,7 @@ impl Assessor<'_> {
             let time = self.time_to_limit(part.channel, &seen);
             let (verdict, basis) = match too_early(&seen.trend, time) {
                 Some(basis) => (Verdict::Growing, basis),
-                None => (Verdict::Leaking, Basis::Retained),
+                None => (Verdict::Leaking, Basis::SustainedGrowth),
             };
             if verdict == Verdict::Leaking || seen.trend.span >= GROWING_AFTER.0 {
                 return Some(self.rise(verdict, basis, part, &seen, time));
@@ -194,14 +194,14 @@ impl Assessor<'_> {
         }
         let time = doubt.is_none().then(|| self.time_to_limit(part.channel, &seen)).flatten();
         let early = doubt.is_none().then(|| too_early(&seen.trend, time)).flatten();
-        Some(match (part.place, doubt) {
-            (MemoryPart::Outside, Some(doubt)) => {
+        Some(match (part.part, doubt) {
+            (MemoryPart::OutsideHeap, Some(doubt)) => {
                 self.rise(Verdict::Growing, doubt.into(), part, &seen, None)
             }
-            (MemoryPart::Outside, None) => {
-                self.rise(Verdict::Growing, early.unwrap_or(Basis::Elsewhere), part, &seen, time)
+            (MemoryPart::OutsideHeap, None) => {
+                self.rise(Verdict::Growing, early.unwrap_or(Basis::OutsideLiveHeap), part, &seen, time)
             }
-            _ => self.rise(Verdict::Fragmenting, Basis::HeapFlat, part, &seen, time),
+            _ => self.rise(Verdict::Fragmenting, Basis::LiveHeapFlat, part, &seen, time),
         })
     }
 
@@ -218,7 +218,7 @@ impl Assessor<'_> {
         Assessment {
             verdict,
             basis,
-            place: part.place,
+            part: part.part,
             slope: Some(slope),
             // A short rise does not justify a forecast.
             time_to_limit: time.filter(|_| verdict == Verdict::Leaking || seen.trend.span >= STEADY_AFTER),
@@ -231,7 +231,7 @@ impl Assessor<'_> {
     /// Assesses memory that does not rise: a verdict only if there is enough data.
     fn assess_without_growth(&self, own: &PartTrends) -> Assessment {
         let nothing =
-            Assessment { place: own.place, detectable: own.detectable, ..unknown(self.limit, self.elapsed) };
+            Assessment { part: own.part, detectable: own.detectable, ..unknown(self.limit, self.elapsed) };
         let Some(longest) = own.longest else { return nothing };
         let nothing = Assessment { window: to_duration(longest.trend.span), ..nothing };
         if longest.trend.span < STEADY_AFTER {
@@ -241,12 +241,12 @@ impl Assessor<'_> {
         let room = total.map_or(0.0, |window| self.limit.0 as f64 - window.line().0.at(self.now()));
         let over = own.over.filter(|over| over.trend.span * 2.0 > longest.trend.span);
         let basis = match over.map(|seen| seen.trend.growth) {
-            Some(WindowGrowth::Stepped) => Basis::Stepped,
-            Some(_) => Basis::Settled,
+            Some(WindowGrowth::SingleStep) => Basis::SingleStep,
+            Some(_) => Basis::GrowthStopped,
             None if (0.0..=longest.trend.needed).contains(&room) => {
                 return Assessment { basis: Basis::TooNoisy, ..nothing };
             }
-            None => Basis::Flat,
+            None => Basis::NoGrowth,
         };
         Assessment { verdict: Verdict::Steady, basis, ..nothing }
     }
@@ -289,9 +289,9 @@ impl Assessor<'_> {
 fn too_early(trend: &Trend, time: Option<TimeToLimit>) -> Option<Basis> {
     let left = time.map_or(f64::INFINITY, |time| time.expected.as_secs_f64());
     if trend.span < (left * LEAK_SHARE).clamp(LEAK_AFTER.0, LEAK_AFTER.1) {
-        Some(Basis::TooSoon)
+        Some(Basis::ObservedTooBriefly)
     } else if left > RHYTHM && (trend.span < DAY_AND_A_HALF || left > MAX_EXTRAPOLATION * trend.span) {
-        Some(Basis::Remote)
+        Some(Basis::LimitFarAway)
     } else {
         None
     }
@@ -300,11 +300,11 @@ fn too_early(trend: &Trend, time: Option<TimeToLimit>) -> Option<Basis> {
 impl From<Doubt> for Basis {
     fn from(doubt: Doubt) -> Self {
         match doubt {
-            Doubt::Slowing => Basis::Slowing,
-            Doubt::Bent => Basis::Bent,
-            Doubt::Faint => Basis::Faint,
-            Doubt::Uneven => Basis::Uneven,
-            Doubt::Unpredictive => Basis::Unpredictive,
+            Doubt::GrowthSlowing => Basis::GrowthSlowing,
+            Doubt::NonLinear => Basis::NonLinear,
+            Doubt::WeakGrowth => Basis::WeakGrowth,
+            Doubt::FewIncrements => Basis::FewIncrements,
+            Doubt::BacktestFailed => Basis::BacktestFailed,
         }
     }
 }

@@ -64,9 +64,11 @@ impl FigureSet {
     /// Returns every channel that is examined for growth, with its part of memory.
     pub(super) const fn parts(self) -> &'static [(usize, MemoryPart)] {
         match self {
-            FigureSet::Single => &[(TOTAL, MemoryPart::Memory)],
-            FigureSet::Process => &[(1, MemoryPart::Heap), (2, MemoryPart::Beyond)],
-            FigureSet::Full => &[(1, MemoryPart::Heap), (2, MemoryPart::Gap), (3, MemoryPart::Outside)],
+            FigureSet::Single => &[(TOTAL, MemoryPart::Total)],
+            FigureSet::Process => &[(1, MemoryPart::LiveHeap), (2, MemoryPart::BeyondLiveHeap)],
+            FigureSet::Full => {
+                &[(1, MemoryPart::LiveHeap), (2, MemoryPart::AllocatorOverhead), (3, MemoryPart::OutsideHeap)]
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ fn slow_leak(second: f64) -> f64 {
 #[test]
 fn a_slow_leak_is_found_with_its_slope_and_time_within_ten_minutes() {
     let assessment = Forecaster::of(series(600, slow_leak)).assess(LIMIT);
-    assert_eq!((assessment.verdict, assessment.basis), (Verdict::Leaking, Basis::Retained));
+    assert_eq!((assessment.verdict, assessment.basis), (Verdict::Leaking, Basis::SustainedGrowth));
     let slope = assessment.slope.unwrap();
     assert!((slope.expected.0 * 60.0 / 1_048_576.0 - 1.0).abs() < 0.05, "{slope:?}");
     let minutes = assessment.time_to_limit.unwrap().expected.as_secs_f64() / 60.0;
@@ -37,7 +37,7 @@ fn the_verdict_is_unknown_before_there_is_evidence() {
         assert_eq!(steep.verdict, Verdict::Unknown, "{seconds} s, steep");
     }
     let flat = Forecaster::of(series(300, |_| 1e8)).assess(LIMIT);
-    assert_eq!((flat.verdict, flat.basis), (Verdict::Steady, Basis::Flat));
+    assert_eq!((flat.verdict, flat.basis), (Verdict::Steady, Basis::NoGrowth));
     assert!(flat.detectable.unwrap() > Rate(0.0));
 }
 
@@ -46,7 +46,7 @@ fn growth_that_could_be_a_daily_rhythm_is_not_called_a_leak() {
     let mb = 1_048_576.0;
     let creeping = |s: f64| (100.0 + 0.1 * s / 60.0 + 0.01 * (s * 1.7).sin()) * mb;
     let day = Forecaster::of(series(7200, creeping)).assess(LIMIT);
-    assert_eq!((day.verdict, day.basis), (Verdict::Growing, Basis::Remote));
+    assert_eq!((day.verdict, day.basis), (Verdict::Growing, Basis::LimitFarAway));
     assert!(day.time_to_limit.is_some());
     let days = Forecaster::of(series(3 * 86_400, creeping)).assess(LIMIT);
     assert_eq!(days.verdict, Verdict::Leaking);
@@ -62,16 +62,16 @@ fn the_growing_part_decides_the_verdict() {
             heap: Some(Heap { used: bytes(60.0, used, s), resident: Some(bytes(90.0, resident, s)) }),
         });
         let found = Forecaster::of(points).assess(LIMIT);
-        (found.verdict, found.place)
+        (found.verdict, found.part)
     };
-    assert_eq!(run(2.0, 2.0, 2.0), (Verdict::Leaking, MemoryPart::Heap));
-    assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, MemoryPart::Gap));
-    assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, MemoryPart::Outside));
-    assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, MemoryPart::Heap));
+    assert_eq!(run(2.0, 2.0, 2.0), (Verdict::Leaking, MemoryPart::LiveHeap));
+    assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, MemoryPart::AllocatorOverhead));
+    assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, MemoryPart::OutsideHeap));
+    assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, MemoryPart::LiveHeap));
     // A leak beside a gap that grows fourteen times as fast is not the main problem.
-    assert_eq!(run(0.2, 3.0, 3.0), (Verdict::Fragmenting, MemoryPart::Gap));
+    assert_eq!(run(0.2, 3.0, 3.0), (Verdict::Fragmenting, MemoryPart::AllocatorOverhead));
     // A gap that grows with the heap is not fragmentation.
-    assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, MemoryPart::Heap));
+    assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, MemoryPart::LiveHeap));
 }
 
 fn megabytes(mb: f64) -> Bytes {
@@ -136,8 +136,8 @@ fn an_assessment_is_formatted_as_sentence_report_and_json() {
 
     let json: serde_json::Value = serde_json::from_str(&leak.to_json()).unwrap();
     assert_eq!(
-        (&json["verdict"], &json["basis"], &json["place"]),
-        (&"leaking".into(), &"retained".into(), &"memory".into())
+        (&json["verdict"], &json["basis"], &json["part"]),
+        (&"leaking".into(), &"sustained_growth".into(), &"total".into())
     );
     assert_eq!(json["observed_seconds"], 599.0);
     assert_eq!(json["sentence"], sentence);

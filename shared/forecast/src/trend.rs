@@ -57,9 +57,9 @@ pub(super) enum WindowGrowth {
     /// The rise is not larger than earlier falls at this resolution, or only makes up for one.
     Usual,
     /// The rise has stopped.
-    Settled,
+    Stopped,
     /// Memory rose once.
-    Stepped,
+    SingleStep,
     /// Memory rises, but the rise may stop.
     Rising(Doubt),
     /// Memory rises linearly, with no sign of stopping.
@@ -70,15 +70,15 @@ pub(super) enum WindowGrowth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
     /// The recent part is slower.
-    Slowing,
+    GrowthSlowing,
     /// The rise accelerates or is S-shaped.
-    Bent,
+    NonLinear,
     /// The rise barely exceeds the noise.
-    Faint,
+    WeakGrowth,
     /// A few increments make up most of the rise.
-    Uneven,
+    FewIncrements,
     /// A line through its first part did not predict the rest.
-    Unpredictive,
+    BacktestFailed,
 }
 
 /// The trend of one window.
@@ -219,10 +219,10 @@ impl Window {
         let step = largest_step(series.y);
         let net = series.y[series.len() - 1] - series.y[0];
         if step > MAX_STEP * net.max(rise) {
-            return WindowGrowth::Stepped;
+            return WindowGrowth::SingleStep;
         }
         if late < MIN_LATE_SLOPE * slope {
-            return WindowGrowth::Settled;
+            return WindowGrowth::Stopped;
         }
         let end = trend.line.at(series.t[series.len() - 1]);
         let noise = range(residuals).max(self.total * NEGLIGIBLE);
@@ -235,9 +235,9 @@ impl Window {
         let faint = rise < CLEAR_FACTOR * noise;
         let uneven = step > MAX_STEP_OF_LEAK * net.max(rise);
         bend(series, slope, late)
-            .or(uneven.then_some(Doubt::Uneven))
-            .or(faint.then_some(Doubt::Faint))
-            .or((backtest(series) > BACKTEST).then_some(Doubt::Unpredictive))
+            .or(uneven.then_some(Doubt::FewIncrements))
+            .or(faint.then_some(Doubt::WeakGrowth))
+            .or((backtest(series) > BACKTEST).then_some(Doubt::BacktestFailed))
             .map_or(WindowGrowth::Established, WindowGrowth::Rising)
     }
 }
@@ -252,9 +252,9 @@ pub(super) fn objection_of(longer: &Trend, short: &Trend) -> Option<WindowGrowth
     } else if longer.growth == WindowGrowth::Usual && longer.interval.1 >= short.interval.0 {
         Some(WindowGrowth::Usual)
     } else if factor < LONGER_WINDOW.2 && longer.late_over_early.is_some_and(|ratio| ratio < SLOWS_DOWN) {
-        Some(WindowGrowth::Rising(Doubt::Slowing))
+        Some(WindowGrowth::Rising(Doubt::GrowthSlowing))
     } else {
-        let bent = WindowGrowth::Rising(Doubt::Bent);
+        let bent = WindowGrowth::Rising(Doubt::NonLinear);
         (factor < LONGER_WINDOW.1 && longer.growth == bent).then_some(bent)
     }
 }
@@ -262,19 +262,19 @@ pub(super) fn objection_of(longer: &Trend, short: &Trend) -> Option<WindowGrowth
 /// Returns the doubt about a rise that is not linear.
 fn bend(series: TimeSeries<'_>, slope: f64, late: f64) -> Option<Doubt> {
     if late < MIN_LATE_SLOPE_OF_LEAK * slope {
-        return Some(Doubt::Slowing);
+        return Some(Doubt::GrowthSlowing);
     }
     if let Some(Shape { bend, twist, errors }) = Shape::of(series) {
         let beyond = |value: f64, bound: f64, least: f64, error: f64| {
             value - 1.5 * error > bound || (value > least && value > 3.0 * error)
         };
         if beyond(-bend, 0.10, 0.04, errors.0) {
-            return Some(Doubt::Slowing);
+            return Some(Doubt::GrowthSlowing);
         }
         let bent = beyond(bend, 0.15, 0.06, errors.0);
         let twisted = beyond(twist.abs(), 0.10, 0.05, errors.1);
         if bent || twisted {
-            return Some(Doubt::Bent);
+            return Some(Doubt::NonLinear);
         }
     }
     None

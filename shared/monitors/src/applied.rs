@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::ConfigProblem;
 
 /// The name of the applied list in positions.
 pub const LIST: &str = "monitors";
@@ -60,7 +60,7 @@ pub struct Applied {
     #[serde(flatten)]
     pub difference: Difference,
     /// The problems; if there is one, nothing was changed.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 #[cfg(test)]

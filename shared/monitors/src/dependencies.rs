@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Monitor, MonitorId, Problem, problem};
+use super::{ConfigProblem, Monitor, MonitorId, problem};
 
 /// The most ids of a cycle that a problem lists.
 const MAX_SHOWN: usize = 10;
@@ -16,7 +16,7 @@ pub(super) fn check_dependencies(
     monitors: &mut [Monitor],
     positions: &[String],
     known: &[MonitorId],
-) -> Vec<Problem> {
+) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     let index: BTreeMap<MonitorId, usize> =
         monitors.iter().enumerate().map(|(at, monitor)| (monitor.id.clone(), at)).collect();

@@ -168,12 +168,12 @@ fn parse_heartbeat(fields: &mut FieldReader<'_>) -> Option<Heartbeat> {
         Schedule::new(text, &zone).map_err(|error| format!("`{}` {error}", excerpt(text)))
     });
     let grace = fields.duration("grace", Duration::from_secs(300), "0s", "7d");
-    let longest_run = fields.optional_duration("longest-run", "1s", "7d");
+    let max_runtime = fields.optional_duration("max-runtime", "1s", "7d");
     let schedule = match cron {
         Some(cron) => HeartbeatSchedule::Cron(cron),
         None => HeartbeatSchedule::Every(interval?),
     };
-    Some(Heartbeat { schedule, grace: grace?, longest_run: longest_run? })
+    Some(Heartbeat { schedule, grace: grace?, max_runtime: max_runtime? })
 }
 
 fn parse_conditions(kind: Option<MonitorKind>, fields: &mut FieldReader<'_>) -> Option<Vec<Condition>> {

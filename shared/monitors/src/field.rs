@@ -6,7 +6,7 @@ use std::time::Duration;
 use heapbeat_shared::units::parse_duration;
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::ConfigProblem;
 
 /// A table of the configuration, the names of the fields that were read, and the problems found so far.
 pub(super) struct FieldReader<'v> {
@@ -14,7 +14,7 @@ pub(super) struct FieldReader<'v> {
     table: Option<&'v Map<String, Value>>,
     known: Vec<&'static str>,
     accepts_unknown: bool,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 /// Beginning of the reason for an unknown setting.
@@ -32,20 +32,20 @@ impl<'v> FieldReader<'v> {
         };
         if fields.table.is_none() {
             let reason = format!("must be a table of settings, got {}", describe_value(entry));
-            fields.problems.push(Problem { position: position.to_owned(), reason });
+            fields.problems.push(ConfigProblem { position: position.to_owned(), reason });
         }
         fields
     }
 
     /// Returns all problems.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    pub(super) fn into_problems(self) -> Vec<ConfigProblem> {
         self.problems
     }
 
     /// Reports that field `name` is invalid.
     pub(super) fn report(&mut self, name: &str, reason: String) {
         let position = format!("{}.{name}", self.position);
-        self.problems.push(Problem { position, reason });
+        self.problems.push(ConfigProblem { position, reason });
     }
 
     /// Returns whether the table has field `name`.

@@ -1,6 +1,6 @@
 //! The configuration of monitors, parsed into types that hold only valid values. The edge and `heapbeat apply` use it.
 //!
-//! Every entry is parsed on its own. An invalid one becomes a [`Problem`] with its position and the expected value, and does not
+//! Every entry is parsed on its own. An invalid one becomes a [`ConfigProblem`] with its position and the expected value, and does not
 //! affect the others. An unknown setting is refused rather than ignored.
 
 #![forbid(unsafe_code)]
@@ -53,7 +53,7 @@ pub const VARIABLE: &str = "MONITORS";
 /// A refused entry of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(rename = "ConfigurationProblem"))]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The position, such as `MONITORS[3].interval`.
     pub position: String,
     /// The reason, and the expected value. It never contains a secret.
@@ -62,20 +62,24 @@ pub struct Problem {
 
 /// The valid monitors, and the problems of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Config {
+pub struct MonitorConfig {
     /// The valid monitors, in the order of the file.
     pub monitors: Vec<Monitor>,
     /// The problems of the refused entries.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
-impl Config {
+impl MonitorConfig {
     /// Parses the JSON of the variable `MONITORS`; `None` is a variable that is not set. `allow_private` allows targets with private
     /// addresses.
-    pub fn parse(text: Option<&str>, allow_private: bool) -> Config {
+    pub fn parse(text: Option<&str>, allow_private: bool) -> MonitorConfig {
         match parse_list(text) {
-            Ok(entries) => Config::parse_entries(VARIABLE, &entries, allow_private, &[], MONITORS_PER_HUB),
-            Err(reason) => Config { problems: vec![problem(VARIABLE, reason)], ..Config::default() },
+            Ok(entries) => {
+                MonitorConfig::parse_entries(VARIABLE, &entries, allow_private, &[], MONITORS_PER_HUB)
+            }
+            Err(reason) => {
+                MonitorConfig { problems: vec![problem(VARIABLE, reason)], ..MonitorConfig::default() }
+            }
         }
     }
 
@@ -86,8 +90,8 @@ impl Config {
         allow_private: bool,
         taken: &[MonitorId],
         max: usize,
-    ) -> Config {
-        let mut config = Config::default();
+    ) -> MonitorConfig {
+        let mut config = MonitorConfig::default();
         let (mut ids, mut positions) = (Vec::new(), Vec::new());
         for (index, entry) in entries.iter().enumerate() {
             let position = format!("{list}[{index}]");
@@ -123,8 +127,8 @@ impl Config {
 }
 
 /// Makes a problem.
-fn problem(position: &str, reason: impl Into<String>) -> Problem {
-    Problem { position: position.to_owned(), reason: reason.into() }
+fn problem(position: &str, reason: impl Into<String>) -> ConfigProblem {
+    ConfigProblem { position: position.to_owned(), reason: reason.into() }
 }
 
 /// Parses the variable as a list of entries.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::entry::parse_label;
 use super::field::{FieldReader, excerpt};
-use super::{MonitorId, Problem, problem};
+use super::{ConfigProblem, MonitorId, problem};
 use crate::schedule::Schedule;
 
 /// The name of the variable, with which every position in it begins.
@@ -74,7 +74,7 @@ impl Maintenance {
 }
 
 /// Parses the entries of a list called `list`. Returns the valid windows, and the problems of the others.
-pub fn parse_windows(list: &str, entries: &[Value]) -> (Vec<Maintenance>, Vec<Problem>) {
+pub fn parse_windows(list: &str, entries: &[Value]) -> (Vec<Maintenance>, Vec<ConfigProblem>) {
     let (mut valid, mut problems): (Vec<Maintenance>, _) = (Vec::new(), Vec::new());
     if entries.len() > MAX_WINDOWS {
         let reason = format!("has {} entries; at most {MAX_WINDOWS} are allowed", entries.len());

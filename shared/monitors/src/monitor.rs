@@ -121,7 +121,7 @@ pub struct Heartbeat {
     /// How late a heartbeat may be.
     pub grace: Duration,
     /// Longest time of one run, for a job that reports its start; `None` is unlimited.
-    pub longest_run: Option<Duration>,
+    pub max_runtime: Option<Duration>,
 }
 
 /// When a job runs.

@@ -10,13 +10,13 @@ fn entry(extra: &str) -> String {
 }
 
 fn problems(text: &str) -> Vec<String> {
-    let config = Config::parse(Some(text), false);
+    let config = MonitorConfig::parse(Some(text), false);
     config.problems.into_iter().map(|p| format!("{}: {}", p.position, p.reason)).collect()
 }
 
 #[test]
 fn a_minimal_entry_gets_the_defaults() {
-    let config = Config::parse(Some(&entry("")), false);
+    let config = MonitorConfig::parse(Some(&entry("")), false);
     assert_eq!(config.problems, []);
     let monitor = &config.monitors[0];
     assert_eq!(monitor.id.as_str(), "api");
@@ -34,7 +34,7 @@ fn every_setting_is_read() {
         r#","name":" API ","interval":"5s","timeout":"500ms","conditions":["[STATUS] < 400"],"degraded":[],"failure-threshold":3,"success-threshold":2,
             "group":"Backend","depends-on":[],"regions":["weur","oc"],"alerts":[]"#,
     );
-    let config = Config::parse(Some(&text), false);
+    let config = MonitorConfig::parse(Some(&text), false);
     assert_eq!(config.problems, []);
     let monitor = &config.monitors[0];
     assert_eq!(monitor.name, "API");
@@ -125,7 +125,7 @@ fn every_problem_names_its_position_and_the_expected_value() {
     ];
     for (extra, problem) in cases {
         assert_eq!(problems(&entry(extra)), [problem], "{extra}");
-        assert_eq!(Config::parse(Some(&entry(extra)), false).monitors, [], "{extra}");
+        assert_eq!(MonitorConfig::parse(Some(&entry(extra)), false).monitors, [], "{extra}");
     }
 }
 
@@ -150,7 +150,7 @@ fn an_invalid_entry_does_not_affect_the_others() {
         {"id":"c","kind":"http","url":"https://c.example","interval":"1s"},
         {"id":"d","kind":"http","url":"https://d.example"}
     ]"#;
-    let config = Config::parse(Some(text), false);
+    let config = MonitorConfig::parse(Some(text), false);
     let ids: Vec<_> = config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
     assert_eq!(ids, ["a", "d"]);
     assert_eq!(
@@ -172,7 +172,7 @@ fn a_variable_that_is_not_a_list_is_refused_with_an_example() {
         problems("[{"),
         ["MONITORS: is not valid JSON: EOF while parsing an object at line 1 column 2"]
     );
-    let missing = Config::parse(None, false);
+    let missing = MonitorConfig::parse(None, false);
     assert_eq!(missing.problems[0].reason, format!("there are no monitors; add one, {add}"));
     assert_eq!(
         problems(&" ".repeat(MAX_LIST_BYTES + 1)),
@@ -186,7 +186,7 @@ fn entries_beyond_the_limit_are_reported_once() {
         .map(|i| format!(r#"{{"id":"m{i}","kind":"http","url":"https://m{i}.example"}}"#))
         .collect();
     let text = format!("[{}]", entries.join(","));
-    assert_eq!(Config::parse(Some(&text), false).monitors.len(), MONITORS_PER_HUB);
+    assert_eq!(MonitorConfig::parse(Some(&text), false).monitors.len(), MONITORS_PER_HUB);
     assert_eq!(
         problems(&text),
         [
@@ -199,10 +199,10 @@ fn entries_beyond_the_limit_are_reported_once() {
 fn a_dependency_on_an_unknown_monitor_is_reported_and_removed() {
     let text = entry(r#","depends-on":["db"],"alerts":["ops"]"#);
     assert_eq!(problems(&text), ["MONITORS[0].depends-on: there is no monitor `db`"]);
-    let monitor = &Config::parse(Some(&text), false).monitors[0];
+    let monitor = &MonitorConfig::parse(Some(&text), false).monitors[0];
     assert_eq!(monitor.depends_on, []);
     assert_eq!(monitor.alerts.as_ref().unwrap()[0].as_str(), "ops");
-    assert_eq!(Config::parse(Some(&entry("")), false).monitors[0].alerts, None);
+    assert_eq!(MonitorConfig::parse(Some(&entry("")), false).monitors[0].alerts, None);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn every_monitor_of_a_cycle_of_dependencies_is_refused_with_its_path() {
             format!("MONITORS[2].depends-on: {}", reason("c → a → b → c")),
         ]
     );
-    let left: Vec<_> = Config::parse(Some(&text), false)
+    let left: Vec<_> = MonitorConfig::parse(Some(&text), false)
         .monitors
         .iter()
         .map(|monitor| monitor.depends_on.iter().map(MonitorId::as_str).collect::<Vec<_>>().join(","))
@@ -239,15 +239,15 @@ fn every_monitor_of_a_cycle_of_dependencies_is_refused_with_its_path() {
 #[test]
 fn private_targets_need_permission() {
     let text = entry(r#","url":"http://localhost:8080/health""#);
-    assert_eq!(Config::parse(Some(&text), true).monitors.len(), 1);
-    assert_eq!(Config::parse(Some(&text), false).monitors.len(), 0);
+    assert_eq!(MonitorConfig::parse(Some(&text), true).monitors.len(), 1);
+    assert_eq!(MonitorConfig::parse(Some(&text), false).monitors.len(), 0);
 }
 
 #[test]
 fn a_monitor_is_public_by_default() {
     let parse = |more: &str| {
         let text = format!(r#"[{{"id":"a","kind":"http","url":"https://a.example"{more}}}]"#);
-        let config = Config::parse(Some(&text), false);
+        let config = MonitorConfig::parse(Some(&text), false);
         config.monitors.first().map(|monitor| monitor.public).ok_or(config.problems)
     };
     assert_eq!(parse(""), Ok(true));

@@ -57,49 +57,49 @@ impl Verdict {
 pub enum Basis {
     /// `unknown`: fewer than eight buckets, or less than three minutes, after the warm-up.
     #[n(0)]
-    TooShort,
+    InsufficientData,
     /// `unknown`: the usual variation is as large as the room below the limit.
     #[n(1)]
     TooNoisy,
     /// `steady`: nothing grows.
     #[n(2)]
-    Flat,
+    NoGrowth,
     /// `steady`: the growth has stopped (a warm-up, a cache that is full).
     #[n(3)]
-    Settled,
+    GrowthStopped,
     /// `steady`: memory rose once and did not change since (a deploy, a configuration).
     #[n(4)]
-    Stepped,
+    SingleStep,
     /// `growing`: the growth slows down, as in a warm-up.
     #[n(5)]
-    Slowing,
+    GrowthSlowing,
     /// `growing`: the growth accelerates or is S-shaped, as in a rhythm.
     #[n(6)]
-    Bent,
+    NonLinear,
     /// `growing`: the growth barely exceeds the usual variation.
     #[n(7)]
-    Faint,
+    WeakGrowth,
     /// `growing`: a few increments make up most of the growth.
     #[n(8)]
-    Uneven,
+    FewIncrements,
     /// `growing`: a line through the first two thirds does not predict the last third.
     #[n(9)]
-    Unpredictive,
+    BacktestFailed,
     /// `growing`: linear, but observed for too short a time compared with the time to the limit.
     #[n(10)]
-    TooSoon,
+    ObservedTooBriefly,
     /// `growing`: the limit is more than 18 hours away, and less than a day and a half was observed, so it may be a daily rhythm.
     #[n(11)]
-    Remote,
+    LimitFarAway,
     /// `growing`: linear and lasting, but outside the application's allocations.
     #[n(12)]
-    Elsewhere,
+    OutsideLiveHeap,
     /// `leaking`: linear, lasting and predictable.
     #[n(13)]
-    Retained,
+    SustainedGrowth,
     /// `fragmenting`: resident memory beyond the live heap grows, the live heap does not.
     #[n(14)]
-    HeapFlat,
+    LiveHeapFlat,
 }
 
 /// The part of memory that grows.
@@ -109,30 +109,30 @@ pub enum Basis {
 pub enum MemoryPart {
     /// All memory, as its parts are unknown.
     #[n(0)]
-    Memory,
+    Total,
     /// The live heap: memory that the application retains.
     #[n(1)]
-    Heap,
+    LiveHeap,
     /// Pages that the allocator keeps beyond the live heap: fragmentation, and pages not yet returned.
     #[n(2)]
-    Gap,
+    AllocatorOverhead,
     /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
     #[n(3)]
-    Outside,
+    OutsideHeap,
     /// Resident memory beyond the live heap, if the figures do not distinguish the allocator from other memory.
     #[n(4)]
-    Beyond,
+    BeyondLiveHeap,
 }
 
 impl MemoryPart {
     /// Returns the part as a phrase, such as "the live heap".
     pub const fn phrase(self) -> &'static str {
         match self {
-            MemoryPart::Memory => "memory",
-            MemoryPart::Heap => "the live heap",
-            MemoryPart::Gap => "memory that the allocator keeps beyond the live heap",
-            MemoryPart::Outside => "memory outside the heap",
-            MemoryPart::Beyond => "resident memory beyond the live heap",
+            MemoryPart::Total => "memory",
+            MemoryPart::LiveHeap => "the live heap",
+            MemoryPart::AllocatorOverhead => "memory that the allocator keeps beyond the live heap",
+            MemoryPart::OutsideHeap => "memory outside the heap",
+            MemoryPart::BeyondLiveHeap => "resident memory beyond the live heap",
         }
     }
 }
@@ -206,8 +206,8 @@ pub struct Assessment {
     pub basis: Basis,
     /// The part of memory that grows; of a steady series, the part that was examined.
     #[n(2)]
-    pub place: MemoryPart,
-    /// The slope of the floor of `place`; absent without significant growth.
+    pub part: MemoryPart,
+    /// The slope of the floor of `part`; absent without significant growth.
     #[serde(rename = "slope_bytes_per_second")]
     #[n(3)]
     pub slope: Option<Slope>,

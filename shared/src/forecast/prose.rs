@@ -28,21 +28,25 @@ impl Assessment {
     /// Returns the reason for the verdict, as the second half of a sentence.
     fn reason(&self) -> &'static str {
         match self.basis {
-            Basis::TooShort => "not enough data yet",
+            Basis::InsufficientData => "not enough data yet",
             Basis::TooNoisy => "the usual variation is as large as the remaining room",
-            Basis::Flat => "its lowest values do not rise",
-            Basis::Settled => "it grew, and has stopped growing",
-            Basis::Stepped => "it rose once, and has not changed since",
-            Basis::Slowing => "the growth slows down, as in a warm-up",
-            Basis::Bent => "the growth is not linear, as in a daily rhythm",
-            Basis::Faint => "the growth barely exceeds the usual variation",
-            Basis::Uneven => "a few steps make up most of the growth",
-            Basis::Unpredictive => "earlier growth does not predict later growth, so there is no forecast",
-            Basis::TooSoon => "the growth is linear, but has lasted too short a time to call it a leak",
-            Basis::Remote => "the growth is linear, but slow enough to be part of a daily rhythm",
-            Basis::Elsewhere => "the growth is linear, and the application's allocations do not explain it",
-            Basis::Retained => "the growth is linear, and none of it was freed",
-            Basis::HeapFlat => "while the live heap does not grow",
+            Basis::NoGrowth => "its lowest values do not rise",
+            Basis::GrowthStopped => "it grew, and has stopped growing",
+            Basis::SingleStep => "it rose once, and has not changed since",
+            Basis::GrowthSlowing => "the growth slows down, as in a warm-up",
+            Basis::NonLinear => "the growth is not linear, as in a daily rhythm",
+            Basis::WeakGrowth => "the growth barely exceeds the usual variation",
+            Basis::FewIncrements => "a few steps make up most of the growth",
+            Basis::BacktestFailed => "earlier growth does not predict later growth, so there is no forecast",
+            Basis::ObservedTooBriefly => {
+                "the growth is linear, but has lasted too short a time to call it a leak"
+            }
+            Basis::LimitFarAway => "the growth is linear, but slow enough to be part of a daily rhythm",
+            Basis::OutsideLiveHeap => {
+                "the growth is linear, and the application's allocations do not explain it"
+            }
+            Basis::SustainedGrowth => "the growth is linear, and none of it was freed",
+            Basis::LiveHeapFlat => "while the live heap does not grow",
         }
     }
 }
@@ -50,16 +54,16 @@ impl Assessment {
 impl fmt::Display for Assessment {
     /// Formats one sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.place.phrase();
+        let part = self.part.phrase();
         match (self.verdict, self.slope) {
-            (Verdict::Unknown, _) => write!(f, "No verdict on {place}: {}", self.reason())?,
+            (Verdict::Unknown, _) => write!(f, "No verdict on {part}: {}", self.reason())?,
             (_, None) => {
-                write!(f, "{} is {}: {}", Capitalized(place), self.verdict.as_str(), self.reason())?;
+                write!(f, "{} is {}: {}", Capitalized(part), self.verdict.as_str(), self.reason())?;
             }
             (verdict, Some(slope)) => {
                 let colon = if verdict == Verdict::Fragmenting { "" } else { ":" };
                 let verb = if verdict == Verdict::Leaking { "leaks" } else { "grows by" };
-                write!(f, "{} {verb} {}{colon} {}", Capitalized(place), slope.expected, self.reason())?;
+                write!(f, "{} {verb} {}{colon} {}", Capitalized(part), slope.expected, self.reason())?;
             }
         }
         if let Some(time) = self.time_to_limit {

@@ -10,8 +10,8 @@ use crate::forecast::{Basis, MemoryPart, Verdict};
 fn unknown() -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,
-        basis: Basis::TooShort,
-        place: MemoryPart::Memory,
+        basis: Basis::InsufficientData,
+        part: MemoryPart::Total,
         slope: None,
         time_to_limit: None,
         detectable: None,
@@ -44,8 +44,8 @@ fn report(first: u64, count: u64) -> Report {
         events: vec![Event { at: UnixMillis(1), kind: EventKind::Started }],
         routes: Vec::new(),
         forecast: unknown(),
-        samples: Block { first, count, lost: 0, data: series::encode(first, &samples(count)) },
-        missing: Vec::new(),
+        samples: Block { first, count, dropped: 0, data: series::encode(first, &samples(count)) },
+        unavailable_sources: Vec::new(),
         previous_exit: None,
         earlier: EarlierInstances::default(),
         last_samples: None,
@@ -92,7 +92,7 @@ fn the_texts_of_a_report_are_bounded() {
         version: long(),
         limit: Limit { bytes: Bytes(1), origin: long() },
         events,
-        missing: vec!["x".repeat(1000); 40],
+        unavailable_sources: vec!["x".repeat(1000); 40],
         ..report(0, 0)
     };
     assert!(sent.to_json().len() > 200_000);

@@ -53,7 +53,7 @@ catalog! {
     not_json() = "not-json", "response is not JSON";
     not_health() = "not-health", "response is JSON, but not a health report";
     response_too_large() = "response-too-large", "response too large";
-    response_slow(took_ms: u32) = "response-slow", "response took {took_ms} ms";
+    response_slow(duration_ms: u32) = "response-slow", "response took {duration_ms} ms";
     condition_failed(number: u16) = "condition-failed", "condition {number} failed";
     connection_failed() = "connection-failed", "connection failed";
     signature_rejected(clock_tolerance_s: u32) = "signature-rejected",
@@ -64,7 +64,7 @@ catalog! {
         "response signature invalid: outdated or altered response, or wrong secret";
     report_unreadable() = "report-unreadable", "signed report that this version cannot read";
     heartbeat_missed() = "heartbeat-missed", "no heartbeat in time";
-    job_overran() = "job-overran", "job not finished in time";
+    job_timed_out() = "job-timed-out", "job not finished in time";
     job_failed() = "job-failed", "job reported a failure";
     job_exit_code(exit_code: u16) = "job-exit-code", "job failed with exit code {exit_code}";
 
@@ -100,13 +100,13 @@ catalog! {
     instance_started() = "instance-started", "instance started";
     pressure_changed(from_pressure: Pressure, to_pressure: Pressure, memory_bytes: Bytes) = "pressure-changed",
         "memory pressure changed from {from_pressure} to {to_pressure} at {memory_bytes}";
-    purged(before_bytes: Bytes, after_bytes: Bytes, took_ms: u32) = "purged",
-        "purge reduced memory from {before_bytes} to {after_bytes} in {took_ms} ms";
+    purged(before_bytes: Bytes, after_bytes: Bytes, duration_ms: u32) = "purged",
+        "purge reduced memory from {before_bytes} to {after_bytes} in {duration_ms} ms";
     replacement_requested(reason: &str) = "replacement-requested",
         "the guard requested a replacement worker: {reason}";
-    gave_up() = "gave-up", "the guard shut the instance down";
-    requests_rejected(count: u64, lasted_s: u64) = "requests-rejected",
-        "{count} requests rejected within {lasted_s} s";
+    shut_down() = "shut-down", "the guard shut the instance down";
+    requests_rejected(count: u64, duration_s: u64) = "requests-rejected",
+        "{count} requests rejected within {duration_s} s";
     request_panicked(message: &str) = "request-panicked", "a request panicked: {message}";
     limit_changed(before_bytes: Bytes, after_bytes: Bytes) = "limit-changed",
         "memory limit changed from {before_bytes} to {after_bytes}";
@@ -128,9 +128,9 @@ catalog! {
     killed_by_signal(signal: &str) = "killed-by-signal", "it was terminated by {signal}";
     memory_when_last_seen(percent: u8) = "memory-when-last-seen",
         "memory was at {percent} % of the limit when last seen";
-    no_sign_of_life() = "no-sign-of-life", "it gave no sign of life and was killed for that";
+    unresponsive() = "unresponsive", "it gave no sign of life and was killed for that";
     panic_recorded(message: &str) = "panic-recorded", "it recorded a panic: {message}";
-    group_oom_count(count: u64) = "group-oom-count",
+    cgroup_oom_count(count: u64) = "cgroup-oom-count",
         "the OOM kill count of its control group rose by {count}";
     machine_oom_count(count: u64) = "machine-oom-count", "the OOM kill count of the machine rose by {count}";
     stop_timed_out() = "stop-timed-out", "it did not stop in time and was killed";
@@ -139,17 +139,17 @@ catalog! {
     stop_recorded(by: &str) = "stop-recorded", "it recorded that it was asked to stop: {by}";
     stopped_early() = "stopped-early", "it was asked to stop before it could record that";
     exit_unexplained() = "exit-unexplained", "no request to stop is known";
-    nobody_watched() = "nobody-watched", "no process observed its exit";
+    exit_unobserved() = "exit-unobserved", "no process observed its exit";
     exit_completed() = "exit-completed", "it recorded an orderly shutdown";
     host_rebooted() = "host-rebooted", "the host was restarted since its last sign of life";
-    host_stayed_up() = "host-stayed-up", "the host has been up all the time";
+    host_not_rebooted() = "host-not-rebooted", "the host has been up all the time";
     supervisor_stop() = "supervisor-stop", "the supervisor asked it to stop";
     supervisor_recycle() = "supervisor-recycle",
         "the supervisor asked it to hand over to a new worker";
     version_followed(version: &str) = "version-followed", "version {version} followed";
     version_changed(from: &str, to: &str) = "version-changed", "version {from} was followed by {to}";
     guard_replaced(reason: &str) = "guard-replaced", "the guard replaced it: {reason}";
-    guard_gave_up() = "guard-gave-up", "the guard shut it down because memory ran out";
+    guard_shut_down() = "guard-shut-down", "the guard shut it down because memory ran out";
     last_sample(memory_bytes: Bytes, limit_bytes: Bytes, pressure: Pressure) = "last-sample",
         "last sample: {memory_bytes} of {limit_bytes}, memory pressure {pressure}";
     no_stop_announced() = "no-stop-announced", "it did not announce a shutdown";
@@ -158,9 +158,9 @@ catalog! {
     // Notices about the monitoring itself.
     monitoring_interrupted(since_time: &str) = "monitoring-interrupted",
         "Monitoring has been interrupted since {since_time}: all checks failed at the same time, so no results are recorded.";
-    hub_silent(count: u64) = "hub-silent",
+    hub_unresponsive(count: u64) = "hub-unresponsive",
         "No data for {count} monitors: the hub that checks them does not respond.";
-    unknown_hub_silent() = "unknown-hub-silent",
+    unknown_hub_unresponsive() = "unknown-hub-unresponsive",
         "No data for some monitors: the hub that checks them does not respond.";
     interval_raised(minutes: u64) = "interval-raised",
         "The daily quota is nearly used: until midnight UTC each monitor is checked at most every {minutes} min.";

@@ -126,7 +126,7 @@ test("each outage is a public incident with its cause and timeline", async () =>
   const [last] = incidents;
   assert.deepEqual([last.monitor, last.severity, last.cause], ["api", "down", "HTTP status 503"]);
   assert.deepEqual(
-    last.timeline.map((/** @type {any} */ event) => event.what),
+    last.timeline.map((/** @type {any} */ event) => event.message),
     ["HTTP status 503", "all checks pass again"],
   );
   assert.ok(Date.parse(last.opened) < Date.parse(last.closed));

@@ -87,7 +87,7 @@ test("an incident is commented, acknowledged and resolved by hand, and then stay
   );
   const incident = await edge.readJson(`/api/v1/incidents/${id}`);
   assert.deepEqual(incident.recording, []);
-  const events = incident.timeline.map((/** @type {any} */ event) => event.what);
+  const events = incident.timeline.map((/** @type {any} */ event) => event.message);
   assert.ok(events.includes("note: it is <the disk>") && events.includes("resolved manually"), events);
   assert.equal((await edge.request("/api/v1/incidents/web-1767225600")).status, 404);
 });

@@ -15,7 +15,7 @@ const BACKUP = {
   kind: "heartbeat",
   interval: "10m",
   grace: "2m",
-  "longest-run": "5m",
+  "max-runtime": "5m",
   "failure-threshold": 1,
 };
 

@@ -48,7 +48,7 @@ test("latencies are stored for every tick and every hour, at one row a tick and 
 
     const hours = await readMonitors(`${id}/latency?from=${BEGAN - HOUR}&to=${now}`);
     assert.equal(hours.resolution, "1h");
-    assert.deepEqual(hours.columns, ["at", "low", "mid", "high", "probes", "failed"]);
+    assert.deepEqual(hours.columns, ["at", "min", "p50", "p95", "probes", "failed"]);
     const failed = id === "tcp" ? 0 : 1;
     const counts = hours.samples.map((/** @type {number[]} */ [at, , , , probes, lost]) => [at, probes, lost]);
     assert.deepEqual(counts, [

@@ -12,7 +12,7 @@ const START = Date.UTC(2026, 0, 1);
 /** @type {Edge} */ let edge;
 
 const reportRoute = (/** @type {string} */ name, /** @type {number} */ megabytes, error = 1_000) => ({
-  ...{ route: name, requests: 1_000, requests_per_second: 1, churn_mean: 1_000, churn_p99: 2_000 },
+  ...{ route: name, requests: 1_000, requests_per_second: 1, allocated_mean: 1_000, allocated_p99: 2_000 },
   ...{ live: 50_000_000, live_error: 1_000, growth_per_minute: megabytes * 1_048_576, growth_error: error },
 });
 

@@ -40,7 +40,7 @@ function poisonReport(text) {
   const report = JSON.parse(text);
   report.version = EVIL.version;
   report.limit.origin = EVIL.evidence;
-  report.missing = [EVIL.evidence];
+  report.unavailable_sources = [EVIL.evidence];
   if (report.previous_exit) {
     const texts = [EVIL.evidence, EVIL.name, EVIL.other];
     report.previous_exit.evidence = texts.map((text) => ({
@@ -286,7 +286,7 @@ test("an export has one row on each line, and a note is returned without the mar
   assert.ok(tables.has("incident"), `${[...tables]}`);
   const incident = await edge.readJson(`/api/v1/incidents/${incidents[0]}`);
   const note = `note: ${EVIL.note.replace("\u202e", "")}`;
-  assert.ok(incident.timeline.some((/** @type {any} */ it) => it.what === note));
+  assert.ok(incident.timeline.some((/** @type {any} */ it) => it.message === note));
 });
 
 test("the log has one event on each line, and strangers cannot write to it", async () => {

@@ -145,7 +145,7 @@ impl Failure {
             Failure::InvalidSignature => Statement::response_signature_invalid(),
             Failure::NotReport => Statement::report_unreadable(),
             Failure::JobMissed => Statement::heartbeat_missed(),
-            Failure::JobTimedOut => Statement::job_overran(),
+            Failure::JobTimedOut => Statement::job_timed_out(),
             Failure::JobFailed(None) => Statement::job_failed(),
             Failure::JobFailed(Some(code)) => Statement::job_exit_code(code),
         }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::check::state::State;
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::MonitorId;
 
@@ -18,7 +18,7 @@ pub struct RegionVerdict {
     /// The region, one of [`crate::monitor_config::REGIONS`].
     pub region: &'static str,
     /// The verdict; `None` if the region did not respond.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<CheckVerdict>,
     /// The latency measured there, in milliseconds.
     pub latency_ms: Option<u32>,
 }
@@ -29,7 +29,7 @@ pub struct RegionResult {
     /// The monitor.
     pub monitor: MonitorId,
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// The latency measured there, in milliseconds.
     pub latency_ms: Option<u32>,
 }
@@ -38,43 +38,43 @@ impl RegionVerdict {
     /// The state that the verdict stands for.
     pub fn state(&self) -> State {
         match self.verdict {
-            Some(Verdict::Up) => State::Up,
-            Some(Verdict::Degraded(_)) => State::Degraded,
-            Some(Verdict::Failed(_)) => State::Down,
-            Some(Verdict::Skipped(_)) | None => State::Unobserved,
+            Some(CheckVerdict::Up) => State::Up,
+            Some(CheckVerdict::Degraded(_)) => State::Degraded,
+            Some(CheckVerdict::Failed(_)) => State::Down,
+            Some(CheckVerdict::Skipped(_)) | None => State::Unobserved,
         }
     }
 }
 
 /// Whether only the hub can decide: regions probe without a signature, and a monitor whose secret is missing is not probed.
-fn is_decided_by_hub(verdict: Verdict) -> bool {
+fn is_decided_by_hub(verdict: CheckVerdict) -> bool {
     matches!(
         verdict,
-        Verdict::Failed(
+        CheckVerdict::Failed(
             Failure::SignatureRejected | Failure::Unsigned | Failure::InvalidSignature | Failure::NotReport
-        ) | Verdict::Skipped(ProbeSkipped::Secret | ProbeSkipped::NoHeartbeatYet)
+        ) | CheckVerdict::Skipped(ProbeSkipped::Secret | ProbeSkipped::NoHeartbeatYet)
     )
 }
 
 /// Combines the hub's `own` verdict with those of the regions.
-pub fn combine_verdicts(own: Verdict, regions: &[RegionVerdict]) -> Verdict {
+pub fn combine_verdicts(own: CheckVerdict, regions: &[RegionVerdict]) -> CheckVerdict {
     let all = || regions.iter().filter_map(|region| region.verdict).chain([own]);
-    let votes = all().filter(|verdict| !matches!(verdict, Verdict::Skipped(_))).count();
+    let votes = all().filter(|verdict| !matches!(verdict, CheckVerdict::Skipped(_))).count();
     if is_decided_by_hub(own) || votes == 0 {
         return own;
     }
-    let failures = all().filter(|verdict| matches!(verdict, Verdict::Failed(_))).count();
+    let failures = all().filter(|verdict| matches!(verdict, CheckVerdict::Failed(_))).count();
     // The hub's own reason comes first, as its figures belong to it.
     let reason = [own].into_iter().chain(all()).find_map(|verdict| match verdict {
-        Verdict::Failed(failure) => Some(failure),
+        CheckVerdict::Failed(failure) => Some(failure),
         _ => None,
     });
     match (reason, own) {
-        (Some(failure), _) if failures * 2 > votes => Verdict::Failed(failure),
-        (_, Verdict::Degraded(_)) => own,
-        (Some(failure), _) => Verdict::Degraded(failure),
-        (None, Verdict::Skipped(_)) => {
-            all().find(|verdict| matches!(verdict, Verdict::Degraded(_))).unwrap_or(Verdict::Up)
+        (Some(failure), _) if failures * 2 > votes => CheckVerdict::Failed(failure),
+        (_, CheckVerdict::Degraded(_)) => own,
+        (Some(failure), _) => CheckVerdict::Degraded(failure),
+        (None, CheckVerdict::Skipped(_)) => {
+            all().find(|verdict| matches!(verdict, CheckVerdict::Degraded(_))).unwrap_or(CheckVerdict::Up)
         }
         (None, _) => own,
     }
@@ -85,13 +85,13 @@ mod tests {
     use super::*;
     use crate::monitor_config::REGIONS;
 
-    const FAILED: Verdict = Verdict::Failed(Failure::Status(503));
-    const REFUSED: Verdict = Verdict::Failed(Failure::ConnectionRefused);
-    const SLOW: Verdict = Verdict::Degraded(Failure::Slow(900));
-    const SKIPPED: Verdict = Verdict::Skipped(ProbeSkipped::EdgeOffline);
+    const FAILED: CheckVerdict = CheckVerdict::Failed(Failure::Status(503));
+    const REFUSED: CheckVerdict = CheckVerdict::Failed(Failure::ConnectionRefused);
+    const SLOW: CheckVerdict = CheckVerdict::Degraded(Failure::Slow(900));
+    const SKIPPED: CheckVerdict = CheckVerdict::Skipped(ProbeSkipped::EdgeOffline);
 
-    fn regions(verdicts: &[Option<Verdict>]) -> Vec<RegionVerdict> {
-        let region_verdict = |(verdict, region): (&Option<Verdict>, _)| RegionVerdict {
+    fn regions(verdicts: &[Option<CheckVerdict>]) -> Vec<RegionVerdict> {
+        let region_verdict = |(verdict, region): (&Option<CheckVerdict>, _)| RegionVerdict {
             region,
             verdict: *verdict,
             latency_ms: None,
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn down_takes_more_than_half_of_the_votes() {
-        use Verdict::Up;
-        let degraded = Verdict::Degraded(Failure::Status(503));
-        let cases: [(&str, Verdict, &[Option<Verdict>], Verdict); 18] = [
+        use CheckVerdict::Up;
+        let degraded = CheckVerdict::Degraded(Failure::Status(503));
+        let cases: [(&str, CheckVerdict, &[Option<CheckVerdict>], CheckVerdict); 18] = [
             ("no region was asked", FAILED, &[], FAILED),
             ("all agree that it is up", Up, &[Some(Up), Some(Up)], Up),
             ("all agree that it is down", REFUSED, &[Some(FAILED), Some(FAILED)], REFUSED),
@@ -130,13 +130,13 @@ mod tests {
 
     #[test]
     fn what_only_the_hub_can_prove_is_not_outvoted() {
-        let up = regions(&[Some(Verdict::Up), Some(Verdict::Up), Some(Verdict::Up)]);
+        let up = regions(&[Some(CheckVerdict::Up), Some(CheckVerdict::Up), Some(CheckVerdict::Up)]);
         for own in [
-            Verdict::Failed(Failure::InvalidSignature),
-            Verdict::Failed(Failure::Unsigned),
-            Verdict::Failed(Failure::SignatureRejected),
-            Verdict::Failed(Failure::NotReport),
-            Verdict::Skipped(ProbeSkipped::Secret),
+            CheckVerdict::Failed(Failure::InvalidSignature),
+            CheckVerdict::Failed(Failure::Unsigned),
+            CheckVerdict::Failed(Failure::SignatureRejected),
+            CheckVerdict::Failed(Failure::NotReport),
+            CheckVerdict::Skipped(ProbeSkipped::Secret),
         ] {
             assert_eq!(combine_verdicts(own, &up), own);
         }

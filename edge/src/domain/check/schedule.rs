@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::monitor_config::{Config, MonitorKind};
+use crate::monitor_config::{MonitorConfig, MonitorKind};
 
 /// The cron's period, the finest that Cloudflare has.
 pub const TICK: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ fn hash(id: &str) -> u64 {
 
 /// The time between alarms, if a monitor has an interval below a minute. `floor` is the shortest interval at which any monitor is
 /// probed.
-pub fn alarm_interval(config: &Config, floor: Duration) -> Option<Duration> {
+pub fn alarm_interval(config: &MonitorConfig, floor: Duration) -> Option<Duration> {
     let probed = config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat);
     probed.map(|monitor| monitor.interval.max(floor)).min().filter(|shortest| *shortest < TICK)
 }
@@ -145,7 +145,7 @@ mod tests {
                     )
                 })
                 .collect();
-            Config::parse(Some(&format!("[{}]", entries.join(","))), false)
+            MonitorConfig::parse(Some(&format!("[{}]", entries.join(","))), false)
         };
         let cases: [(&[&str], u64, Option<u64>); 5] = [
             (&["60s", "5m"], 0, None),

@@ -11,10 +11,10 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::domain::check::outcome::{ProbeError, ProbeResult};
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::engine::Engine;
 use crate::domain::{Failure, ProbeSkipped};
-use crate::monitor_config::{Config, HttpUrl, Monitor, Target, UrlError};
+use crate::monitor_config::{HttpUrl, Monitor, MonitorConfig, Target, UrlError};
 
 /// How long the edge is suspected, without reference targets, before the failures count.
 pub const MAX_SUSPICION: Duration = Duration::from_secs(300);
@@ -66,7 +66,12 @@ fn host(monitor: &Monitor) -> Option<&str> {
 }
 
 /// Whether the probes of a tick suggest that the edge is offline. `has_references`: a reference target can be probed.
-pub fn is_suspect(engine: &Engine, config: &Config, probes: &[ProbeResult], has_references: bool) -> bool {
+pub fn is_suspect(
+    engine: &Engine,
+    config: &MonitorConfig,
+    probes: &[ProbeResult],
+    has_references: bool,
+) -> bool {
     let monitor_of = |probe: &ProbeResult| {
         config.monitors.iter().find(|monitor| monitor.id == probe.monitor && host(monitor).is_some())
     };
@@ -84,7 +89,11 @@ pub fn is_suspect(engine: &Engine, config: &Config, probes: &[ProbeResult], has_
         let verdict = engine.last_verdict(&monitor.id);
         matches!(
             verdict,
-            Some(Verdict::Up | Verdict::Degraded(_) | Verdict::Skipped(ProbeSkipped::EdgeOffline))
+            Some(
+                CheckVerdict::Up
+                    | CheckVerdict::Degraded(_)
+                    | CheckVerdict::Skipped(ProbeSkipped::EdgeOffline)
+            )
         )
     };
     let is_independent =

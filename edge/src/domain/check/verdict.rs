@@ -12,7 +12,7 @@ use crate::monitor_config::{Monitor, MonitorKind};
 
 /// The verdict of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// Every condition holds.
     #[n(0)]
     Up,
@@ -27,23 +27,23 @@ pub enum Verdict {
     Skipped(#[n(0)] ProbeSkipped),
 }
 
-impl Verdict {
+impl CheckVerdict {
     /// The result that counts towards the state; `None` if the probe was skipped.
     pub fn check_result(self) -> Option<CheckResult> {
         match self {
-            Verdict::Up => Some(CheckResult::Up),
-            Verdict::Degraded(_) => Some(CheckResult::Degraded),
-            Verdict::Failed(_) => Some(CheckResult::Failed),
-            Verdict::Skipped(_) => None,
+            CheckVerdict::Up => Some(CheckResult::Up),
+            CheckVerdict::Degraded(_) => Some(CheckResult::Degraded),
+            CheckVerdict::Failed(_) => Some(CheckResult::Failed),
+            CheckVerdict::Skipped(_) => None,
         }
     }
 
     /// The verdict as a statement for the public; `None` for a success.
     pub fn statement(self) -> Option<Statement> {
         match self {
-            Verdict::Up => None,
-            Verdict::Degraded(failure) | Verdict::Failed(failure) => Some(failure.statement()),
-            Verdict::Skipped(reason) => Some(reason.statement()),
+            CheckVerdict::Up => None,
+            CheckVerdict::Degraded(failure) | CheckVerdict::Failed(failure) => Some(failure.statement()),
+            CheckVerdict::Skipped(reason) => Some(reason.statement()),
         }
     }
 }
@@ -52,7 +52,7 @@ impl Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evaluation {
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// The latency of the response, in milliseconds.
     pub latency_ms: Option<u32>,
     /// The body of `/health`, for heapbeat monitors.
@@ -66,15 +66,15 @@ pub struct Evaluation {
 pub fn evaluate(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError>) -> Evaluation {
     match result {
         Ok(response) => evaluate_response(monitor, response),
-        Err(ProbeError::Skipped(reason)) => without_response(Verdict::Skipped(*reason)),
-        Err(ProbeError::Failed(_)) if expects_no_response(monitor) => without_response(Verdict::Up),
-        Err(ProbeError::Failed(failure)) => without_response(Verdict::Failed(*failure)),
+        Err(ProbeError::Skipped(reason)) => without_response(CheckVerdict::Skipped(*reason)),
+        Err(ProbeError::Failed(_)) if expects_no_response(monitor) => without_response(CheckVerdict::Up),
+        Err(ProbeError::Failed(failure)) => without_response(CheckVerdict::Failed(*failure)),
     }
 }
 
 /// Whether the probe failed in a way that another attempt may cure.
 pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError>) -> bool {
-    matches!(evaluate(monitor, result).verdict, Verdict::Failed(_))
+    matches!(evaluate(monitor, result).verdict, CheckVerdict::Failed(_))
 }
 
 /// Whether the monitor's conditions hold without a response.
@@ -112,15 +112,17 @@ fn evaluate_response(monitor: &Monitor, response: &ProbeResponse) -> Evaluation 
     };
     // A 500 with an error page is a 500 first, and not JSON second.
     let verdict = match (first_failed(&monitor.conditions, &context), &health) {
-        (Some(failure), _) => Verdict::Failed(failure),
-        (None, Err(failure)) => Verdict::Failed(*failure),
-        (None, Ok(_)) => first_failed(&monitor.degraded, &context).map_or(Verdict::Up, Verdict::Degraded),
+        (Some(failure), _) => CheckVerdict::Failed(failure),
+        (None, Err(failure)) => CheckVerdict::Failed(*failure),
+        (None, Ok(_)) => {
+            first_failed(&monitor.degraded, &context).map_or(CheckVerdict::Up, CheckVerdict::Degraded)
+        }
     };
     Evaluation { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
 
 /// The evaluation of a probe without figures.
-fn without_response(verdict: Verdict) -> Evaluation {
+fn without_response(verdict: CheckVerdict) -> Evaluation {
     Evaluation { verdict, latency_ms: None, health: None }
 }
 
@@ -143,14 +145,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::monitor_config::Config;
+    use crate::monitor_config::MonitorConfig;
 
     const HEALTH: &str =
         r#"{"status":"healthy","memory":{"rss":1,"heapUsed":2,"heapTotal":3,"external":4},"uptime":5}"#;
 
     fn monitor(kind: &str, extra: &str) -> Monitor {
         let text = format!(r#"[{{"id":"m","kind":"{kind}","url":"https://m.example"{extra}}}]"#);
-        let config = Config::parse(Some(&text), false);
+        let config = MonitorConfig::parse(Some(&text), false);
         assert_eq!(config.problems, []);
         config.monitors[0].clone()
     }
@@ -168,21 +170,25 @@ mod tests {
     fn a_heapbeat_monitor() {
         let monitor = monitor("heapbeat", r#","degraded":["[RESPONSE_TIME] < 100"]"#);
         let cases = [
-            ("all is well", answer(200, 99, whole(HEALTH)), Verdict::Up),
-            ("slow", answer(200, 100, whole(HEALTH)), Verdict::Degraded(Failure::Slow(100))),
-            ("an error page", answer(500, 1, whole("<html>")), Verdict::Failed(Failure::Status(500))),
+            ("all is well", answer(200, 99, whole(HEALTH)), CheckVerdict::Up),
+            ("slow", answer(200, 100, whole(HEALTH)), CheckVerdict::Degraded(Failure::Slow(100))),
+            ("an error page", answer(500, 1, whole("<html>")), CheckVerdict::Failed(Failure::Status(500))),
             (
                 "an error in the contract's shape",
                 answer(503, 1, whole(HEALTH)),
-                Verdict::Failed(Failure::Status(503)),
+                CheckVerdict::Failed(Failure::Status(503)),
             ),
-            ("a page", answer(200, 1, whole("<html>")), Verdict::Failed(Failure::NotJson)),
-            ("nothing", answer(200, 1, whole("")), Verdict::Failed(Failure::NotJson)),
-            ("cut short", answer(200, 1, whole(&HEALTH[..50])), Verdict::Failed(Failure::NotJson)),
-            ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), Verdict::Failed(Failure::NotHealth)),
-            ("a flood", answer(200, 1, ResponseBody::TooLarge), Verdict::Failed(Failure::BodyTooLarge)),
-            ("refused", Err(Failure::ConnectionRefused.into()), Verdict::Failed(Failure::ConnectionRefused)),
-            ("our own fault", Err(ProbeSkipped::Budget.into()), Verdict::Skipped(ProbeSkipped::Budget)),
+            ("a page", answer(200, 1, whole("<html>")), CheckVerdict::Failed(Failure::NotJson)),
+            ("nothing", answer(200, 1, whole("")), CheckVerdict::Failed(Failure::NotJson)),
+            ("cut short", answer(200, 1, whole(&HEALTH[..50])), CheckVerdict::Failed(Failure::NotJson)),
+            ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), CheckVerdict::Failed(Failure::NotHealth)),
+            ("a flood", answer(200, 1, ResponseBody::TooLarge), CheckVerdict::Failed(Failure::BodyTooLarge)),
+            (
+                "refused",
+                Err(Failure::ConnectionRefused.into()),
+                CheckVerdict::Failed(Failure::ConnectionRefused),
+            ),
+            ("our own fault", Err(ProbeSkipped::Budget.into()), CheckVerdict::Skipped(ProbeSkipped::Budget)),
         ];
         for (name, result, verdict) in cases {
             assert_eq!(evaluate(&monitor, &result).verdict, verdict, "{name}");
@@ -195,28 +201,28 @@ mod tests {
     #[test]
     fn an_http_monitor_may_want_any_status_or_none_at_all() {
         let teapot = monitor("http", r#","conditions":["[STATUS] == 418"]"#);
-        assert_eq!(evaluate(&teapot, &answer(418, 1, ResponseBody::Unread)).verdict, Verdict::Up);
+        assert_eq!(evaluate(&teapot, &answer(418, 1, ResponseBody::Unread)).verdict, CheckVerdict::Up);
         assert_eq!(
             evaluate(&teapot, &answer(200, 1, ResponseBody::Unread)).verdict,
-            Verdict::Failed(Failure::Status(200))
+            CheckVerdict::Failed(Failure::Status(200))
         );
         let worded = monitor("http", r#","conditions":["[BODY].status == UP","len([BODY].jobs) < 3"]"#);
         let cases = [
-            (r#"{"status":"UP","jobs":[1,2]}"#, Verdict::Up),
-            (r#"{"status":"DOWN","jobs":[]}"#, Verdict::Failed(Failure::Condition(1))),
-            (r#"{"status":"UP","jobs":[1,2,3]}"#, Verdict::Failed(Failure::Condition(2))),
-            ("<html>", Verdict::Failed(Failure::Condition(1))),
+            (r#"{"status":"UP","jobs":[1,2]}"#, CheckVerdict::Up),
+            (r#"{"status":"DOWN","jobs":[]}"#, CheckVerdict::Failed(Failure::Condition(1))),
+            (r#"{"status":"UP","jobs":[1,2,3]}"#, CheckVerdict::Failed(Failure::Condition(2))),
+            ("<html>", CheckVerdict::Failed(Failure::Condition(1))),
         ];
         for (body, verdict) in cases {
             assert_eq!(evaluate(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
         }
-        let flood = Verdict::Failed(Failure::BodyTooLarge);
+        let flood = CheckVerdict::Failed(Failure::BodyTooLarge);
         assert_eq!(evaluate(&worded, &answer(200, 1, ResponseBody::TooLarge)).verdict, flood);
         let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
-        assert_eq!(evaluate(&closed, &Err(Failure::ConnectionRefused.into())).verdict, Verdict::Up);
+        assert_eq!(evaluate(&closed, &Err(Failure::ConnectionRefused.into())).verdict, CheckVerdict::Up);
         assert_eq!(
             evaluate(&closed, &answer(200, 1, ResponseBody::Unread)).verdict,
-            Verdict::Failed(Failure::Condition(1))
+            CheckVerdict::Failed(Failure::Condition(1))
         );
     }
 }

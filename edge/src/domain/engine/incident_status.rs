@@ -4,9 +4,9 @@
 //! is down, only the database is notified.
 
 use super::{Engine, TickChanges};
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::incident::{Incident, Severity};
-use crate::monitor_config::{Config, Monitor, MonitorId};
+use crate::monitor_config::{Monitor, MonitorConfig, MonitorId};
 
 /// The latest incident of a monitor, open or closed, as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct IncidentStatus<'c> {
 impl Engine {
     /// Returns the latest incidents of the monitors of `config`. Monitors that could not be probed because the edge is offline are
     /// omitted until it is online again.
-    pub fn incident_statuses<'c>(&self, config: &'c Config) -> Vec<IncidentStatus<'c>> {
+    pub fn incident_statuses<'c>(&self, config: &'c MonitorConfig) -> Vec<IncidentStatus<'c>> {
         let fact = |monitor: &'c Monitor| {
             let state = self.monitors.get(&monitor.id)?;
             if state.persisted.offline_since.is_some() {
@@ -43,7 +43,7 @@ impl Engine {
         }
     }
 
-    fn find_inhibitor(&self, config: &Config, monitor: &Monitor) -> Option<MonitorId> {
+    fn find_inhibitor(&self, config: &MonitorConfig, monitor: &Monitor) -> Option<MonitorId> {
         let mut visited = vec![&monitor.id];
         let mut pending: Vec<&MonitorId> = monitor.depends_on.iter().collect();
         while let Some(id) = pending.pop() {
@@ -57,7 +57,7 @@ impl Engine {
                         && incident.recovering_since.is_none()
                         && incident.severity >= Severity::Degraded
                 });
-                if is_failing || matches!(state.persisted.verdict, Some(Verdict::Failed(_))) {
+                if is_failing || matches!(state.persisted.verdict, Some(CheckVerdict::Failed(_))) {
                     return Some(id.clone());
                 }
             }

@@ -11,7 +11,7 @@ use super::{Engine, Tick};
 use crate::domain::State;
 use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::report::last_report::tests as reports;
-use crate::monitor_config::Config;
+use crate::monitor_config::MonitorConfig;
 
 /// What ends an instance, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,7 @@ proptest! {
             .filter_map(|(second, _)| Some((second, serving(second)?)))
             .collect();
         let config = r#"[{"id":"api","kind":"heapbeat","url":"https://a.example","interval":"5s"}]"#;
-        let config = Config::parse(Some(config), false);
+        let config = MonitorConfig::parse(Some(config), false);
         let mut engine = Engine::default();
         for (second, index) in &ticks {
             let report = reports::signed(&report(&instances, *index, *second));

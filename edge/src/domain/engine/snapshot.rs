@@ -13,7 +13,7 @@ use crate::domain::monitor_state::{ExitRecord, MonitorState};
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
-use crate::monitor_config::{Config, MonitorId};
+use crate::monitor_config::{MonitorConfig, MonitorId};
 
 /// Uptime, restarts and crashes of a monitor in a window that ends now.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,14 +81,14 @@ impl Engine {
     }
 
     /// Notices about the monitoring itself.
-    fn notices(&self, config: &Config) -> Vec<Statement> {
+    fn notices(&self, config: &MonitorConfig) -> Vec<Statement> {
         let offline = config.monitors.iter().filter_map(|monitor| self.offline_since(&monitor.id)).min();
         offline.map(|since| Statement::monitoring_interrupted(&rfc3339(since))).into_iter().collect()
     }
 
     /// The public status of the monitors of `config` when the edge's own clock is at `wall`. Maintenance and quota are added by
     /// the hub.
-    pub fn snapshot(&self, config: &Config, wall: UnixMillis) -> StatusSnapshot {
+    pub fn snapshot(&self, config: &MonitorConfig, wall: UnixMillis) -> StatusSnapshot {
         let now = self.clock(wall);
         let unobserved = MonitorState::default();
         let monitors: Vec<_> = config

@@ -10,33 +10,33 @@ use crate::domain::report::last_report::SampleRun;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::{Failure, ProbeSkipped};
 
-/// Makes notifications of the engine's facts as if every monitor had one recipient. Returns the occasions.
-pub(crate) fn notified_occasions(
+/// Makes notifications of the engine's facts as if every monitor had one recipient. Returns the reasons.
+pub(crate) fn notified_reasons(
     engine: &mut Engine,
-    config: &Config,
+    config: &MonitorConfig,
     reminder_interval: Option<Duration>,
     commit: &mut TickChanges,
 ) -> Vec<NotificationReason> {
-    let (at, mut occasions, mut incidents) = (commit.tick.at, Vec::new(), Vec::new());
+    let (at, mut reasons, mut incidents) = (commit.tick.at, Vec::new(), Vec::new());
     for fact in engine.incident_statuses(config) {
         let mut incident = fact.incident;
-        occasions.extend(incident.next_notification(at, fact.inhibited_by.as_ref(), reminder_interval));
+        reasons.extend(incident.next_notification(at, fact.inhibited_by.as_ref(), reminder_interval));
         incidents.push(incident);
     }
     engine.record_notifications(incidents, commit);
-    occasions
+    reasons
 }
 
 const MINUTE: i64 = 60_000;
 
-fn config(ids: &[&str]) -> Config {
+fn config(ids: &[&str]) -> MonitorConfig {
     let entries: Vec<_> = ids
         .iter()
         .map(|id| {
             format!(r#"{{"id":"{id}","kind":"heapbeat","url":"https://{id}.example","failure-threshold":2}}"#)
         })
         .collect();
-    let config = Config::parse(Some(&format!("[{}]", entries.join(","))), false);
+    let config = MonitorConfig::parse(Some(&format!("[{}]", entries.join(","))), false);
     assert_eq!(config.problems, []);
     config
 }
@@ -73,7 +73,7 @@ fn tick(minute: i64) -> Tick {
 }
 
 /// The state of the only monitor at `minute`, and since which minute it holds.
-fn state_and_minute(engine: &Engine, config: &Config, minute: i64) -> (State, i64) {
+fn state_and_minute(engine: &Engine, config: &MonitorConfig, minute: i64) -> (State, i64) {
     let view = engine.snapshot(config, UnixMillis(minute * MINUTE));
     (view.monitors[0].state, view.monitors[0].since.0 / MINUTE)
 }

@@ -4,14 +4,9 @@
 //! latency that was measured (nearest rank). Responses that fail their conditions count as well. A probe without a response counts
 //! as failed and has no latency; a skipped probe does not count.
 
-use std::time::Duration;
-
 use heapbeat_shared::UnixMillis;
 
-use crate::domain::check::verdict::{Evaluation, Verdict};
-
-/// How long the summaries of hours are kept.
-pub const RETENTION: Duration = Duration::from_secs(730 * 86_400);
+use crate::domain::check::verdict::{CheckVerdict, Evaluation};
 
 /// The time that one point of a sparkline stands for, in milliseconds.
 pub const HALF_HOUR_MS: i64 = 1_800_000;
@@ -34,11 +29,11 @@ pub type LatencySummary = [Option<u32>; 5];
 impl LatencyAccumulator {
     /// Adds a probe.
     pub fn add(&mut self, evaluation: &Evaluation) {
-        if matches!(evaluation.verdict, Verdict::Skipped(_)) {
+        if matches!(evaluation.verdict, CheckVerdict::Skipped(_)) {
             return;
         }
         self.count += 1;
-        self.failed += u32::from(matches!(evaluation.verdict, Verdict::Failed(_)));
+        self.failed += u32::from(matches!(evaluation.verdict, CheckVerdict::Failed(_)));
         if let Some(ms) = evaluation.latency_ms {
             insert_sorted(&mut self.latencies, ms);
         }
@@ -126,19 +121,19 @@ mod tests {
     use super::*;
     use crate::domain::{Failure, ProbeSkipped};
 
-    fn evaluation(verdict: Verdict, latency_ms: Option<u32>) -> Evaluation {
+    fn evaluation(verdict: CheckVerdict, latency_ms: Option<u32>) -> Evaluation {
         Evaluation { verdict, latency_ms, health: None }
     }
 
     /// A name, probes, and their summary: how many, how many failed, minimum, median and 95th percentile.
-    type Case = (&'static str, Vec<(Verdict, Option<u32>)>, Option<(u32, u32, Option<(u32, u32, u32)>)>);
+    type Case = (&'static str, Vec<(CheckVerdict, Option<u32>)>, Option<(u32, u32, Option<(u32, u32, u32)>)>);
 
     #[test]
     fn an_hour_is_summarized_in_five_figures() {
-        let (up, slow) = (Verdict::Up, Verdict::Degraded(Failure::Slow(900)));
+        let (up, slow) = (CheckVerdict::Up, CheckVerdict::Degraded(Failure::Slow(900)));
         let (down, busy) =
-            (Verdict::Failed(Failure::ConnectionRefused), Verdict::Failed(Failure::Status(500)));
-        let skipped = Verdict::Skipped(ProbeSkipped::Budget);
+            (CheckVerdict::Failed(Failure::ConnectionRefused), CheckVerdict::Failed(Failure::Status(500)));
+        let skipped = CheckVerdict::Skipped(ProbeSkipped::Budget);
         let cases: Vec<Case> = vec![
             ("skipped", vec![(skipped, None), (skipped, None)], None),
             ("nothing answered", vec![(down, None), (down, None)], Some((2, 2, None))),

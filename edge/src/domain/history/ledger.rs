@@ -13,9 +13,7 @@ use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
 use crate::domain::State;
-
-/// How far back the ledger reaches; the longest window that is shown is 90 days.
-pub const RETENTION: Duration = Duration::from_secs(91 * 86_400);
+use crate::domain::history::retention;
 
 /// The maximum number of segments of one monitor. One that flaps faster loses its oldest time, which then counts as unobserved:
 /// coverage falls, and no figure is made up.
@@ -142,7 +140,7 @@ impl Ledger {
 
     /// Deletes entries that are too old or too many. Returns the instant at which the rest begins, if any were deleted.
     fn delete_old_entries(&mut self, now: UnixMillis) -> Option<UnixMillis> {
-        let horizon = now.minus(RETENTION);
+        let horizon = now.minus(retention::LEDGER);
         let before = self.entries.len();
         while self.entries.len() > MAX_SEGMENTS
             || self.entries.get(1).is_some_and(|second| second.from <= horizon)

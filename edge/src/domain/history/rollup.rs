@@ -8,6 +8,7 @@ use std::time::Duration;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};
 use heapbeat_shared::{Sample, UnixMillis};
 
+use crate::domain::history::retention;
 use crate::domain::report::last_report::SampleRun;
 
 /// A resolution of the memory history, with its retention and the length of its chunks.
@@ -54,11 +55,11 @@ impl Tier {
 
     /// How long samples of the tier are kept.
     pub const fn retention(self) -> Duration {
-        Duration::from_secs(match self {
-            Tier::Second => 7 * 86_400,
-            Tier::Minute => 90 * 86_400,
-            Tier::Hour => 730 * 86_400,
-        })
+        match self {
+            Tier::Second => retention::SAMPLES,
+            Tier::Minute => retention::MINUTE_PEAKS,
+            Tier::Hour => retention::HOUR_PEAKS,
+        }
     }
 
     /// Returns the chunk that contains `at`: its beginning, and its slot in the ring. A new chunk replaces one that is too old, so

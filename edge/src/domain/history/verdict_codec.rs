@@ -1,22 +1,22 @@
 //! Encodes verdicts as three numbers, as a tick's packed row stores them.
 
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::{Failure, ProbeSkipped};
 
 /// The kind, the reason, and the reason's number.
 pub type VerdictCode = (u8, u8, u64);
 
 /// Encodes a verdict. A number that was stored is never given to another reason.
-pub fn encode_verdict(verdict: Verdict) -> VerdictCode {
+pub fn encode_verdict(verdict: CheckVerdict) -> VerdictCode {
     match verdict {
-        Verdict::Up => (0, 0, 0),
-        Verdict::Degraded(failure) => encode_failure(1, failure),
-        Verdict::Failed(failure) => encode_failure(2, failure),
-        Verdict::Skipped(ProbeSkipped::Budget) => (3, 0, 0),
-        Verdict::Skipped(ProbeSkipped::Platform) => (3, 1, 0),
-        Verdict::Skipped(ProbeSkipped::Secret) => (3, 2, 0),
-        Verdict::Skipped(ProbeSkipped::NoHeartbeatYet) => (3, 3, 0),
-        Verdict::Skipped(ProbeSkipped::EdgeOffline) => (3, 4, 0),
+        CheckVerdict::Up => (0, 0, 0),
+        CheckVerdict::Degraded(failure) => encode_failure(1, failure),
+        CheckVerdict::Failed(failure) => encode_failure(2, failure),
+        CheckVerdict::Skipped(ProbeSkipped::Budget) => (3, 0, 0),
+        CheckVerdict::Skipped(ProbeSkipped::Platform) => (3, 1, 0),
+        CheckVerdict::Skipped(ProbeSkipped::Secret) => (3, 2, 0),
+        CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet) => (3, 3, 0),
+        CheckVerdict::Skipped(ProbeSkipped::EdgeOffline) => (3, 4, 0),
     }
 }
 
@@ -54,16 +54,16 @@ fn encode_failure(kind: u8, failure: Failure) -> VerdictCode {
 }
 
 /// Decodes a verdict; `None` if no version writes these numbers.
-pub fn decode_verdict((kind, reason, number): VerdictCode) -> Option<Verdict> {
+pub fn decode_verdict((kind, reason, number): VerdictCode) -> Option<CheckVerdict> {
     Some(match kind {
-        0 => Verdict::Up,
-        1 => Verdict::Degraded(decode_failure(reason, number)?),
-        2 => Verdict::Failed(decode_failure(reason, number)?),
-        3 if reason == 0 => Verdict::Skipped(ProbeSkipped::Budget),
-        3 if reason == 1 => Verdict::Skipped(ProbeSkipped::Platform),
-        3 if reason == 2 => Verdict::Skipped(ProbeSkipped::Secret),
-        3 if reason == 3 => Verdict::Skipped(ProbeSkipped::NoHeartbeatYet),
-        3 if reason == 4 => Verdict::Skipped(ProbeSkipped::EdgeOffline),
+        0 => CheckVerdict::Up,
+        1 => CheckVerdict::Degraded(decode_failure(reason, number)?),
+        2 => CheckVerdict::Failed(decode_failure(reason, number)?),
+        3 if reason == 0 => CheckVerdict::Skipped(ProbeSkipped::Budget),
+        3 if reason == 1 => CheckVerdict::Skipped(ProbeSkipped::Platform),
+        3 if reason == 2 => CheckVerdict::Skipped(ProbeSkipped::Secret),
+        3 if reason == 3 => CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet),
+        3 if reason == 4 => CheckVerdict::Skipped(ProbeSkipped::EdgeOffline),
         _ => return None,
     })
 }

@@ -97,10 +97,10 @@ mod tests {
     use super::*;
     use crate::domain::Failure;
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
-    use crate::domain::engine::tests::notified_occasions;
+    use crate::domain::engine::tests::notified_reasons;
     use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::notification::NotificationReason;
-    use crate::monitor_config::Config;
+    use crate::monitor_config::MonitorConfig;
 
     fn probe(at: UnixMillis, result: Result<u64, Failure>) -> ProbeResult {
         let response = |ms| ProbeResponse {
@@ -118,7 +118,7 @@ mod tests {
     fn run(minutes: &str) -> (Vec<NotificationReason>, usize) {
         let entry =
             r#"[{"id":"a","kind":"http","url":"https://a.example","degraded":["[RESPONSE_TIME] < 100"]}]"#;
-        let config = Config::parse(Some(entry), false);
+        let config = MonitorConfig::parse(Some(entry), false);
         let (mut engine, mut notified, mut opened) = (Engine::default(), Vec::new(), Vec::new());
         let mut minute = 0;
         for letter in minutes.chars() {
@@ -139,7 +139,7 @@ mod tests {
             };
             let mut commit = engine.apply_tick(&config, Tick { at, received: at }, &[probe(at, result)]);
             let reminder_interval = Some(Duration::from_secs(300));
-            notified.extend(notified_occasions(&mut engine, &config, reminder_interval, &mut commit));
+            notified.extend(notified_reasons(&mut engine, &config, reminder_interval, &mut commit));
             for incident in commit.incidents {
                 if !opened.contains(&incident.opened) {
                     opened.push(incident.opened);
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn only_notes_can_be_added_to_a_closed_incident() {
-        let config = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
+        let config =
+            MonitorConfig::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
         let mut engine = Engine::default();
         for (minute, result) in [(0, Err(Failure::ConnectionRefused)), (1, Ok(0))] {
             let at = UnixMillis(minute * 60_000);
@@ -183,6 +184,6 @@ mod tests {
         }
         let comment = IncidentUpdate { note: note("it was the disk"), ..IncidentUpdate::default() };
         comment.apply(&mut incident, at).unwrap();
-        assert_eq!(incident.timeline.back().unwrap().what.text, "note: it was the disk");
+        assert_eq!(incident.timeline.back().unwrap().message.text, "note: it was the disk");
     }
 }

@@ -90,10 +90,12 @@ pub fn event_statement(event: &EventKind) -> Statement {
     match event {
         EventKind::Started => Statement::instance_started(),
         EventKind::Pressure { from, to, memory } => Statement::pressure_changed(*from, *to, *memory),
-        EventKind::Purge { before, after, took_ms } => Statement::purged(*before, *after, *took_ms),
+        EventKind::Purge { before, after, duration_ms } => Statement::purged(*before, *after, *duration_ms),
         EventKind::Recycle { reason } => Statement::replacement_requested(reason),
-        EventKind::Leave => Statement::gave_up(),
-        EventKind::Shed { refused, lasted_ms } => Statement::requests_rejected(*refused, lasted_ms / 1000),
+        EventKind::Shutdown => Statement::shut_down(),
+        EventKind::Shed { refused, duration_ms } => {
+            Statement::requests_rejected(*refused, duration_ms / 1000)
+        }
         EventKind::Panic { message } => Statement::request_panicked(message),
         EventKind::Limit { before, after } => Statement::limit_changed(*before, *after),
         EventKind::Other => Statement::unknown_event(),

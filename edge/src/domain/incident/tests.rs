@@ -5,7 +5,7 @@ use heapbeat_shared::{Bytes, Pressure};
 use super::notification::NotificationReason;
 use super::tracker::{IncidentTracker, TickObservation};
 use super::*;
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::report::exit_matching::InstanceExit;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::report::last_report::{LastReport, ReportDelta};
@@ -44,13 +44,13 @@ impl Timeline {
         let at = minute(self.minute);
         self.minute += 1;
         let (mut report, mut delta) = LastReport::from_report(None, &signed(&report(1, at, 0, 60)), at);
-        let failing = Some(Verdict::Failed(Failure::ConnectionRefused));
+        let failing = Some(CheckVerdict::Failed(Failure::ConnectionRefused));
         let (state, verdict) = match found {
             Found::Down => (State::Down, failing),
-            Found::Degraded => (State::Degraded, Some(Verdict::Degraded(Failure::Slow(900)))),
+            Found::Degraded => (State::Degraded, Some(CheckVerdict::Degraded(Failure::Slow(900)))),
             Found::Unobserved => (State::Unobserved, failing),
             Found::Maintenance => (State::Maintenance, failing),
-            _ => (State::Up, Some(Verdict::Up)),
+            _ => (State::Up, Some(CheckVerdict::Up)),
         };
         if let Found::Pressure(to) = found {
             report.pressure = to;
@@ -88,7 +88,7 @@ impl Timeline {
     /// The incident's timeline: seconds and texts.
     fn entries(&self) -> Vec<(i64, &str)> {
         let entries = self.incident().timeline.iter();
-        entries.map(|entry| (entry.at.0 / 1000, entry.what.text.as_str())).collect()
+        entries.map(|entry| (entry.at.0 / 1000, entry.message.text.as_str())).collect()
     }
 }
 
@@ -103,7 +103,7 @@ fn an_incident_has_a_valid_id_whenever_a_server_says_that_it_ended() {
         let tick = TickObservation {
             at: minute(10),
             state: State::Up,
-            verdict: Some(Verdict::Up),
+            verdict: Some(CheckVerdict::Up),
             last_report: None,
             delta: &delta,
             restarted: true,
@@ -224,7 +224,7 @@ fn a_flapping_target_pages_a_few_times_and_then_waits() {
     assert!(timeline.incident().timeline.len() <= MAX_TIMELINE_ENTRIES);
     let notified = timeline.run(&[Up; 12]);
     assert_eq!(
-        notified.last().map(|(_, occasion)| *occasion),
+        notified.last().map(|(_, reason)| *reason),
         Some(NotificationReason::Recovered),
         "ten quiet minutes"
     );

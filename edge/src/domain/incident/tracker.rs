@@ -7,7 +7,7 @@ use heapbeat_shared::{Pressure, Statement, UnixMillis};
 
 use crate::domain::State;
 use crate::domain::check::flap;
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::incident::cause::{Cause, event_statement, forecast_statement};
 use crate::domain::incident::{Incident, ManualResolution, Severity};
 use crate::domain::report::last_report::{LastReport, ReportDelta};
@@ -37,7 +37,7 @@ pub struct TickObservation<'a> {
     /// The state that holds now.
     pub state: State,
     /// The verdict; `None` if the monitor was not probed.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<CheckVerdict>,
     /// The last report; only one of this tick counts.
     pub last_report: Option<&'a LastReport>,
     /// What was new in it.
@@ -214,7 +214,7 @@ fn add_details(incident: &mut Incident, before: Option<&Incident>, tick: &TickOb
         incident.add_timeline_entry(tick.at, Statement::other_instance());
     }
     if let (State::Down | State::Degraded, Some(verdict)) = (tick.state, tick.verdict) {
-        let (Verdict::Failed(failure) | Verdict::Degraded(failure)) = verdict else { return };
+        let (CheckVerdict::Failed(failure) | CheckVerdict::Degraded(failure)) = verdict else { return };
         incident.cause = incident.cause.or_more_specific(Cause::Failing(failure));
         let is_new =
             known.is_none_or(|known| known.severity < incident.severity || known.recovering_since.is_some());

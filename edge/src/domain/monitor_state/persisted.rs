@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::check::flap::FlapDetector;
 use crate::domain::check::threshold::ThresholdState;
-use crate::domain::check::verdict::Verdict;
+use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::history::ledger::Validity;
 use crate::domain::report::last_report::LastReport;
 use crate::domain::report::restart::UptimeReading;
@@ -26,7 +26,7 @@ pub struct PersistedState {
     pub validity: Option<Validity>,
     /// The last probe's verdict.
     #[n(2)]
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<CheckVerdict>,
     /// How long the last response took, in milliseconds.
     #[n(3)]
     pub latency_ms: Option<u32>,

@@ -91,7 +91,7 @@ mod tests {
             ("requested", stop(), "v1", 100, Pressure::Calm, (Stop, true)),
             ("requested, and another version", stop(), "v2", 100, Pressure::Calm, (Deploy, true)),
             ("the guard's own", recycle(), "v1", 480, Pressure::Recycle, (Recycle, true)),
-            ("the guard gave up", Some(EventKind::Leave), "v1", 500, Pressure::Shed, (Recycle, true)),
+            ("the guard gave up", Some(EventKind::Shutdown), "v1", 500, Pressure::Shed, (Recycle, true)),
             ("near its limit, unannounced", None, "v1", 470, Pressure::Purge, (OomKill, false)),
             (
                 "near its limit, and another version: still",

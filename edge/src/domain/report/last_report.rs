@@ -228,7 +228,7 @@ fn max_samples(before: Option<&LastReport>, at: UnixMillis) -> usize {
 
 /// Whether an event announces the end of its instance.
 fn announces_shutdown(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Stop { .. } | EventKind::Recycle { .. } | EventKind::Leave)
+    matches!(kind, EventKind::Stop { .. } | EventKind::Recycle { .. } | EventKind::Shutdown)
 }
 
 fn shifted(instant: UnixMillis, clock_shift: i64) -> UnixMillis {

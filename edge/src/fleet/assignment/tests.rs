@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::monitor_config::Config;
+use crate::monitor_config::MonitorConfig;
 
 /// Reads monitors from their ids and dependencies.
 fn monitors(list: &[(String, Vec<String>)]) -> Vec<Monitor> {
     let entry = |(id, on): &(String, Vec<String>)| json!({"id": id, "kind": "http", "url": "https://a.example", "depends-on": on});
     let entries: Vec<Value> = list.iter().map(entry).collect();
-    let config = Config::parse_entries("monitors", &entries, false, &[], entries.len());
+    let config = MonitorConfig::parse_entries("monitors", &entries, false, &[], entries.len());
     assert_eq!(config.problems, []);
     config.monitors
 }
@@ -93,7 +93,7 @@ fn dependent_monitors_share_a_hub() {
         .iter()
         .map(|(id, on)| json!({"id": id, "kind": "http", "url": "https://a.example", "depends-on": on}))
         .collect();
-    let config = Config::parse_entries("monitors", &entries, false, &[fixed[0].id.clone()], 100);
+    let config = MonitorConfig::parse_entries("monitors", &entries, false, &[fixed[0].id.clone()], 100);
     let drawn = Assignment::default().reassign(&fixed, &config.monitors).unwrap();
     assert_eq!(drawn.hub_of("chain30"), Some(0));
     let full = Assignment::default().reassign(&independent(900..910), &config.monitors).unwrap_err();

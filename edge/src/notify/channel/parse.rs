@@ -6,7 +6,7 @@ use heapbeat_shared::units::{ParseDurationError, parse_duration};
 use serde_json::Value;
 
 use super::{Channel, ChannelId, ChannelKind, Channels, MAX_CHANNELS};
-use crate::monitor_config::{MonitorIdError, Problem, SecretName, SecretNameError};
+use crate::monitor_config::{ConfigProblem, MonitorIdError, SecretName, SecretNameError};
 use crate::notify::message::cut;
 use crate::notify::quiet_hours::{QuietHours, QuietHoursError};
 
@@ -129,7 +129,7 @@ impl Channels {
     }
 
     fn reject(mut self, position: &str, error: &ChannelError) -> Self {
-        self.problems.push(Problem { position: position.to_owned(), reason: error.to_string() });
+        self.problems.push(ConfigProblem { position: position.to_owned(), reason: error.to_string() });
         self
     }
 }

@@ -12,13 +12,13 @@ fn channel(fields: &str) -> Channel {
     channels.list[0].clone()
 }
 
-fn message(occasion: NotificationReason) -> Message {
+fn message(reason: NotificationReason) -> Message {
     Message {
         key: "api-1767225600:1".into(),
         incident: "api-1767225600".into(),
         monitor: "api".into(),
         name: "API".into(),
-        occasion,
+        reason,
         severity: Severity::Down,
         title: "API is down: <it> & \"that\" @everyone".into(),
         text: "Since 2026-01-01T00:00:00Z, 2 min.\n- evidence".into(),
@@ -28,8 +28,8 @@ fn message(occasion: NotificationReason) -> Message {
     }
 }
 
-fn request(fields: &str, occasion: NotificationReason) -> (String, Vec<(&'static str, String)>, Value) {
-    let call = build_call(&channel(fields), &message(occasion), " s3cret\n");
+fn request(fields: &str, reason: NotificationReason) -> (String, Vec<(&'static str, String)>, Value) {
+    let call = build_call(&channel(fields), &message(reason), " s3cret\n");
     (call.url, call.headers, serde_json::from_str(&call.body).unwrap())
 }
 

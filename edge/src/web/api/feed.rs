@@ -18,7 +18,7 @@ pub use atom::render_atom;
 pub use rss::render_rss;
 
 /// The most entries of an incident's timeline in the feed.
-const MAX_MOMENTS: usize = 20;
+const MAX_TIMELINE_ENTRIES: usize = 20;
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="utf-8"?>"#;
 
@@ -55,14 +55,14 @@ fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
     let name = status.monitors.iter().find(|monitor| monitor.id == id).map_or(id, |monitor| &monitor.name);
     let resolved = if incident.closed.is_some() { " (resolved)" } else { "" };
     let mut content = format!("<p>{}</p><ul>", escaped(&incident.cause));
-    for moment in incident.timeline.iter().rev().take(MAX_MOMENTS) {
+    for entry in incident.timeline.iter().rev().take(MAX_TIMELINE_ENTRIES) {
         // Writing to a string cannot fail.
-        let _ = write!(content, "<li><time>{}</time> {}</li>", moment.at, escaped(&moment.what));
+        let _ = write!(content, "<li><time>{}</time> {}</li>", entry.at, escaped(&entry.message));
     }
     content.push_str("</ul>");
     // A timeline entry with the server's clock may be before the incident.
-    let moments = incident.timeline.iter().map(|moment| moment.at);
-    let updated = moments.chain(incident.closed).max().unwrap_or_default().max(incident.opened);
+    let times = incident.timeline.iter().map(|entry| entry.at);
+    let updated = times.chain(incident.closed).max().unwrap_or_default().max(incident.opened);
     FeedEntry {
         path: format!("/incidents/{}", incident.id),
         title: format!("{}{resolved}", incident.severity.title(name, &incident.cause)),

@@ -45,13 +45,13 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
 ];
 
 const EDGE_GAUGES: [MetricFamily<EdgeView>; 3] = [
-    family("heapbeat_edge_tick_lateness_seconds", "Lateness of the latest tick of the day", |it| {
-        Some(it.latest_tick_ms as f64 / 1000.0)
+    family("heapbeat_edge_max_tick_delay_seconds", "Maximum delay of a tick of the day", |it| {
+        Some(it.max_tick_delay_ms as f64 / 1000.0)
     }),
-    family("heapbeat_edge_interval_floor_seconds", "Shortest interval between probes", |it| {
-        Some(it.interval_floor_seconds as f64)
+    family("heapbeat_edge_min_interval_seconds", "Shortest interval between probes", |it| {
+        Some(it.min_interval_seconds as f64)
     }),
-    family("heapbeat_edge_config_problems", "Settings that were rejected", |it| {
+    family("heapbeat_edge_config_problems", "WorkerSettings that were rejected", |it| {
         Some(it.config_problems as f64)
     }),
 ];
@@ -214,7 +214,7 @@ mod tests {
             last_exit: None,
             ..api.clone()
         };
-        let edge = EdgeView { ticks: 5, latest_tick_ms: 1250, ..EdgeView::default() };
+        let edge = EdgeView { ticks: 5, max_tick_delay_ms: 1250, ..EdgeView::default() };
         StatusView { updated: Some(at(0)), monitors: vec![api, db], edge, ..status }
     }
 
@@ -235,7 +235,7 @@ mod tests {
             r#"heapbeat_monitor_uptime_ratio{monitor="api",window="24h"} 0.9998"#,
             r#"heapbeat_monitor_coverage_ratio{monitor="api",window="24h"} 0.14285"#,
             "heapbeat_edge_ticks_total 5",
-            "heapbeat_edge_tick_lateness_seconds 1.25",
+            "heapbeat_edge_max_tick_delay_seconds 1.25",
             "heapbeat_edge_last_tick_timestamp_seconds 1767225600",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in {text}");

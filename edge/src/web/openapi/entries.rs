@@ -115,7 +115,7 @@ fn monitor_entry() -> Value {
             "schedule": text("Of a heartbeat: five cron fields."),
             "time-zone": text("The time zone of the schedule; `UTC` without it."),
             "grace": duration("How late the job may be, at most 7 d."),
-            "longest-run": duration("The longest duration of a run."),
+            "max-runtime": duration("The longest duration of a run."),
         }),
     )
 }

@@ -7,7 +7,7 @@ use heapbeat_shared::units::parse_duration;
 
 use super::query::{Query, QueryError};
 use crate::domain::heartbeat::JobSignal;
-use crate::domain::history::ledger;
+use crate::domain::history::retention;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
 use crate::monitor_config::maintenance::parse_instant;
@@ -40,7 +40,7 @@ impl Query {
     pub(super) fn window(&self) -> Result<Duration, QueryError> {
         let Some(text) = self.value("window") else { return Ok(DEFAULT_WINDOW) };
         let window = parse_duration(text).ok();
-        window.filter(|window| !window.is_zero() && *window <= ledger::RETENTION).ok_or_else(|| {
+        window.filter(|window| !window.is_zero() && *window <= retention::LEDGER).ok_or_else(|| {
             QueryError::invalid("window", text, "a duration of at most 91d, such as 24h or 30d")
         })
     }

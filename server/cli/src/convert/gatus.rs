@@ -1,6 +1,6 @@
 //! Converts Gatus's YAML to monitors, with notes on what cannot be converted.
 
-use heapbeat_monitors::Config;
+use heapbeat_monitors::MonitorConfig;
 use heapbeat_monitors::applied::LIST;
 use heapbeat_monitors::condition::Condition;
 use saphyr::{LoadableYamlNode, Yaml};
@@ -171,7 +171,7 @@ fn convert_request(
         let (Some(name), Some(value)) = (name.as_str(), scalar_to_text(value)) else { continue };
         let alone =
             json!({ "id": "a", "kind": "http", "url": "https://a.example", "headers": { name: value } });
-        if Config::parse_entries(LIST, &[alone], true, &[], 1).problems.is_empty() {
+        if MonitorConfig::parse_entries(LIST, &[alone], true, &[], 1).problems.is_empty() {
             headers.insert(name.to_owned(), json!(value));
             continue;
         }
@@ -236,7 +236,7 @@ fn remove_invalid_fields(
     name: &str,
 ) -> ConvertedEndpoint {
     for _ in 0..8 {
-        let config = Config::parse_entries(LIST, &[Value::Object(entry.clone())], true, &[], 1);
+        let config = MonitorConfig::parse_entries(LIST, &[Value::Object(entry.clone())], true, &[], 1);
         let Some(problem) = config.problems.first() else {
             return ConvertedEndpoint { entry: Some(entry), notes };
         };

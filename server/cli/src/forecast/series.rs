@@ -17,7 +17,7 @@ const SHOWN_BYTES: usize = 60;
 
 /// The reason why the text is not a series. Lines are counted from 1.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SeriesError {
+pub(super) enum SeriesFileError {
     /// The text cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -48,7 +48,7 @@ pub(super) enum SeriesError {
 }
 
 /// Reads a series into a forecaster.
-pub(super) fn read_series(mut input: impl BufRead) -> Result<Forecaster, SeriesError> {
+pub(super) fn read_series(mut input: impl BufRead) -> Result<Forecaster, SeriesFileError> {
     let mut forecaster = Forecaster::new();
     let (mut lines, mut samples, mut line) = (0, 0_u64, Vec::new());
     loop {
@@ -67,17 +67,17 @@ pub(super) fn read_series(mut input: impl BufRead) -> Result<Forecaster, SeriesE
             SeriesLine::Event(reset) => forecaster.reset(reset),
         }
     }
-    if samples == 0 { Err(SeriesError::Empty { lines }) } else { Ok(forecaster) }
+    if samples == 0 { Err(SeriesFileError::Empty { lines }) } else { Ok(forecaster) }
 }
 
-fn decode_line(line: &[u8], number: u64, header_allowed: bool) -> Result<SeriesLine, SeriesError> {
+fn decode_line(line: &[u8], number: u64, header_allowed: bool) -> Result<SeriesLine, SeriesFileError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     if line.len() > MAX_LINE_BYTES {
-        return Err(SeriesError::LineTooLong(number));
+        return Err(SeriesFileError::LineTooLong(number));
     }
-    let text = std::str::from_utf8(line).map_err(|_| SeriesError::NotText(number))?;
+    let text = std::str::from_utf8(line).map_err(|_| SeriesFileError::NotText(number))?;
     let text = text.trim_start_matches('\u{feff}').trim();
-    parse_line(text, header_allowed).map_err(|reason| SeriesError::Malformed {
+    parse_line(text, header_allowed).map_err(|reason| SeriesFileError::Malformed {
         line: number,
         text: text[..text.floor_char_boundary(SHOWN_BYTES)].to_owned(),
         reason,

@@ -19,7 +19,7 @@ use super::text::{describe_exit, memory_stall_percent};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
     /// Information only.
-    Fine,
+    Ok,
     /// Needs attention.
     Warning,
     /// Needs attention now.
@@ -48,7 +48,7 @@ const NOTABLE_SHARE: f64 = 0.2;
 const STALLED_PERCENT: f64 = 10.0;
 
 /// Lateness of the async runtime that delays all requests, in milliseconds.
-const LATE_RUNTIME_MS: u64 = 250;
+const LONG_RUNTIME_DELAY_MS: u64 = 250;
 
 /// Time for which an exit that nobody requested is reported.
 const RECENT_EXIT: Duration = Duration::from_secs(5 * 60);
@@ -68,13 +68,13 @@ pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
         check_access,
     ];
     let mut advice: Vec<Advice> = rules.iter().flat_map(|rule| rule(snapshot)).collect();
-    if advice.iter().all(|a| a.severity == Severity::Fine) {
+    if advice.iter().all(|a| a.severity == Severity::Ok) {
         let text = match snapshot.forecast.verdict {
             Verdict::Unknown => "Nothing needs attention now.".into(),
             Verdict::Growing => "Nothing to do yet.".into(),
             _ => "Nothing to do.".into(),
         };
-        advice.insert(0, Advice { severity: Severity::Fine, text });
+        advice.insert(0, Advice { severity: Severity::Ok, text });
     }
     advice.sort_by_key(|a| std::cmp::Reverse(a.severity));
     advice
@@ -82,7 +82,7 @@ pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
 
 /// Returns the highest severity of the advice on `snapshot`.
 pub(crate) fn worst_severity(snapshot: &Snapshot) -> Severity {
-    advise(snapshot).iter().map(|advice| advice.severity).max().unwrap_or(Severity::Fine)
+    advise(snapshot).iter().map(|advice| advice.severity).max().unwrap_or(Severity::Ok)
 }
 
 /// Returns one advice.
@@ -128,18 +128,18 @@ fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
 fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
     let forecast = &snapshot.forecast;
     let severity = match (forecast.verdict, forecast.time_to_limit) {
-        (Verdict::Steady | Verdict::Unknown, _) => return one_advice(Severity::Fine, forecast.to_string()),
+        (Verdict::Steady | Verdict::Unknown, _) => return one_advice(Severity::Ok, forecast.to_string()),
         (_, Some(time)) if time.expected.as_secs() < SOON_SECONDS => Severity::Critical,
         (Verdict::Leaking | Verdict::Fragmenting, _) => Severity::Warning,
-        (Verdict::Growing, _) => Severity::Fine,
+        (Verdict::Growing, _) => Severity::Ok,
     };
     let mut advice = one_advice(severity, forecast.to_string());
-    advice.extend(match (forecast.verdict, forecast.place) {
-        (Verdict::Fragmenting, _) | (_, MemoryPart::Gap) => one_advice(
+    advice.extend(match (forecast.verdict, forecast.part) {
+        (Verdict::Fragmenting, _) | (_, MemoryPart::AllocatorOverhead) => one_advice(
             severity,
             "Allocated memory is flat while resident memory grows: fragmentation. Reduce jemalloc's decay time or its number of arenas (see docs/tuning.md).",
         ),
-        (_, MemoryPart::Outside) => one_advice(
+        (_, MemoryPart::OutsideHeap) => one_advice(
             severity,
             "Memory outside the heap grows: check thread stacks, mapped files and libraries with an allocator of their own.",
         ),
@@ -226,7 +226,7 @@ fn check_stalls(snapshot: &Snapshot) -> Vec<Advice> {
         );
         advice.extend(one_advice(Severity::Warning, text));
     }
-    if let Some(late) = system.runtime_stall_ms.filter(|late| *late >= LATE_RUNTIME_MS) {
+    if let Some(late) = system.runtime_delay_ms.filter(|late| *late >= LONG_RUNTIME_DELAY_MS) {
         let text = format!(
             "The async runtime was up to {late} ms late in the last minute: a handler blocks its thread (use spawn_blocking)."
         );
@@ -243,7 +243,7 @@ fn check_memory_outside_heap(snapshot: &Snapshot) -> Vec<Advice> {
         let text = format!(
             "{external} are resident outside the heap: thread stacks, code, mapped files, other allocators."
         );
-        return one_advice(Severity::Fine, text);
+        return one_advice(Severity::Ok, text);
     }
     Vec::new()
 }
@@ -267,16 +267,16 @@ fn check_shed_requests(snapshot: &Snapshot) -> Vec<Advice> {
 /// Reports which figures are missing, and how to get them.
 fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
     if let Some(note) = &snapshot.note {
-        return one_advice(Severity::Fine, format!("{note} Only its public figures are shown."));
+        return one_advice(Severity::Ok, format!("{note} Only its public figures are shown."));
     }
     match snapshot.detail {
         Detail::Full => Vec::new(),
         Detail::Public => one_advice(
-            Severity::Fine,
+            Severity::Ok,
             "Only the public figures are shown. Set HEAPBEAT_SECRET to the server's secret to see the limit, routes and events as well.",
         ),
-        Detail::Outside => one_advice(
-            Severity::Fine,
+        Detail::Kernel => one_advice(
+            Severity::Ok,
             "The process is measured from outside, so only the kernel's figures are known. A backend that embeds heapbeat also reports its heap and routes.",
         ),
     }

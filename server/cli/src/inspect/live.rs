@@ -14,7 +14,7 @@ use super::screen;
 use super::screen::View;
 use super::target::{Source, TargetError};
 use super::trace::Trace;
-use super::{Options, Snapshot, Target, Verdict, advice};
+use super::{CheckStatus, InspectTarget, Options, Snapshot, advice};
 
 /// Longest wait for a key before the screen is drawn again.
 const FRAME_INTERVAL: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 type Measurement = Result<Snapshot, TargetError>;
 
 /// Measures and draws until `q`, Esc or Ctrl-C, and returns the verdict of the last measurement.
-pub(super) fn run(source: Source, options: &Options) -> Verdict {
+pub(super) fn run(source: Source, options: &Options) -> CheckStatus {
     let (measurements, received) = sync_channel(1);
     let (_running, stopped) = channel();
     let interval = options.interval;
@@ -31,8 +31,8 @@ pub(super) fn run(source: Source, options: &Options) -> Verdict {
         .name("measure".into())
         .spawn(move || measure_repeatedly(source, &measurements, &stopped, interval));
     let target = match &options.target {
-        Target::Url { url, .. } => url.clone(),
-        Target::Pid(pid) => format!("pid {pid}"),
+        InspectTarget::Url { url, .. } => url.clone(),
+        InspectTarget::Pid(pid) => format!("pid {pid}"),
     };
     let terminal = started.and_then(|_| ratatui::try_init());
     let mut state = State { target, color: options.color, ..State::default() };
@@ -42,7 +42,7 @@ pub(super) fn run(source: Source, options: &Options) -> Verdict {
         Ok(()) => state.verdict(),
         Err(error) => {
             super::print_error(&format!("cannot use the terminal: {error}; --once works without one"));
-            Verdict::Unknown
+            CheckStatus::Unknown
         }
     }
 }
@@ -135,10 +135,10 @@ impl State {
         View { target, snapshot, error, trace, paused, color: self.color }
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> CheckStatus {
         match (&self.error, &self.snapshot) {
             (None, Some(snapshot)) => advice::worst_severity(snapshot).into(),
-            _ => Verdict::Unknown,
+            _ => CheckStatus::Unknown,
         }
     }
 }
@@ -192,14 +192,14 @@ mod tests {
     #[test]
     fn the_last_snapshot_stays_when_the_target_is_gone_but_the_verdict_is_unknown() {
         let mut state = State::default();
-        assert_eq!(state.verdict(), Verdict::Unknown);
+        assert_eq!(state.verdict(), CheckStatus::Unknown);
         state.update(Ok(steady()));
-        assert_eq!(state.verdict(), Verdict::Fine);
+        assert_eq!(state.verdict(), CheckStatus::Ok);
         state.update(Err(TargetError::Exited(7)));
         assert_eq!(
             (state.view().snapshot, state.view().error),
             (Some(&steady()), Some("process 7 has exited"))
         );
-        assert_eq!(state.verdict(), Verdict::Unknown);
+        assert_eq!(state.verdict(), CheckStatus::Unknown);
     }
 }

@@ -71,7 +71,7 @@ impl ProcessSource {
         let target = format!("pid {} ({})", self.pid, name.trim_end());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0")]
         let uptime = times.zip(booted).map(|(times, booted)| (booted - times.started) as u64);
-        Ok(Snapshot { uptime, system, ..Snapshot::bare(target, Detail::Outside, sample, limit, forecast) })
+        Ok(Snapshot { uptime, system, ..Snapshot::bare(target, Detail::Kernel, sample, limit, forecast) })
     }
 
     /// Reads a file of the process, or `uptime` of the machine.

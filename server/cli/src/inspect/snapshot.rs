@@ -15,7 +15,7 @@ pub(crate) enum Detail {
     /// The public figures of `/health`: whole megabytes, without limit and routes.
     Public,
     /// The kernel's figures on a process of this machine.
-    Outside,
+    Kernel,
 }
 
 /// All figures of a process at one measurement.
@@ -53,7 +53,7 @@ pub(crate) struct Snapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) previous_exit: Option<Exit>,
     /// Sources that the target cannot read.
-    pub(crate) missing: Vec<String>,
+    pub(crate) unavailable_sources: Vec<String>,
     /// The reason if less is known than was requested.
     pub(crate) note: Option<String>,
     /// Samples since the last measurement, oldest first.
@@ -80,7 +80,7 @@ impl Snapshot {
             events: report.events,
             forecast: report.forecast,
             previous_exit: report.previous_exit,
-            missing: report.missing,
+            unavailable_sources: report.unavailable_sources,
             note: None,
             history,
         }
@@ -126,7 +126,7 @@ impl Snapshot {
             events: Vec::new(),
             forecast,
             previous_exit: None,
-            missing: Vec::new(),
+            unavailable_sources: Vec::new(),
             note: None,
             history: Vec::new(),
         }

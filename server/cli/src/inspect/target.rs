@@ -13,7 +13,7 @@ use super::snapshot::Snapshot;
 
 /// A process to measure.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub(crate) enum InspectTarget {
     /// A heapbeat server, by the address of its `/health`. With the secret it reports everything.
     Url {
         /// The address; without a path, `/health` is added.
@@ -116,12 +116,12 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub(super) fn new(target: &Target, limit: Option<Bytes>) -> Result<Self, TargetError> {
+    pub(super) fn new(target: &InspectTarget, limit: Option<Bytes>) -> Result<Self, TargetError> {
         Ok(match target {
-            Target::Url { url, secret } => {
+            InspectTarget::Url { url, secret } => {
                 Source::Server(ServerSource::new(url, secret.as_deref().cloned(), limit)?)
             }
-            Target::Pid(pid) => Source::Process(ProcessSource::new(*pid, limit)?),
+            InspectTarget::Pid(pid) => Source::Process(ProcessSource::new(*pid, limit)?),
         })
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
                 "  {:<32}{:>12}{growth:>14}{:>14}",
                 clip(&route.route, 31),
                 route.live.to_string(),
-                route.churn_mean.to_string()
+                route.allocated_mean.to_string()
             );
         }
     }
@@ -81,8 +81,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         Some(share) => format!("{} ({:.1} % of the limit)", sample.working_set, share * 100.0),
         None => sample.working_set.to_string(),
     };
-    let heap =
-        snapshot.heap_known.then(|| format!("{} used, {} in pages", sample.heap_used, sample.heap_total));
+    let heap = snapshot.heap_known.then(|| format!("{} used, {} total", sample.heap_used, sample.heap_total));
     let external = snapshot.heap_known.then(|| sample.external().to_string());
     let bytes = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
     let rows = [
@@ -104,7 +103,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
             "memory stall",
             memory_stall_percent(system).map(|percent| format!("{percent:.1} % of the last ten seconds")),
         ),
-        ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at most in the last minute"))),
+        ("runtime delay", system.runtime_delay_ms.map(|ms| format!("{ms} ms at most in the last minute"))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
@@ -151,12 +150,17 @@ pub(crate) fn describe_event(event: &Event) -> String {
         EventKind::Pressure { from, to, memory } => {
             format!("{} to {} at {memory}", from.as_str(), to.as_str())
         }
-        EventKind::Purge { before, after, took_ms } => {
-            format!("purge returned {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
+        EventKind::Purge { before, after, duration_ms } => {
+            format!(
+                "purge returned {} in {duration_ms} ms ({before} to {after})",
+                before.saturating_sub(*after)
+            )
         }
         EventKind::Recycle { reason } => format!("a replacement worker was requested: {}", printable(reason)),
-        EventKind::Leave => "finishing requests and exiting".into(),
-        EventKind::Shed { refused, lasted_ms } => format!("refused {refused} requests within {lasted_ms} ms"),
+        EventKind::Shutdown => "finishing requests and exiting".into(),
+        EventKind::Shed { refused, duration_ms } => {
+            format!("refused {refused} requests within {duration_ms} ms")
+        }
         EventKind::Panic { message } => format!("panic: {}", printable(message)),
         EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
         EventKind::Other => "an event of a newer version".to_owned(),
@@ -219,7 +223,7 @@ impl TextStyle {
 
     fn severity(&self, severity: Severity) -> String {
         match severity {
-            Severity::Fine => self.colored("32", "ok      "),
+            Severity::Ok => self.colored("32", "ok      "),
             Severity::Warning => self.colored("33", "warning "),
             Severity::Critical => self.colored("31", "critical"),
         }
@@ -239,7 +243,7 @@ http://x/health
   memory        100.0 MB (19.5 % of the limit)
   limit         512.0 MB (cgroup)
   rss           100.0 MB
-  heap          60.0 MB used, 70.0 MB in pages
+  heap          60.0 MB used, 70.0 MB total
   external      20.0 MB
 
 ok       Nothing to do.
@@ -252,7 +256,7 @@ ok       Memory is steady: its lowest values do not rise.
     #[test]
     fn json_has_the_verdict_and_every_figure() {
         let value: serde_json::Value = serde_json::from_str(&format_json(&steady())).unwrap();
-        assert_eq!(value["severity"], "fine");
+        assert_eq!(value["severity"], "ok");
         assert_eq!(value["sample"]["rss"], 104_857_600);
         assert_eq!(value["advice"][0]["text"], "Nothing to do.");
     }

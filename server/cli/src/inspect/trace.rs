@@ -11,7 +11,7 @@ const MAX_POINTS: usize = 7200;
 
 /// One point of the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Point {
+pub(crate) struct TracePoint {
     /// Time of the sample.
     pub(crate) at: UnixMillis,
     /// Resident set.
@@ -23,7 +23,7 @@ pub(crate) struct Point {
 /// Points, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace {
-    points: VecDeque<Point>,
+    points: VecDeque<TracePoint>,
     cpu: Option<(UnixMillis, f64)>,
     cpu_percent: Option<f64>,
 }
@@ -52,11 +52,11 @@ impl Trace {
             self.points.pop_front();
         }
         let heap = heap_known.then_some(sample.heap_used);
-        self.points.push_back(Point { at: sample.at, rss: sample.rss, heap });
+        self.points.push_back(TracePoint { at: sample.at, rss: sample.rss, heap });
     }
 
     /// Returns the points, oldest first.
-    pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = &Point> {
+    pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = &TracePoint> {
         self.points.iter()
     }
 

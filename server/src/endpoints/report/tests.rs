@@ -100,9 +100,9 @@ async fn a_signed_request_learns_which_dependency_fails() {
     assert_eq!((&body["ready"], &body["status"]), (&false.into(), &"healthy".into()));
     let [database, queue] = &**body["dependencies"].as_array().unwrap() else { panic!("{body}") };
     assert_eq!((&database["name"], &database["ok"]), (&"database".into(), &false.into()));
-    assert_eq!(database["fault"], "no such host");
-    assert_eq!((&queue["ok"], &queue["figures"]["waiting"]), (&true.into(), &7.into()));
-    assert!(queue.get("fault").is_none());
+    assert_eq!(database["error"], "no such host");
+    assert_eq!((&queue["ok"], &queue["details"]["waiting"]), (&true.into(), &7.into()));
+    assert!(queue.get("error").is_none());
     let stranger = ask(None).await;
     assert_eq!(stranger, handler.state().health(), "an unsigned request gets the body of /health");
 }

@@ -143,7 +143,7 @@ async fn a_restart_changes_the_instance_and_keeps_the_samples_of_the_one_before(
         kinds[..],
         [EventKind::Started, EventKind::Pressure { to: Pressure::Alert, .. }, EventKind::Recycle { .. }]
     ));
-    assert_eq!(before.missing.len(), 1, "there is no agent");
+    assert_eq!(before.unavailable_sources.len(), 1, "there is no agent");
     let samples = guarded.recorder.samples_of_ended(1).unwrap();
     assert_eq!((samples.instance, samples.samples.count > before.samples.count), (before.instance, true));
     recorders.keep_history(samples.clone());

@@ -5,7 +5,7 @@ use heapbeat_forecast::{Forecaster, Rate, Slope, TimeToLimit};
 use super::*;
 use crate::attribution::{PerRequest, RouteMemory, SamplingCounts, sampling_counts};
 use crate::clock::Now;
-use crate::dependency::CheckDetails as Told;
+use crate::dependency::CheckDetails;
 use crate::sampling::{Limit, LimitOrigin, OomEvents};
 
 fn route(route: &'static str, n: u64) -> RouteMemory {
@@ -14,8 +14,8 @@ fn route(route: &'static str, n: u64) -> RouteMemory {
         requests: n,
         over_budget: n + 1,
         requests_per_second: 0.5,
-        churn_bytes: n + 2,
-        churn_per_second: 0.5,
+        allocated_bytes: n + 2,
+        allocated_per_second: 0.5,
         propagated_bytes: 0,
         per_request: PerRequest::default(),
         live_bytes: n + 3,
@@ -56,14 +56,14 @@ fn reading() -> Reading {
             ..CgroupMemory::default()
         }),
         limit: Limit { bytes: Bytes(1000), origin: LimitOrigin::Cgroup },
-        runtime_late: Some(Duration::from_millis(250)),
+        runtime_delay: Some(Duration::from_millis(250)),
         ..Reading::default()
     }
 }
 
 #[test]
 fn every_figure_has_its_name() {
-    let routes = Snapshot {
+    let routes = AttributionSnapshot {
         routes: vec![route("POST /upload", 20), route("GET /", 10)],
         mean_distance: Some(524_288),
         sampling: SamplingCounts { dropped: 9, ..sampling_counts() },
@@ -80,10 +80,10 @@ fn every_figure_has_its_name() {
     let pool = DependencyStatus {
         name: "database".into(),
         ok: false,
-        fault: Some("a secret".into()),
-        took_ms: 1500,
+        error: Some("a secret".into()),
+        duration_ms: 1500,
         age_ms: 3,
-        figures: Told::default().with("size", 8),
+        details: CheckDetails::default().with("size", 8),
     };
     let figures = MetricsSnapshot {
         version: "abc\"123",

@@ -5,7 +5,7 @@ use super::*;
 /// Parses one entry.
 fn parse_one(text: &str) -> Result<Monitor, Vec<String>> {
     let text = format!("[{text}]");
-    let mut config = Config::parse(Some(&text), false);
+    let mut config = MonitorConfig::parse(Some(&text), false);
     let problems: Vec<_> = config.problems.iter().map(|p| format!("{}: {}", p.position, p.reason)).collect();
     if problems.is_empty() { Ok(config.monitors.remove(0)) } else { Err(problems) }
 }
@@ -51,13 +51,13 @@ fn a_tcp_monitor_has_an_address() {
 #[test]
 fn a_heartbeat_has_an_interval_or_a_schedule() {
     let every =
-        parse_one(r#"{"id":"job","kind":"heartbeat","interval":"1h","grace":"10m","longest-run":"30m"}"#)
+        parse_one(r#"{"id":"job","kind":"heartbeat","interval":"1h","grace":"10m","max-runtime":"30m"}"#)
             .unwrap();
     let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
     let expected = Heartbeat {
         schedule: HeartbeatSchedule::Every(hour),
         grace: 10 * minute,
-        longest_run: Some(30 * minute),
+        max_runtime: Some(30 * minute),
     };
     assert_eq!((every.target, every.interval), (Target::Heartbeat(expected), minute));
     let cron =
@@ -66,7 +66,7 @@ fn a_heartbeat_has_an_interval_or_a_schedule() {
     let Target::Heartbeat(Heartbeat {
         schedule: HeartbeatSchedule::Cron(schedule),
         grace,
-        longest_run: None,
+        max_runtime: None,
     }) = cron.target
     else {
         panic!("a schedule")

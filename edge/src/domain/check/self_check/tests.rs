@@ -6,7 +6,7 @@ use crate::domain::engine::Tick;
 const MINUTE: i64 = 60_000;
 
 /// `a` and `b` on hosts of their own, `b2` on the host of `b`, `c` that needs `a`.
-fn config() -> Config {
+fn config() -> MonitorConfig {
     let entry = |id: &str, host: &str, more: &str| {
         format!(r#"{{"id":"{id}","kind":"http","url":"https://{host}.example"{more}}}"#)
     };
@@ -16,7 +16,7 @@ fn config() -> Config {
         entry("b2", "b", ""),
         entry("c", "c", r#","depends-on":["a"]"#),
     ];
-    let config = Config::parse(Some(&format!("[{}]", list.join(","))), false);
+    let config = MonitorConfig::parse(Some(&format!("[{}]", list.join(","))), false);
     assert_eq!(config.problems, []);
     config
 }

@@ -32,8 +32,8 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         events: Vec::new(),
         routes: Vec::new(),
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
-        samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
-        missing: Vec::new(),
+        samples: Block { first, count, dropped: 0, data: series::encode(first, &samples) },
+        unavailable_sources: Vec::new(),
         previous_exit: None,
         earlier: EarlierInstances::default(),
         last_samples: None,
@@ -86,7 +86,7 @@ fn flood(instance: u64, now: UnixMillis, first: u64, at: UnixMillis) -> Report {
     let samples = vec![Sample { at, ..Sample::default() }; MAX_SAMPLES];
     let count = samples.len() as u64;
     let data = series::encode(first, &samples);
-    Report { samples: Block { first, count, lost: 0, data }, ..report(instance, now, 0, 0) }
+    Report { samples: Block { first, count, dropped: 0, data }, ..report(instance, now, 0, 0) }
 }
 
 #[test]

@@ -14,11 +14,11 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn incident() -> IncidentView {
-    let moment = |seconds, what: &str| TimelineEntryView {
+    let entry = |seconds, message: &str| TimelineEntryView {
         at: at(seconds),
-        what: what.to_owned(),
-        what_code: String::new(),
-        what_params: heapbeat_shared::Params::new(),
+        message: message.to_owned(),
+        message_code: String::new(),
+        message_params: heapbeat_shared::Params::new(),
     };
     IncidentView {
         id: "api-1767225600".parse().unwrap(),
@@ -28,7 +28,7 @@ fn incident() -> IncidentView {
         cause: "it ran <out> of memory".into(),
         cause_code: String::new(),
         cause_params: heapbeat_shared::Params::new(),
-        timeline: vec![moment(0, "down"), moment(3605, "all is </ul> well\u{7}")],
+        timeline: vec![entry(0, "down"), entry(3605, "all is </ul> well\u{7}")],
         ..example::incident().incident
     }
 }

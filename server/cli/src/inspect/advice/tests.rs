@@ -20,7 +20,7 @@ pub(crate) fn steady() -> Snapshot {
     };
     let limit = Some(Limit { bytes: mb(512), origin: "cgroup".into() });
     let forecast =
-        Assessment { verdict: Verdict::Steady, basis: Basis::Flat, ..Forecaster::new().assess(mb(512)) };
+        Assessment { verdict: Verdict::Steady, basis: Basis::NoGrowth, ..Forecaster::new().assess(mb(512)) };
     Snapshot {
         heap_known: true,
         ..Snapshot::bare("http://x/health".into(), Detail::Full, sample, limit, forecast)
@@ -37,8 +37,8 @@ fn leaking(snapshot: &mut Snapshot, minutes: u64) {
     let rate = |mb: f64| Rate(mb * 1_048_576.0 / 60.0);
     let time = Duration::from_secs(minutes * 60);
     snapshot.forecast.verdict = Verdict::Leaking;
-    snapshot.forecast.basis = Basis::Retained;
-    snapshot.forecast.place = MemoryPart::Heap;
+    snapshot.forecast.basis = Basis::SustainedGrowth;
+    snapshot.forecast.part = MemoryPart::LiveHeap;
     snapshot.forecast.slope = Some(Slope { expected: rate(1.9), low: rate(1.8), high: rate(2.0) });
     snapshot.forecast.time_to_limit = Some(TimeToLimit { expected: time, earliest: time, latest: time });
 }
@@ -62,7 +62,7 @@ fn each_rule_advises_by_its_figures() {
     };
     // Name, snapshot, severity, and a part of the first advice.
     let cases = [
-        ("steady", steady(), Severity::Fine, "Nothing to do."),
+        ("steady", steady(), Severity::Ok, "Nothing to do."),
         (
             "alert",
             with(level(Pressure::Alert)),
@@ -105,14 +105,14 @@ fn each_rule_advises_by_its_figures() {
         ),
         (
             "blocked runtime",
-            with(|p| p.system.runtime_stall_ms = Some(900)),
+            with(|p| p.system.runtime_delay_ms = Some(900)),
             Severity::Warning,
             "900 ms late",
         ),
         (
             "refused",
             with(|p| {
-                let kind = EventKind::Shed { refused: 7, lasted_ms: 1 };
+                let kind = EventKind::Shed { refused: 7, duration_ms: 1 };
                 p.events = vec![Event { at: UnixMillis(0), kind }];
             }),
             Severity::Warning,
@@ -142,10 +142,10 @@ fn only_a_recent_exit_that_nobody_requested_is_a_warning() {
         assert_eq!(advice.severity, Severity::Warning, "{advice:?}");
         let expected = format!("The previous instance exited 2 s ago: {}", kind.as_str());
         assert!(advice.text.starts_with(&expected), "{advice:?}");
-        assert_eq!(worst_severity(&after(kind, 301)), Severity::Fine);
+        assert_eq!(worst_severity(&after(kind, 301)), Severity::Ok);
     }
     for kind in [ExitKind::Stop, ExitKind::Deploy, ExitKind::Recycle, ExitKind::SpinDown] {
-        assert_eq!(worst_severity(&after(kind, 2)), Severity::Fine, "{kind:?}");
+        assert_eq!(worst_severity(&after(kind, 2)), Severity::Ok, "{kind:?}");
     }
 }
 
@@ -175,7 +175,7 @@ fn growth_of_no_route_has_a_hint_of_its_own() {
 fn fragmentation_is_not_blamed_on_a_route() {
     let snapshot = with(|p| {
         p.forecast.verdict = Verdict::Fragmenting;
-        p.forecast.place = MemoryPart::Gap;
+        p.forecast.part = MemoryPart::AllocatorOverhead;
         p.routes = vec![route("POST /upload", 48.0, 0.42)];
     });
     let texts: Vec<String> = advise(&snapshot).into_iter().map(|advice| advice.text).collect();

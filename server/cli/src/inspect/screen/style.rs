@@ -19,7 +19,7 @@ impl ColorScheme {
     /// Returns the style of a severity.
     pub(super) fn severity_style(self, severity: Severity) -> Style {
         self.colored(match severity {
-            Severity::Fine => Color::Green,
+            Severity::Ok => Color::Green,
             Severity::Warning => Color::Yellow,
             Severity::Critical => Color::Red,
         })
@@ -32,7 +32,7 @@ impl ColorScheme {
     /// Returns the label of a severity, which precedes an advice.
     pub(super) fn severity_label(self, severity: Severity) -> Span<'static> {
         let word = match severity {
-            Severity::Fine => "ok       ",
+            Severity::Ok => "ok       ",
             Severity::Warning => "warning  ",
             Severity::Critical => "critical ",
         };

@@ -25,14 +25,14 @@ pub(super) fn draw_figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapsho
         ("rss", Some(sample.rss.to_string())),
         ("peak", size(system.peak)),
         ("heap used", heap(sample.heap_used)),
-        ("heap pages", heap(sample.heap_total)),
-        ("outside heap", heap(sample.external())),
+        ("heap total", heap(sample.heap_total)),
+        ("external", heap(sample.external())),
         ("anonymous", size(system.anon.filter(|_| !snapshot.heap_known))),
         ("files", size(system.file.filter(|_| !snapshot.heap_known))),
         ("cpu", trace.cpu_percent().map(|percent| format!("{percent:.0} %"))),
         ("threads", count(system.threads)),
         ("open files", count(system.open_files)),
-        ("runtime late", system.runtime_stall_ms.map(|late| format!("{late} ms"))),
+        ("runtime delay", system.runtime_delay_ms.map(|late| format!("{late} ms"))),
         ("memory stall", memory_stall_percent(system).map(|percent| format!("{percent:.1} %"))),
         ("swap", size(system.swap.filter(|swap| *swap > Bytes::ZERO))),
         ("cgroup", size(system.cgroup_usage)),
@@ -81,7 +81,7 @@ fn route_row(route: &RouteReport, name: usize) -> Line<'static> {
         clip(&route.route, name),
         route.live.to_string(),
         route.live_error.to_string(),
-        route.churn_mean.to_string(),
+        route.allocated_mean.to_string(),
     ))
 }
 

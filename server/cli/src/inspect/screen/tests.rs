@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::inspect::advice::tests::steady;
+use crate::inspect::snapshot::Detail;
 
 const MB: f64 = 1_048_576.0;
 
@@ -74,8 +75,8 @@ fn route(name: &str, live: u64, growth: f64, per_second: f64) -> RouteReport {
         route: name.into(),
         requests: 1000,
         requests_per_second: per_second,
-        churn_mean: Bytes::from_mb(3),
-        churn_p99: Bytes::from_mb(5),
+        allocated_mean: Bytes::from_mb(3),
+        allocated_p99: Bytes::from_mb(5),
         live: Bytes::from_mb(live),
         live_error: Bytes::from_mb(2),
         growth_per_minute: Some(growth * MB),
@@ -95,8 +96,8 @@ fn leaking_snapshot() -> Snapshot {
     snapshot.pressure = Some(PressureState { level: Pressure::Alert, since, shed: 0 });
     let rate = |mb: f64| Rate(mb * MB / 60.0);
     snapshot.forecast.verdict = Verdict::Leaking;
-    snapshot.forecast.basis = Basis::Retained;
-    snapshot.forecast.place = MemoryPart::Heap;
+    snapshot.forecast.basis = Basis::SustainedGrowth;
+    snapshot.forecast.part = MemoryPart::LiveHeap;
     snapshot.forecast.slope = Some(Slope { expected: rate(48.0), low: rate(47.0), high: rate(49.0) });
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     snapshot.forecast.time_to_limit =
@@ -135,6 +136,51 @@ fn screens_match_their_snapshots() {
     for (name, view) in cases {
         for (width, height) in [(80, 24), (120, 40)] {
             insta::assert_snapshot!(format!("{name}_{width}x{height}"), draw_to_text(width, height, &view));
+        }
+    }
+}
+
+/// Returns a snapshot of `heapbeat serve --demo` after one request to `/demo/leak?mb=1` per second, without the secret.
+fn demo_snapshot() -> Snapshot {
+    let mb = Bytes::from_mb;
+    let mut snapshot = calm_snapshot();
+    snapshot.target = "http://127.0.0.1:8080/health".into();
+    snapshot.detail = Detail::Public;
+    (snapshot.version, snapshot.pressure, snapshot.uptime) = (None, None, Some(234));
+    snapshot.system = System::default();
+    (snapshot.sample.rss, snapshot.sample.working_set) = (mb(247), mb(247));
+    (snapshot.sample.heap_used, snapshot.sample.heap_total, snapshot.sample.heap_resident) =
+        (mb(230), mb(231), mb(234));
+    let rate = |mb: f64| Rate(mb * MB / 60.0);
+    snapshot.forecast.verdict = Verdict::Leaking;
+    snapshot.forecast.basis = Basis::SustainedGrowth;
+    snapshot.forecast.part = MemoryPart::LiveHeap;
+    snapshot.forecast.slope = Some(Slope { expected: rate(58.5), low: rate(58.0), high: rate(59.0) });
+    let seconds = Duration::from_secs;
+    snapshot.forecast.time_to_limit =
+        Some(TimeToLimit { expected: seconds(264), earliest: seconds(259), latest: seconds(273) });
+    snapshot
+}
+
+/// The documents with a picture of the screen, and the number of its lines that they show.
+const PICTURES: [(&str, usize); 2] = [("README.md", 15), ("docs/check-memory.md", 24)];
+
+/// `UPDATE_PICTURES=1` writes the pictures instead (`make pictures`).
+#[test]
+fn the_pictures_in_the_documents_are_what_the_screen_draws() {
+    let snapshot = demo_snapshot();
+    let text = draw_to_text(80, 24, &view_of(&snapshot, &rising_trace(&snapshot, 225)));
+    for (name, lines) in PICTURES {
+        let path = format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"));
+        let document = std::fs::read_to_string(&path).unwrap();
+        let start = document.find("```text\nhttp://").unwrap() + "```text\n".len();
+        let end = start + document[start..].find("```").unwrap();
+        let picture: String = text.split_inclusive('\n').take(lines).collect();
+        if std::env::var_os("UPDATE_PICTURES").is_some() {
+            let updated = [&document[..start], &picture, &document[end..]].concat();
+            std::fs::write(&path, updated).unwrap();
+        } else {
+            assert_eq!(document[start..end], picture, "{name}: make pictures");
         }
     }
 }
