@@ -116,8 +116,8 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
 pub struct Ports {
     /// Port that the supervisor opens for the program and passes as `LISTEN_FDS`, so that the program is replaced without a gap.
     pub listen: Option<u16>,
-    /// Port of `/health`, `/metrics` and `/exits`.
-    pub side: Option<u16>,
+    /// Port that tells this supervisor from others on this machine, for its flight recorder; 0 if the system chose it.
+    pub own: u16,
 }
 
 /// What the command line adds to the supervision of a program.
@@ -146,13 +146,8 @@ pub fn supervise_program(
         error => error,
     };
     let listeners = open(ports.listen).map_err(|error| named(error, "--listen"))?;
-    let side = open(ports.side).map_err(|error| named(error, "--side-port"))?;
-    let addresses =
-        side.iter().map(|it| (it, "/health")).chain(listeners.iter().map(|it| (it, "the program")));
-    for (listener, what) in addresses {
-        if let Ok(address) = listener.local_addr() {
-            tracing::info!(server.port = address.port(), "{what}: listening on port {}", address.port());
-        }
+    for address in listeners.iter().filter_map(|it| it.local_addr().ok()) {
+        tracing::info!(server.port = address.port(), "the program: listening on port {}", address.port());
     }
     let command = guarded.command.first().cloned().unwrap_or_default();
     let variables = external::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
@@ -192,8 +187,8 @@ pub fn supervise_program(
     let routes = &integrations.routes;
     let recorder =
         ProgramRecorder::new(Arc::clone(routes), program_limit(config, guarded.limit), config.log_interval);
-    let external = ExternalStatus::new(monitor, recorder, Arc::clone(routes), side);
-    let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
+    let external = ExternalStatus::new(monitor, recorder);
+    let recorders = RecorderDirectory::open(&recorder_location(config, "run-", ports.own));
     let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, &version_or_commit(None))
         .map_err(system)?;
     Ok(supervisor.with_program(program, external, integrations).run())

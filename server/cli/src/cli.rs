@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Serve(ServeArgs),
     CheckMemory(CheckMemoryArgs),
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Replaces this process by the program that `run` guards; for internal use
     #[command(name = heapbeat::supervisor::START, hide = true)]
     Exec(ProgramArgs),

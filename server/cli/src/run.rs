@@ -1,11 +1,13 @@
 //! `heapbeat run`: guards any program.
 
+mod endpoint_args;
 mod free_port;
 mod front_args;
 mod front_gateway;
+mod operator_routes;
 
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use heapbeat::config::Config;
@@ -15,9 +17,9 @@ use heapbeat::supervisor;
 use heapbeat::supervisor::agent_link::AgentLink;
 use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
 use heapbeat::supervisor::gateway::Gateway;
-use heapbeat::supervisor::program_status::{EndpointPaths, ProgramRoutes};
+use heapbeat::supervisor::program_status::ProgramRoutes;
 use heapbeat::supervisor::{Integrations, Ports};
-use heapbeat_front::{FrontConfig, NoOperatorRoutes};
+use heapbeat_front::{Front, FrontConfig, HoldLimits};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
@@ -26,8 +28,10 @@ use heapbeat_agents::injection::is_off;
 use crate::agents::Agents;
 use crate::error::RunError;
 use crate::setting_args::SettingArgs;
+use endpoint_args::EndpointArgs;
 use front_args::{FrontArgs, FrontKind};
 use front_gateway::{FrontGateway, ReadyCheck};
+use operator_routes::{Figures, PublicRoutes, SideRoutes, own_health_check};
 
 const EXAMPLES: &str = "\
 heapbeat measures the memory of the program and all its child processes from outside. At HEAPBEAT_ALERT_AT it logs a warning, at
@@ -38,7 +42,7 @@ Examples:
   heapbeat run --limit 512MB -- node server.js
   heapbeat run --shrink-signal USR1 -- ./api --port 3000
   heapbeat run --listen 3000 -- ./api                passes the socket, so that ./api is replaced without refused connections
-  curl localhost:8090/health                         prints the memory figures; see also /metrics and /exits
+  curl localhost:8080/health                         prints the memory figures; see also /metrics and /exits
 ";
 
 /// Guards any program: measures its memory, replaces it in time, restarts it, and reports why it exited
@@ -48,9 +52,6 @@ pub(crate) struct RunArgs {
     /// Memory limit of the program; `auto` is the limit of the cgroup, at most 1024MB [default: auto]
     #[arg(long, value_name = "SIZE")]
     limit: Option<String>,
-    /// Port of /health, /metrics and /exits; 0 takes a free one, `off` opens none
-    #[arg(long, value_name = "PORT", default_value = "8090", value_parser = parse_side_port)]
-    side_port: SidePort,
     /// Port to open and pass to the program as a socket, as systemd does (`LISTEN_FDS`)
     #[arg(long, value_name = "PORT")]
     listen: Option<u16>,
@@ -69,6 +70,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     front: FrontArgs,
     #[command(flatten)]
+    endpoints: EndpointArgs,
+    #[command(flatten)]
     program: ProgramArgs,
 }
 
@@ -78,20 +81,6 @@ pub(crate) struct ProgramArgs {
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]
     command: Vec<OsString>,
-}
-
-/// The port of the figures; `None` opens none.
-#[derive(Clone, Copy, Debug)]
-struct SidePort(Option<u16>);
-
-fn parse_side_port(text: &str) -> Result<SidePort, String> {
-    if text == "off" {
-        return Ok(SidePort(None));
-    }
-    let port = text.parse();
-    let port =
-        port.map_err(|_| "a port is a number from 1 to 65535, 0 for any free one, or `off`".to_owned())?;
-    Ok(SidePort(Some(port)))
 }
 
 /// Parses the name of a signal that programs handle as a request, such as `USR1` or `SIGUSR1`. The numbers are those of x86 and ARM.
@@ -118,7 +107,7 @@ fn parse_stop_signal(text: &str) -> Result<i32, String> {
 }
 
 /// Guards the program until it exits for good, and returns the exit code.
-pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
+pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     let kind = arguments.front.kind(arguments.listen.is_some()).map_err(RunError::Arguments)?;
     let front = arguments.front.config(kind).map_err(RunError::Arguments)?;
     let flags = [("memory-limit", arguments.limit), ("port", arguments.front.port.clone())];
@@ -147,13 +136,32 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
         hold: arguments.front.hold,
         ready_timeout: arguments.front.ready_timeout,
     };
-    let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
+    let side_port = arguments.endpoints.side_port(kind);
+    let own_port = if kind == FrontKind::Off { side_port.unwrap_or(0) } else { config.port };
+    let ports = Ports { listen: arguments.listen, own: own_port };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
-    let routes = ProgramRoutes::new(&config, EndpointPaths::default(), Vec::new())?;
+    let running_front = Arc::new(OnceLock::new());
+    let own_health = arguments.endpoints.health_path.clone();
+    if own_health.is_some() && kind != FrontKind::Http {
+        let detail = "--health-path is the path of a program behind the front; leave it away without one";
+        return Err(RunError::Arguments(detail.to_owned()));
+    }
+    let own_health = own_health.map(|path| own_health_check(path, Arc::clone(&running_front)));
+    let routes = ProgramRoutes::new(&config, arguments.endpoints.paths(), own_health.into_iter().collect())?;
+    let _side = match side_port {
+        Some(port) => {
+            Some(start_side_port(port, &config, &routes).map_err(|error| settings.describe_error(error))?)
+        }
+        None => None,
+    };
     let gateway = match kind {
         FrontKind::Off => None,
-        FrontKind::Http | FrontKind::Tcp => Some(start_front(&arguments.front, kind, front, &config)?),
+        FrontKind::Http | FrontKind::Tcp => {
+            let gateway = start_front(&arguments.front, kind, front, &config, &routes)?;
+            let _ = running_front.set(gateway.handle());
+            Some(Box::new(gateway) as Box<dyn Gateway>)
+        }
     };
     let integrations = Integrations { gateway, agents: start_agents(), routes };
     supervisor::supervise_program(&config, &program, ports, integrations)
@@ -176,25 +184,45 @@ fn start_agents() -> Option<Box<dyn AgentLink>> {
     }
 }
 
+/// Serves the endpoints on a port of their own.
+fn start_side_port(
+    port: u16,
+    config: &Config,
+    routes: &Arc<ProgramRoutes>,
+) -> Result<Front, heapbeat::Error> {
+    let listener = listen::bind(config.host, port).map_err(|error| error.with_setting("--side-port"))?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(server.port = address.port(), "/health: listening on port {}", address.port());
+    }
+    let hold = HoldLimits { time: Duration::ZERO, ..HoldLimits::default() };
+    let front = FrontConfig { hold, ..FrontConfig::default() };
+    let started = Front::start(front, vec![listener], Arc::new(SideRoutes(Arc::clone(routes))));
+    started.map_err(|error| heapbeat::Error::System("serve the side port", error))
+}
+
 /// Opens the public port, and starts the front on it.
 fn start_front(
     arguments: &FrontArgs,
     kind: FrontKind,
     front: FrontConfig,
     config: &Config,
-) -> Result<Box<dyn Gateway>, RunError> {
+    routes: &Arc<ProgramRoutes>,
+) -> Result<FrontGateway, RunError> {
     let listener = listen::bind(config.host, config.port).map_err(heapbeat::Error::from)?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!(
             heapbeat.front.port = address.port(),
+            server.port = (kind == FrontKind::Http).then(|| address.port()),
             "requests: listening on port {}, and forwarding to the program",
             address.port()
         );
     }
     let ready = ReadyCheck { path: arguments.ready_path(kind), timeout: arguments.ready_timeout };
-    let routes = Arc::new(NoOperatorRoutes);
-    let gateway = FrontGateway::start(front, vec![listener], routes, arguments.upstream(), ready);
-    Ok(Box::new(gateway.map_err(RunError::Front)?))
+    let endpoints = Arc::new(PublicRoutes(Arc::clone(routes)));
+    let gateway = FrontGateway::start(front, vec![listener], endpoints, arguments.upstream(), ready);
+    let gateway = gateway.map_err(RunError::Front)?;
+    routes.set_front(Arc::new(Figures::new(gateway.handle())));
+    Ok(gateway)
 }
 
 /// Whether a command is gunicorn that is told to use descriptor 3, which it does anyway with a socket of `--listen`; told so, it takes it

@@ -8,9 +8,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use heapbeat_test_support::owner::get_signed;
 use heapbeat_test_support::{
     Server, child_pids, connect, heapbeat_command, is_alive, send_request, send_signal, wait_for,
 };
+
+const SECRET: &str = "a secret for tests of run";
 
 /// Starts `heapbeat run` with this shell script and a free side port.
 fn guard_script(arguments: &[&str], script: &str) -> Server {
@@ -22,7 +25,12 @@ fn guard_script(arguments: &[&str], script: &str) -> Server {
         .collect();
     Server::spawn(heapbeat_command(
         &command,
-        &[("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HEAPBEAT_DRAIN_TIMEOUT", "2s")],
+        &[
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("HEAPBEAT_DRAIN_TIMEOUT", "2s"),
+            ("HEAPBEAT_METRICS", "public"),
+            ("HEAPBEAT_SECRET", SECRET),
+        ],
     ))
 }
 
@@ -80,7 +88,8 @@ fn a_crash_is_restarted_logged_and_counted() {
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
     let running = wait_for("the program", || child_pids(server.pid()).into_iter().find(|pid| is_alive(*pid)));
     wait_for("/health to answer", || (server.get("/health").status == 200).then_some(()));
-    assert!(server.get("/exits").text().contains("it was terminated by SIGILL"));
+    assert_eq!(server.get("/exits").status, 401, "strangers do not learn why it ended");
+    assert!(get_signed(&server, SECRET, "/exits").text().contains("it was terminated by SIGILL"));
     let metrics = server.get("/metrics");
     assert!(metrics.text().contains("heapbeat_exits_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_starts_total 2\n"), "{}", metrics.text());
@@ -95,7 +104,12 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     let flight = directory.path().join("flight");
     let start = || {
         let run = ["run", "--front", "off", "--limit", "64MB", "--side-port", "0", "--", "sleep", "600"];
-        let variables = [("PATH", "/usr/bin:/bin"), ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap())];
+        let variables = [
+            ("PATH", "/usr/bin:/bin"),
+            ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap()),
+            ("HEAPBEAT_METRICS", "public"),
+            ("HEAPBEAT_SECRET", SECRET),
+        ];
         let server = Server::spawn(heapbeat_command(&run, &variables));
         let program = wait_for("the program", || child_pids(server.pid()).into_iter().next());
         wait_for("the first sample of the program", || {
@@ -106,7 +120,8 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     let (mut server, program) = start();
     send_signal(program, "KILL");
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
-    let exits: serde_json::Value = serde_json::from_slice(&server.get("/exits").body).unwrap();
+    let exits: serde_json::Value =
+        serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();
     let last = &exits[0]["last"];
     assert!(last["rss"].as_u64().is_some_and(|rss| rss > 0 && rss < 64 << 20), "{exits}");
     assert_eq!(exits[0]["pressure"], "calm", "{exits}");
@@ -119,7 +134,7 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     wait_for("the program to exit", || (!is_alive(program)).then_some(()));
     let (server, _) = start();
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "unknown");
-    assert!(server.get("/exits").text().contains("no process observed its exit"));
+    assert!(get_signed(&server, SECRET, "/exits").text().contains("no process observed its exit"));
 }
 
 /// Runs `heapbeat run` with this script at a terminal, types `input` once `prompt` is on the screen, and returns the screen.

@@ -121,6 +121,11 @@ impl FrontHandle {
         self.shared.statistics()
     }
 
+    /// Returns where the active copy takes requests.
+    pub fn active_address(&self) -> Option<UpstreamAddress> {
+        self.shared.switch.active().map(|pool| pool.upstream().address.clone())
+    }
+
     /// Begins a probe of a copy that may listen at any of these addresses; see [`probe_ready`].
     pub fn probe(
         &self,

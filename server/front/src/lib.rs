@@ -60,7 +60,7 @@ pub use config::{FrontConfig, FrontLimits, FrontMode, HoldLimits, PoolLimits};
 pub use handle::{Front, FrontHandle};
 pub use hold::HoldStatistics;
 pub use operator::{ClientAddress, NoOperatorRoutes, OperatorResponse, OperatorRoutes};
-pub use probe::{NotReady, ReadinessProbe, Ready, probe_ready};
+pub use probe::{NotReady, ReadinessProbe, Ready, fetch_status, probe_ready};
 pub use shed::{PatternError, Priorities, Priority};
 pub use statistics::{FrontStatistics, LATENCY_BUCKETS, OUTCOMES, RouteStatistics};
 pub use upstream::{Upstream, UpstreamAddress};

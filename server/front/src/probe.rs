@@ -104,8 +104,22 @@ pub async fn probe_ready(
 }
 
 async fn attempt(address: &UpstreamAddress, path: Option<&str>) -> Result<(), NotReady> {
+    let Some(path) = path else {
+        let connected = address.connect().await;
+        return connected.map(drop).map_err(|_| NotReady::NotListening(address.clone()));
+    };
+    match fetch_status(address, path).await? {
+        status if status.is_server_error() => Err(NotReady::ServerError(address.clone(), status)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the status with which a copy answers a GET of `path`, on a connection of its own. Must run within a tokio runtime.
+///
+/// # Errors
+/// If it does not accept connections, or does not answer in HTTP/1.1. It may take as long as it likes.
+pub async fn fetch_status(address: &UpstreamAddress, path: &str) -> Result<StatusCode, NotReady> {
     let stream = address.connect().await.map_err(|_| NotReady::NotListening(address.clone()))?;
-    let Some(path) = path else { return Ok(()) };
     let no_answer = || NotReady::NoAnswer(address.clone());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| no_answer())?;
     let mut request = Request::get(path).body(Empty::<Bytes>::new()).map_err(|_| no_answer())?;
@@ -117,8 +131,5 @@ async fn attempt(address: &UpstreamAddress, path: Option<&str>) -> Result<(), No
         // The answer may have arrived together with the end of the connection.
         _ = connection => answer.await,
     };
-    match answer.map_err(|_| no_answer())?.status() {
-        status if status.is_server_error() => Err(NotReady::ServerError(address.clone(), status)),
-        _ => Ok(()),
-    }
+    Ok(answer.map_err(|_| no_answer())?.status())
 }

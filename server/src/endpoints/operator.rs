@@ -85,11 +85,6 @@ impl ReportHandler {
         signed_response(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
     }
 
-    /// Returns the metrics as text.
-    pub(crate) fn metrics_text(&self) -> String {
-        String::from_utf8_lossy(&self.render_metrics(Format::Prometheus)).into_owned()
-    }
-
     /// Responds to an authorized request for `/exits`.
     pub(super) fn exits(&self, signer: Option<Signer<'_>>) -> Response<Full<Bytes>> {
         let body = self.program.as_ref().map(|program| program.exits()).unwrap_or_default();

@@ -134,11 +134,6 @@ impl ProgramContext {
         serde_json::to_vec(&self.totals().latest_exits).unwrap_or_default()
     }
 
-    /// Returns the body of `/exits` as text.
-    pub(crate) fn exits_text(&self) -> String {
-        String::from_utf8(self.exits()).unwrap_or_default()
-    }
-
     /// Returns the requests for the report.
     pub(super) fn traffic(&self) -> Option<Traffic> {
         self.front.get().map(|front| front.traffic())

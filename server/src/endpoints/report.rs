@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use heapbeat_shared::Cursor;
 use heapbeat_shared::report::CHECK_MEMORY_USER_AGENT;
-use http::header::USER_AGENT;
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
@@ -170,6 +170,12 @@ impl ReportHandler {
         let mut response = signed_response(StatusCode::OK, "application/json", body.into(), Some(signer));
         if let Some(down) = self.down() {
             down.mark(&mut response);
+        } else if self.program.is_some()
+            && !self.state.dependencies().check_all().await.iter().all(|it| it.ok)
+        {
+            // The program's own health check fails.
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(health::RETRY_SECONDS));
         }
         response
     }

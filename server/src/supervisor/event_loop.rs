@@ -402,9 +402,6 @@ impl Supervisor {
                 self.with_requests(|it| it.shed(shed));
             }
         }
-        if let Some(external) = &mut self.external {
-            external.serve(now);
-        }
         if let Some(fallback) = &mut self.fallback {
             fallback.serve(&self.listeners, now);
         }
@@ -416,9 +413,8 @@ impl Supervisor {
         let now = Instant::now();
         let machine = self.started_at + self.machine.next_step();
         let clients = self.fallback.as_ref().and_then(|fallback| fallback.clients.deadline());
-        let side = self.external.as_ref().and_then(|external| external.clients.deadline());
         let agents = self.agents.as_ref().and_then(|agents| agents.deadline());
-        let until = [clients, side, agents]
+        let until = [clients, agents]
             .into_iter()
             .flatten()
             .chain([machine])
@@ -441,12 +437,6 @@ impl Supervisor {
         if let Some(agents) = &self.agents {
             let agents = agents.sockets().into_iter();
             sockets.extend(agents.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
-        }
-        if let Some(external) = &self.external {
-            sockets.extend(external.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
-            if external.clients.accepts() {
-                sockets.extend(external.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
-            }
         }
         let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match poll(&mut sockets, Some(&timeout)) {

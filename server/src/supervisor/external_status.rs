@@ -1,46 +1,27 @@
-//! The status of a guarded program, and the side port that serves it: `/health`, `/metrics`, `/exits`.
+//! What the supervisor's loop measures of a guarded program, and where it is recorded.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind};
 use super::external::{MonitoredProcess, ProgramMonitor};
 use super::machine::{MachineEvent, WorkerNumber};
-use super::mini_http::{MiniHttpServer, path, response};
 use super::process::WorkerProcess;
-use super::program_status::ProgramRoutes;
 use super::program_status::recorder::ProgramRecorder;
 use crate::overload::ladder::ReplacementStatus;
 
 /// The status of a guarded program.
 pub(super) struct ExternalStatus {
     monitor: ProgramMonitor,
-    routes: Arc<ProgramRoutes>,
-    pub(super) listeners: Vec<TcpListener>,
-    pub(super) clients: MiniHttpServer,
     pub(super) recorder: ProgramRecorder,
     /// The instance of each process that was measured last.
     processes: BTreeMap<u32, WorkerNumber>,
 }
 
 impl ExternalStatus {
-    /// Creates the status, served on `listeners`.
-    pub(super) fn new(
-        monitor: ProgramMonitor,
-        recorder: ProgramRecorder,
-        routes: Arc<ProgramRoutes>,
-        listeners: Vec<TcpListener>,
-    ) -> Self {
-        ExternalStatus {
-            monitor,
-            routes,
-            listeners,
-            clients: MiniHttpServer::default(),
-            recorder,
-            processes: BTreeMap::new(),
-        }
+    /// Creates the status.
+    pub(super) fn new(monitor: ProgramMonitor, recorder: ProgramRecorder) -> Self {
+        ExternalStatus { monitor, recorder, processes: BTreeMap::new() }
     }
 
     /// Measures all running processes.
@@ -93,25 +74,5 @@ impl ExternalStatus {
             self.recorder.record_purge(*number, report.took);
         }
         self.monitor.record_notice(notice, now);
-    }
-
-    pub(super) fn serve(&mut self, now: Instant) {
-        let mut clients = std::mem::take(&mut self.clients);
-        clients.serve(&self.listeners, now, |request| self.respond(request));
-        self.clients = clients;
-    }
-
-    fn respond(&self, request: &[u8]) -> String {
-        let path = String::from_utf8_lossy(path(request));
-        match self.routes.side_response(&path) {
-            Some((200, kind, body)) => response(request, "200 OK", kind, "", &body),
-            Some((_, kind, body)) => {
-                response(request, "503 Service Unavailable", kind, "retry-after: 5\r\n", &body)
-            }
-            None => {
-                let body = r#"{"title":"Not Found","status":404,"detail":"the endpoints are /health, /metrics and /exits"}"#;
-                response(request, "404 Not Found", "application/problem+json", "", body)
-            }
-        }
     }
 }

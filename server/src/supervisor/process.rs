@@ -24,6 +24,7 @@ use super::family;
 use super::gateway::Variable;
 use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
 use super::machine::WorkerNumber;
+use crate::config::SETTINGS;
 use crate::flight_recorder::PreviousRuns;
 
 /// Variable that makes a program a worker: its number and the process id of its supervisor.
@@ -156,6 +157,10 @@ impl Program {
             if !self.terminal {
                 process.process_group(0);
             }
+            // The keys to the report are not the program's business, which may print its environment.
+            SETTINGS.iter().filter(|setting| setting.secret).for_each(|setting| {
+                process.env_remove(setting.variable);
+            });
             process.envs(&self.variables);
             for (name, value) in variables {
                 match value {

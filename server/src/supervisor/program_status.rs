@@ -102,29 +102,6 @@ impl ProgramRoutes {
         })
     }
 
-    /// Returns status, content type and body for the side port, without access control.
-    pub(super) fn side_response(&self, path: &str) -> Option<(u16, &'static str, String)> {
-        let endpoint = Endpoint::at(path)?;
-        let handler = self.current.load_full();
-        match (endpoint, &handler) {
-            (Endpoint::Exits, _) => Some((200, "application/json", self.context.exits_text())),
-            (Endpoint::Heap, _) => None,
-            (Endpoint::Metrics, Some(handler)) => {
-                Some((200, "text/plain; version=0.0.4; charset=utf-8", handler.metrics_text()))
-            }
-            (_, Some(handler)) if self.context.down().is_none() => Some((
-                200,
-                "application/json",
-                String::from_utf8_lossy(&handler.state().health()).into_owned(),
-            )),
-            _ => Some((
-                503,
-                "application/json",
-                r#"{"reason":"the program is starting","status":"down"}"#.to_owned(),
-            )),
-        }
-    }
-
     fn endpoint(&self, request: &Parts) -> Option<Endpoint> {
         let path = request.uri.path();
         let endpoint = Endpoint::at(path.strip_prefix(self.paths.prefix.as_str())?)?;

@@ -131,7 +131,7 @@ fn parse_upstream(text: &str) -> Result<UpstreamChoice, String> {
     }
 }
 
-fn parse_path(text: &str) -> Result<String, String> {
+pub(super) fn parse_path(text: &str) -> Result<String, String> {
     if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {

@@ -57,6 +57,11 @@ impl FrontGateway {
         let front = Front::start(config, listeners, routes)?;
         Ok(FrontGateway { handle: front.handle(), front, upstream, ready, instances: BTreeMap::new() })
     }
+
+    /// Returns a handle to the front.
+    pub(super) fn handle(&self) -> FrontHandle {
+        self.handle.clone()
+    }
 }
 
 /// Returns where a program may listen that was given this port: some listen on IPv6 alone when they are told `localhost`.
