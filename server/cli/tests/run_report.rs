@@ -106,7 +106,7 @@ fn a_program_has_the_health_the_metrics_and_the_report_of_an_application() {
     assert!(traffic.latency_p50_ms.is_some());
     assert_eq!(report.events[0].kind, EventKind::Started);
     assert_eq!(report.limit.bytes.to_megabytes().0, 512);
-    assert!(report.missing.is_empty(), "{:?}", report.missing);
+    assert!(report.unavailable_sources.is_empty(), "{:?}", report.unavailable_sources);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_kill_between_two_probes_is_reported_and_loses_no_sample() {
     let exit = after.previous_exit.unwrap();
     assert_eq!((exit.kind, exit.instance), (ExitKind::Crash, Some(before.instance)));
     let left = after.last_samples.unwrap();
-    assert_eq!((left.instance, left.samples.first, left.samples.lost), (before.instance, 1, 0));
+    assert_eq!((left.instance, left.samples.first, left.samples.dropped), (before.instance, 1, 0));
     assert!(left.samples.count + 1 >= before.samples.count);
 }
 
@@ -172,7 +172,7 @@ fn the_side_port_serves_the_endpoints_alone() {
     assert!([200, 503].contains(&starting.status), "{}", starting.text());
     wait_for("the program to be ready", || (server.get("/health").status == 200).then_some(()));
     let (report, _) = fetch_report(&server, SECRET, "");
-    assert_eq!((report.traffic, report.missing.len()), (None, 1));
+    assert_eq!((report.traffic, report.unavailable_sources.len()), (None, 1));
     assert_eq!(server.get("/").status, 404);
     assert_eq!(server.get("/metrics").status, 401);
     // A client that sends nothing does not keep others waiting.

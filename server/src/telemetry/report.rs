@@ -43,13 +43,13 @@ impl Telemetry {
             previous_exit: self.previous_exit(),
             earlier: self.earlier_instances(),
             last_samples: self.last_samples(after),
-            unavailable_sources: self.missing_sources(&reading),
+            unavailable_sources: self.unavailable_sources(&reading),
             traffic: None,
         }
     }
 
     /// Describes the sources that cannot be read here, or not now.
-    fn missing_sources(&self, reading: &Reading) -> Vec<String> {
+    fn unavailable_sources(&self, reading: &Reading) -> Vec<String> {
         let no_agent = reading.program.is_some_and(|program| program.heap.is_none());
         let no_agent = no_agent.then_some(NO_AGENT);
         self.missing.iter().copied().chain(no_agent).map(str::to_owned).collect()
