@@ -119,6 +119,7 @@ exit-stop = auf Anforderung beendet
 exit-deploy = durch eine andere Version ersetzt
 exit-recycle = von heapbeat ersetzt
 exit-oom-kill = Speicher erschöpft: vom Kernel beendet (OOM)
+exit-out-of-memory = Speicher erschöpft: von der Laufzeitumgebung beendet
 exit-panic = Panic
 exit-crash = Absturz
 exit-hang = hing und wurde beendet
@@ -215,6 +216,7 @@ statement-instance-stop = Instanz auf Anforderung beendet
 statement-instance-deploy = Instanz durch eine andere Version ersetzt
 statement-instance-recycle = Instanz von heapbeat ersetzt
 statement-instance-oom-kill = Speicher der Instanz erschöpft, vom Kernel beendet (OOM)
+statement-instance-out-of-memory = Speicher der Instanz erschöpft, von der Laufzeitumgebung beendet
 statement-instance-panic = Panic in der Instanz
 statement-instance-crash = Instanz abgestürzt
 statement-instance-hang = Instanz hing und wurde beendet
@@ -275,6 +277,10 @@ statement-guard-shut-down = der Wächter beendete sie wegen Speichermangels
 statement-last-sample = letzter Messwert: { $memory_bytes } von { $limit_bytes }, Speicherdruck { $pressure }
 statement-no-stop-announced = kein Beenden angekündigt
 statement-hang-report = letzter Bericht vor dem Hängen: { $report }
+statement-runtime-out-of-memory = Meldung der Laufzeitumgebung: { $message }
+statement-heap-after-last-collection = Heap nach der letzten Garbage Collection: { $heap_bytes }
+statement-heap-limited-by = Heap begrenzt durch { $setting }
+statement-process-oom-killed = der Kernel beendete ihren Prozess { $pid } ({ $name }), weil der Speicher erschöpft war; das Programm selbst läuft weiter
 
 ## Notices about the monitoring itself
 

@@ -123,6 +123,7 @@ exit-stop = stopped on request
 exit-deploy = replaced by another version
 exit-recycle = recycled by heapbeat
 exit-oom-kill = out of memory: killed by the kernel (OOM)
+exit-out-of-memory = out of memory: ended by its runtime
 exit-panic = panic
 exit-crash = crash
 exit-hang = hung and was stopped
@@ -219,6 +220,7 @@ statement-instance-stop = instance was stopped on request
 statement-instance-deploy = instance was replaced by another version
 statement-instance-recycle = instance was recycled by heapbeat
 statement-instance-oom-kill = instance ran out of memory and was killed by the kernel (OOM)
+statement-instance-out-of-memory = instance ran out of memory and was ended by its runtime
 statement-instance-panic = instance panicked
 statement-instance-crash = instance crashed
 statement-instance-hang = instance hung and was stopped
@@ -279,6 +281,10 @@ statement-guard-shut-down = the guard shut it down because memory ran out
 statement-last-sample = last sample: { $memory_bytes } of { $limit_bytes }, memory pressure { $pressure }
 statement-no-stop-announced = it did not announce a shutdown
 statement-hang-report = last report before it hung: { $report }
+statement-runtime-out-of-memory = its runtime reported: { $message }
+statement-heap-after-last-collection = its heap held { $heap_bytes } after the last collection
+statement-heap-limited-by = its heap was limited by { $setting }
+statement-process-oom-killed = the kernel killed its process { $pid } ({ $name }) because memory ran out; the program itself still runs
 
 ## Notices about the monitoring itself
 

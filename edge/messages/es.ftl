@@ -119,6 +119,7 @@ exit-stop = detenida a petición
 exit-deploy = sustituida por otra versión
 exit-recycle = sustituida por heapbeat
 exit-oom-kill = sin memoria: terminada por el kernel (OOM)
+exit-out-of-memory = sin memoria: terminada por su entorno de ejecución
 exit-panic = panic
 exit-crash = fallo
 exit-hang = se bloqueó y fue detenida
@@ -215,6 +216,7 @@ statement-instance-stop = instancia detenida a petición
 statement-instance-deploy = instancia sustituida por otra versión
 statement-instance-recycle = instancia sustituida por heapbeat
 statement-instance-oom-kill = instancia sin memoria, terminada por el kernel (OOM)
+statement-instance-out-of-memory = instancia sin memoria, terminada por su entorno de ejecución
 statement-instance-panic = panic de la instancia
 statement-instance-crash = fallo de la instancia
 statement-instance-hang = instancia bloqueada y detenida
@@ -275,6 +277,10 @@ statement-guard-shut-down = detenida por el guardián por falta de memoria
 statement-last-sample = última medición: { $memory_bytes } de { $limit_bytes }, presión de memoria { $pressure }
 statement-no-stop-announced = no anunció ninguna detención
 statement-hang-report = último informe antes del bloqueo: { $report }
+statement-runtime-out-of-memory = mensaje del entorno de ejecución: { $message }
+statement-heap-after-last-collection = heap tras la última recolección: { $heap_bytes }
+statement-heap-limited-by = heap limitado por { $setting }
+statement-process-oom-killed = el kernel terminó su proceso { $pid } ({ $name }) por falta de memoria; el programa sigue en ejecución
 
 ## Notices about the monitoring itself
 

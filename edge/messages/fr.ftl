@@ -122,6 +122,7 @@ exit-stop = arrêt demandé
 exit-deploy = remplacement par une autre version
 exit-recycle = remplacement par heapbeat
 exit-oom-kill = mémoire épuisée : tuée par le noyau (OOM)
+exit-out-of-memory = mémoire épuisée : arrêtée par son environnement d’exécution
 exit-panic = panic
 exit-crash = plantage
 exit-hang = blocage, puis arrêt
@@ -218,6 +219,7 @@ statement-instance-stop = instance arrêtée sur demande
 statement-instance-deploy = instance remplacée par une autre version
 statement-instance-recycle = instance remplacée par heapbeat
 statement-instance-oom-kill = instance à court de mémoire, tuée par le noyau (OOM)
+statement-instance-out-of-memory = instance à court de mémoire, arrêtée par son environnement d’exécution
 statement-instance-panic = panic de l’instance
 statement-instance-crash = plantage de l’instance
 statement-instance-hang = instance bloquée, puis arrêtée
@@ -278,6 +280,10 @@ statement-guard-shut-down = arrêtée par le gardien faute de mémoire
 statement-last-sample = dernier relevé : { $memory_bytes } sur { $limit_bytes }, pression mémoire { $pressure }
 statement-no-stop-announced = aucun arrêt annoncé
 statement-hang-report = dernier rapport avant le blocage : { $report }
+statement-runtime-out-of-memory = message de l’environnement d’exécution : { $message }
+statement-heap-after-last-collection = tas après la dernière collecte : { $heap_bytes }
+statement-heap-limited-by = tas limité par { $setting }
+statement-process-oom-killed = le noyau a tué son processus { $pid } ({ $name }) faute de mémoire ; le programme lui-même continue
 
 ## Notices about the monitoring itself
 

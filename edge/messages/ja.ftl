@@ -113,6 +113,7 @@ exit-stop = 要求により停止
 exit-deploy = 別のバージョンに交代
 exit-recycle = heapbeat により交代
 exit-oom-kill = メモリ不足：カーネルにより強制終了 (OOM)
+exit-out-of-memory = メモリ不足：ランタイムにより終了
 exit-panic = パニック
 exit-crash = クラッシュ
 exit-hang = 応答停止により終了
@@ -209,6 +210,7 @@ statement-instance-stop = インスタンスは要求により停止しました
 statement-instance-deploy = インスタンスは別のバージョンに交代しました
 statement-instance-recycle = インスタンスはheapbeat により交代しました
 statement-instance-oom-kill = インスタンスはメモリ不足でカーネルに強制終了されました (OOM)
+statement-instance-out-of-memory = インスタンスはメモリ不足でランタイムにより終了しました
 statement-instance-panic = インスタンスでパニックが発生しました
 statement-instance-crash = インスタンスがクラッシュしました
 statement-instance-hang = インスタンスは応答停止により終了しました
@@ -266,6 +268,10 @@ statement-guard-shut-down = メモリ不足のためガードが停止
 statement-last-sample = 最後の測定：{ $memory_bytes } / { $limit_bytes }、メモリ圧迫 { $pressure }
 statement-no-stop-announced = 停止の通知はありませんでした
 statement-hang-report = 応答停止前の最後のレポート：{ $report }
+statement-runtime-out-of-memory = ランタイムの報告：{ $message }
+statement-heap-after-last-collection = 最後のガベージコレクション後のヒープは { $heap_bytes }
+statement-heap-limited-by = ヒープの上限は { $setting }
+statement-process-oom-killed = メモリ不足によりカーネルがプロセス { $pid }（{ $name }）を強制終了。プログラム自体は動作中
 
 ## Notices about the monitoring itself
 

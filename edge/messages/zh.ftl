@@ -113,6 +113,7 @@ exit-stop = 按请求停止
 exit-deploy = 被其他版本替换
 exit-recycle = 由 heapbeat 替换
 exit-oom-kill = 内存不足：被内核终止 (OOM)
+exit-out-of-memory = 内存不足：被其运行时终止
 exit-panic = panic
 exit-crash = 崩溃
 exit-hang = 无响应，已停止
@@ -209,6 +210,7 @@ statement-instance-stop = 实例按请求停止
 statement-instance-deploy = 实例被其他版本替换
 statement-instance-recycle = 实例由 heapbeat 替换
 statement-instance-oom-kill = 实例内存不足，被内核终止 (OOM)
+statement-instance-out-of-memory = 实例内存不足，被其运行时终止
 statement-instance-panic = 实例发生 panic
 statement-instance-crash = 实例崩溃
 statement-instance-hang = 实例无响应，已停止
@@ -266,6 +268,10 @@ statement-guard-shut-down = 守护程序因内存不足将其关闭
 statement-last-sample = 最后一次测量：{ $memory_bytes }，上限 { $limit_bytes }，内存压力 { $pressure }
 statement-no-stop-announced = 没有预先通知停止
 statement-hang-report = 无响应前的最后报告：{ $report }
+statement-runtime-out-of-memory = 运行时报告：{ $message }
+statement-heap-after-last-collection = 最后一次垃圾回收后堆为 { $heap_bytes }
+statement-heap-limited-by = 堆由 { $setting } 限制
+statement-process-oom-killed = 内存不足，内核终止了其进程 { $pid }（{ $name }）；程序本身仍在运行
 
 ## Notices about the monitoring itself
 

@@ -14,6 +14,7 @@ mod family;
 pub mod gateway;
 mod ipc;
 mod listening;
+mod lost_processes;
 pub mod machine;
 mod mini_http;
 mod oom;
@@ -25,8 +26,12 @@ mod program_heap;
 pub mod program_status;
 mod readiness;
 pub mod recycle_client;
+mod redact;
 mod restart_budget;
+mod runtime_oom;
+mod runtime_settings;
 mod signals;
+mod stderr_tail;
 mod stop_delivery;
 mod trim_memory;
 mod watchdog;
@@ -60,10 +65,12 @@ use policy::{FrontPolicy, SupervisorPolicy};
 use process::Program;
 use program_status::ProgramRoutes;
 use program_status::recorder::ProgramRecorder;
+use runtime_settings::runtime_settings;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
+pub use redact::redact_arguments;
 pub use watchdog::{WATCHDOG, run_watchdog};
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime_polls};
@@ -149,17 +156,15 @@ pub fn supervise_program(
     for address in listeners.iter().filter_map(|it| it.local_addr().ok()) {
         tracing::info!(server.port = address.port(), "the program: listening on port {}", address.port());
     }
-    let command = guarded.command.first().cloned().unwrap_or_default();
-    let variables = external::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
-    if ports.listen.is_some() {
-        event_loop::warn_of_closing_starter(&command);
+    let settings = runtime_settings(&guarded.command, guarded.limit, |name| std::env::var_os(name));
+    for notice in &settings.notices {
+        tracing::info!("{notice}");
     }
-    for (name, value) in &variables {
-        let go = if *name == "GOMEMLIMIT" { " (if it is written in Go)" } else { "" };
-        tracing::info!("set {name}={value}{go} for the memory limit of {}", guarded.limit);
+    if ports.listen.is_some() {
+        event_loop::warn_of_closing_starter(&guarded.command.first().cloned().unwrap_or_default());
     }
     let mut variables: BTreeMap<&'static str, OsString> =
-        variables.into_iter().map(|(name, value)| (name, value.into())).collect();
+        settings.variables.into_iter().map(|(name, value)| (name, value.into())).collect();
     if let Some(agents) = &integrations.agents {
         let given = |name: &str| variables.get(name).cloned().or_else(|| std::env::var_os(name));
         variables.extend(agents.variables(&guarded.command, &given));
@@ -175,6 +180,7 @@ pub fn supervise_program(
     // The front says first whether an instance is ready in time, and what it does instead.
     let ready = if integrations.gateway.is_some() { guarded.ready_timeout } else { guarded.ready_after };
     policy.start_timeout = ready + READY_MARGIN;
+    policy.judges_replacements = true;
     policy.front = integrations
         .gateway
         .as_ref()
@@ -183,7 +189,7 @@ pub fn supervise_program(
     policy.one_at_a_time = guarded.single || (listeners.is_empty() && integrations.gateway.is_none());
     let system = |error| Error::System("supervise", error);
     let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);
-    let program = Program::external(&guarded.command, variables, stop_signal).map_err(system)?;
+    let program = Program::external(guarded, variables, stop_signal).map_err(system)?;
     let routes = &integrations.routes;
     let recorder =
         ProgramRecorder::new(Arc::clone(routes), program_limit(config, guarded.limit), config.log_interval);

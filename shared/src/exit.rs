@@ -18,7 +18,9 @@ use crate::sample::Sample;
 use crate::statement::Statement;
 use crate::units::UnixMillis;
 
-pub use classify::{ExitClassification, ExitFacts, OomCount, ProcessExit, StopReason, classify};
+pub use classify::{
+    ExitClassification, ExitFacts, OomCount, ProcessExit, RuntimeOutOfMemory, StopReason, classify,
+};
 pub use evidence::Evidence;
 
 /// Most sentences of evidence.
@@ -29,6 +31,9 @@ pub const MAX_IN_FLIGHT: usize = 16;
 
 /// Most bytes of a panic's backtrace.
 pub const MAX_BACKTRACE: usize = 4096;
+
+/// Most bytes of the end of standard error.
+pub const MAX_STDERR_TAIL: usize = 4096;
 
 /// The kind of an exit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
@@ -62,6 +67,9 @@ pub enum ExitKind {
     /// The platform stopped the instance because it was idle, which only an outside observer knows.
     #[n(8)]
     SpinDown,
+    /// The runtime of the instance (V8, the JVM, Go, …) ran out of memory and ended it.
+    #[n(10)]
+    OutOfMemory,
     /// The evidence is inconclusive, or a newer version wrote a kind that this one does not know.
     #[default]
     #[serde(other)]
@@ -104,6 +112,10 @@ pub struct Exit {
     /// The panic's call stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backtrace: Option<String>,
+    /// The last lines that a guarded program wrote to standard error, without secrets. It may still hold what is not for
+    /// everybody: only the operator gets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_tail: Option<String>,
     /// The part of the flight recorder that could not be read, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,
@@ -120,7 +132,7 @@ pub struct InFlight {
 
 impl ExitKind {
     /// Every kind.
-    pub const ALL: [ExitKind; 10] = [
+    pub const ALL: [ExitKind; 11] = [
         ExitKind::Stop,
         ExitKind::Deploy,
         ExitKind::Recycle,
@@ -131,6 +143,7 @@ impl ExitKind {
         ExitKind::Platform,
         ExitKind::SpinDown,
         ExitKind::Unknown,
+        ExitKind::OutOfMemory,
     ];
 
     /// Returns the name on the wire and in logs.
@@ -146,6 +159,7 @@ impl ExitKind {
             ExitKind::Platform => "platform",
             ExitKind::SpinDown => "spin_down",
             ExitKind::Unknown => "unknown",
+            ExitKind::OutOfMemory => "out_of_memory",
         }
     }
 
@@ -162,6 +176,7 @@ impl ExitKind {
             ExitKind::Platform => "disappeared with its host",
             ExitKind::SpinDown => "was suspended while idle",
             ExitKind::Unknown => "exited for an unknown reason",
+            ExitKind::OutOfMemory => "ran out of memory and was ended by its runtime",
         }
     }
 
@@ -178,6 +193,7 @@ impl ExitKind {
             ExitKind::Platform => Statement::instance_platform(),
             ExitKind::SpinDown => Statement::instance_spin_down(),
             ExitKind::Unknown => Statement::instance_unknown(),
+            ExitKind::OutOfMemory => Statement::instance_out_of_memory(),
         }
     }
 
@@ -216,6 +232,9 @@ impl Exit {
         }
         if let Some(stack) = &mut self.backtrace {
             stack.truncate(stack.floor_char_boundary(MAX_BACKTRACE));
+        }
+        if let Some(tail) = &mut self.stderr_tail {
+            tail.truncate(tail.floor_char_boundary(MAX_STDERR_TAIL));
         }
         self
     }
@@ -274,6 +293,7 @@ mod tests {
             version: long.clone(),
             panic: Some(long.clone()),
             backtrace: Some(long.clone()),
+            stderr_tail: Some(long.clone()),
             in_flight: vec![InFlight { route: long, requests: 1 }; 40],
             ..Exit::default()
         }
@@ -281,6 +301,7 @@ mod tests {
         assert_eq!((exit.evidence.len(), exit.in_flight.len()), (12, 16));
         assert!(exit.evidence.iter().map(|it| &it.text).chain([&exit.version]).all(|text| text.len() <= 300));
         assert_eq!(exit.backtrace.unwrap().len(), 4096);
+        assert_eq!(exit.stderr_tail.unwrap().len(), 4096);
     }
 
     #[test]

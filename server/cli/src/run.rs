@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use clap::ArgAction;
 use heapbeat::config::Config;
 use heapbeat::listen;
 use heapbeat::logging;
@@ -61,6 +62,10 @@ pub(crate) struct RunArgs {
     /// Signal that asks the program to stop: TERM, INT, QUIT, HUP, USR1, USR2 or WINCH
     #[arg(long, value_name = "SIGNAL", default_value = "TERM", value_parser = parse_stop_signal)]
     stop_signal: i32,
+    /// Keep the last lines of the program's standard error, without secrets, as evidence for its exits: on or off
+    #[arg(long, env = "HEAPBEAT_STDERR_TAIL", value_name = "SWITCH", default_value = "on", value_parser = parse_switch,
+          action = ArgAction::Set)]
+    stderr_tail: bool,
     /// Signal that asks the program to shrink: USR1, USR2, HUP, WINCH or PWR
     #[arg(long, value_name = "SIGNAL", value_parser = parse_signal)]
     shrink_signal: Option<i32>,
@@ -81,6 +86,14 @@ pub(crate) struct ProgramArgs {
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]
     command: Vec<OsString>,
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "1" => Ok(true),
+        "off" | "false" | "0" => Ok(false),
+        _ => Err("expected `on` or `off`".to_owned()),
+    }
 }
 
 /// Parses the name of a signal that programs handle as a request, such as `USR1` or `SIGUSR1`. The numbers are those of x86 and ARM.
@@ -135,12 +148,14 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         single: arguments.front.single(),
         hold: arguments.front.hold,
         ready_timeout: arguments.front.ready_timeout,
+        stderr_tail: arguments.stderr_tail,
     };
     let side_port = arguments.endpoints.side_port(kind);
     let own_port = if kind == FrontKind::Off { side_port.unwrap_or(0) } else { config.port };
     let ports = Ports { listen: arguments.listen, own: own_port };
     let limit: Bytes = program.limit;
-    tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
+    let command = supervisor::redact_arguments(&program.command);
+    tracing::info!(heapbeat.memory.limit = limit.0, "guarding {command:?}, memory limit: {limit}");
     let running_front = Arc::new(OnceLock::new());
     let own_health = arguments.endpoints.health_path.clone();
     if own_health.is_some() && kind != FrontKind::Http {

@@ -252,3 +252,31 @@ fn files_in_memory_count_where_the_control_group_has_a_limit() {
     server.wait();
     let _ = fs::remove_file(file);
 }
+
+#[test]
+fn an_oom_kill_of_a_child_is_told_though_the_program_lives() {
+    let Some(group) = heapbeat_test_support::privileged::create_memory_cgroup(64 << 20) else { return };
+    let enter = format!(
+        "echo $$ > {}/cgroup.procs; exec {} run --front off --side-port 0 --ready-after 60s -- sh -c \"$0\"",
+        group.path().display(),
+        heapbeat_test_support::binary_path()
+    );
+    // `tail` keeps all of it, as it has no line break.
+    let script = "trap exit TERM; \
+                  (for i in $(seq 200); do head -c 1000000 /dev/zero; sleep 0.05; done) | tail > /dev/null; \
+                  while :; do sleep 0.2; done";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &enter, script]).env_clear().env("PATH", PATH);
+    command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+    let server = Server::spawn(command);
+    let told = server.wait_for_log("(tail) of instance 1: out of memory; the program itself still runs");
+    assert_eq!((&told["heapbeat.process.name"], &told["heapbeat.oom.sure"]), (&"tail".into(), &true.into()));
+    let metrics = server.get("/metrics");
+    assert!(metrics.text().contains("heapbeat_process_oom_kills_total 1\n"), "{}", metrics.text());
+    assert!(!metrics.text().contains("heapbeat_exits_total{"), "{}", metrics.text());
+    let exits: serde_json::Value = serde_json::from_slice(&server.get("/exits").body).unwrap();
+    assert_eq!(
+        (&exits[0]["kind"], &exits[0]["evidence"][0]["code"]),
+        (&"oom_kill".into(), &"process-oom-killed".into())
+    );
+}

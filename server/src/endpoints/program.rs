@@ -51,6 +51,8 @@ pub(crate) struct ProgramContext {
 struct InstanceTotals {
     starts: u64,
     exits: BTreeMap<&'static str, u64>,
+    /// Processes that the kernel killed while the program went on.
+    process_kills: u64,
     latest_exits: VecDeque<Exit>,
 }
 
@@ -120,6 +122,12 @@ impl ProgramContext {
         self.list_exit(exit);
     }
 
+    /// Counts and lists the OOM kill of a process without which the program goes on: no exit of the program.
+    pub(crate) fn record_process_kill(&self, kill: &Exit) {
+        self.totals().process_kills += 1;
+        self.list_exit(kill);
+    }
+
     /// Lists an exit of an earlier supervisor, which is not counted.
     pub(crate) fn list_exit(&self, exit: &Exit) {
         let mut totals = self.totals();
@@ -150,6 +158,12 @@ impl ProgramContext {
             for (kind, count) in &totals.exits {
                 exits.sample(&[("kind", kind)], *count);
             }
+            to.family(
+                "heapbeat_process_oom_kills",
+                MetricKind::Counter,
+                "Processes of the program that the kernel killed while the program went on.",
+            )
+            .sample(&[], totals.process_kills);
         }
         to.family("heapbeat_serving", MetricKind::Gauge, "Whether an instance of the program serves.")
             .sample(&[], u64::from(self.down().is_none()));

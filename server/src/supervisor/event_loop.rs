@@ -2,10 +2,11 @@
 
 mod exit_history;
 mod passed_sockets;
+mod process_kills;
 mod programs;
 mod requests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
@@ -24,6 +25,7 @@ use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
 use super::family::Families;
 use super::ipc::{SupervisorMessage, WorkerMessage};
+use super::lost_processes::LostProcesses;
 use super::machine::{Command, Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
 use super::policy::SupervisorPolicy;
@@ -32,6 +34,7 @@ use super::postmortem::{ObservedExit, leftover_exit};
 use super::process::{Program, WorkerProcess};
 use super::program_status::recorder::StartedInstance;
 use super::signals::Signals;
+use super::stderr_tail::StderrTail;
 use super::trim_memory;
 use super::watchdog::Watchdog;
 use crate::clock::Clock;
@@ -67,6 +70,7 @@ pub(super) struct Supervisor {
     /// Time from the request to stop a program until it is killed.
     program_drain: Duration,
     families: Families,
+    lost: LostProcesses,
     /// Stops the program if this process is killed.
     watchdog: Option<Watchdog>,
     /// Whether it was checked that the program has the socket that was passed to it.
@@ -112,6 +116,7 @@ impl Supervisor {
             agents: None,
             program_drain,
             families: Families::default(),
+            lost: LostProcesses::default(),
             watchdog: None,
             passed_socket_checked: false,
             announced: false,
@@ -232,7 +237,14 @@ impl Supervisor {
             Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
             Effect::RespondUnavailable(Some(down)) => self.respond_unavailable(down),
             Effect::RespondUnavailable(None) => self.fallback.iter_mut().for_each(FallbackResponder::close),
-            Effect::Log(notice) => postmortem::log_notice(&notice, self.program.noun()),
+            Effect::Log(notice) => {
+                if let (Some(external), Notice::Replacing(why) | Notice::DrainingFirst(why, _)) =
+                    (&self.external, &notice)
+                {
+                    external.record_recycle(why);
+                }
+                postmortem::log_notice(&notice, self.program.noun());
+            }
             Effect::Exit(code) => return Some(code),
         }
         None
@@ -265,7 +277,7 @@ impl Supervisor {
                 self.watchdog = started.inspect_err(warn).ok();
             }
             if let Some(watchdog) = &mut self.watchdog {
-                watchdog.announce(live.pid);
+                watchdog.announce(live.pid, live.stderr.as_ref().map(StderrTail::source));
             }
         }
         self.trim_at = Some(live.since + TRIM_DELAY);
@@ -279,14 +291,17 @@ impl Supervisor {
         let gone = self.live.remove(index);
         self.with_requests(|it| it.release(number));
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
+        let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
         let observed = ObservedExit {
             exit,
+            stderr: stderr.with_setting(|| self.program.heap_setting()),
             stop_reason,
             stop_signal: self.program.is_external().then(|| self.program.stop_signal().as_raw()),
             oom: self.oom.attribute_kill(Instant::now()),
         };
+        let is_finish = observed.is_finish();
         let exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);
-        if observed.is_finish() {
+        if is_finish {
             postmortem::log_finish(&exit, number);
         } else {
             postmortem::log_exit(&exit, &format!("{} {number}", self.program.noun()));
@@ -391,7 +406,11 @@ impl Supervisor {
             if self.trim_at.take_if(|at| *at <= now).is_some() {
                 trim_memory::release_clean_pages();
             }
-            let families = if self.external.is_some() { self.read_families().1 } else { BTreeMap::new() };
+            let (table, families) =
+                if self.external.is_some() { self.read_families() } else { Default::default() };
+            if self.external.is_some() {
+                self.watch_process_kills(&table, &families, now);
+            }
             self.check_passed_socket(&families, now);
             if let Some(external) = &mut self.external {
                 let requests = self.requests.as_ref();

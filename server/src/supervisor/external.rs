@@ -1,6 +1,6 @@
 //! Guards a program in any language from outside: measures its memory, applies the ladder, and replaces it by signals.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ pub struct ExternalProgram {
     pub hold: Duration,
     /// Time in which an instance behind the front has to be ready.
     pub ready_timeout: Duration,
+    /// Whether the end of the program's standard error is kept, unless that is a terminal.
+    pub stderr_tail: bool,
 }
 
 /// Measures the program's processes and applies the ladder.
@@ -299,58 +301,6 @@ fn ladder() -> Ladder {
     Ladder::new(LadderRules { grace: Duration::from_secs(5), ..LadderRules::default() })
 }
 
-/// Programs that are Node or start Node.
-const NODE: &[&str] = &["node", "npm", "npx", "yarn", "pnpm", "next", "tsx"];
-
-/// Programs that start a JVM.
-const JAVA: &[&str] = &["java"];
-
-/// Programs in a language without a memory setting.
-const OTHER: &[&str] = &[
-    "python", "python3", "gunicorn", "uvicorn", "celery", "ruby", "bundle", "puma", "rails", "php", "perl",
-    "deno", "bun",
-];
-
-/// Returns the environment variables that fit the heap of the program's runtime (Node, Go, JVM) into the limit. Settings in `given`
-/// are the user's and are kept.
-pub fn runtime_settings(
-    command: &OsStr,
-    limit: Bytes,
-    given: impl Fn(&str) -> Option<OsString>,
-) -> Vec<(&'static str, String)> {
-    let mb = limit.0 >> 20;
-    let has = |variable: &str, word: &str| {
-        given(variable).is_some_and(|value| value.to_string_lossy().contains(word))
-    };
-    let program = std::path::Path::new(command).file_name().unwrap_or(command).to_string_lossy().into_owned();
-    // V8 gives up when its old space cannot hold what the young generation would move there, which is well before it is full. With a cap
-    // below the limit it did so below the recycle threshold; with the cap at the limit, arrays of doubles still ended at 93.9 % of
-    // 1024 MB. So the cap lies above the limit, and the guard replaces the program before V8 gives up.
-    let old_space = mb * 9 / 8;
-    let known = [
-        (
-            NODE,
-            "NODE_OPTIONS",
-            ["max-old-space-size", "max_old_space_size"],
-            format!("--max-old-space-size={old_space}"),
-        ),
-        (JAVA, "JAVA_TOOL_OPTIONS", ["MaxRAM", "-Xmx"], format!("-XX:MaxRAM={mb}m -XX:MaxRAMPercentage=75")),
-    ];
-    let mut settings = Vec::new();
-    for (programs, variable, own, option) in known {
-        if programs.contains(&&*program) && !own.iter().any(|word| has(variable, word)) {
-            let before = given(variable).map(|it| it.to_string_lossy().into_owned() + " ");
-            settings.push((variable, before.unwrap_or_default() + &option));
-        }
-    }
-    // A program of an unknown kind may be written in Go, or be a script that starts one; other programs ignore the variable.
-    let is_known = [NODE, JAVA, OTHER].iter().any(|programs| programs.contains(&&*program));
-    if !is_known && given("GOMEMLIMIT").is_none() {
-        settings.push(("GOMEMLIMIT", format!("{}MiB", mb * 9 / 10)));
-    }
-    settings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,32 +318,6 @@ mod tests {
         for (enforced, usage, limit, expected) in cases {
             let group = CgroupMemory { limit: enforced.map(mb), usage: mb(usage), ..CgroupMemory::default() };
             assert_eq!(judged_charge(&group, mb(limit)), mb(expected), "{enforced:?} {usage} {limit}");
-        }
-    }
-
-    #[test]
-    fn runtimes_get_the_limit_unless_the_user_has_set_one() {
-        // Program, variables set by the user, expected variables.
-        let go = ("GOMEMLIMIT", "460MiB".to_owned());
-        let node = |options: &str| ("NODE_OPTIONS", options.to_owned());
-        let cases = [
-            ("/usr/bin/node", vec![], vec![node("--max-old-space-size=576")]),
-            ("node", vec![("NODE_OPTIONS", "--trace-gc")], vec![node("--trace-gc --max-old-space-size=576")]),
-            ("node", vec![("NODE_OPTIONS", "--max-old-space-size=100"), ("GOMEMLIMIT", "1GiB")], vec![]),
-            (
-                "java",
-                vec![],
-                vec![("JAVA_TOOL_OPTIONS", "-XX:MaxRAM=512m -XX:MaxRAMPercentage=75".to_owned())],
-            ),
-            ("java", vec![("JAVA_TOOL_OPTIONS", "-Xmx64m")], vec![]),
-            ("python3", vec![], vec![]),
-            ("./api", vec![("GOMEMLIMIT", "off")], vec![]),
-            ("./api", vec![], vec![go]),
-        ];
-        for (program, set, expected) in cases {
-            let given = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-            let settings = runtime_settings(OsStr::new(program), Bytes::from_mb(512), given);
-            assert_eq!(settings, expected, "{program} {set:?}");
         }
     }
 }

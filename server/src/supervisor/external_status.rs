@@ -45,14 +45,14 @@ impl ExternalStatus {
         });
         let subjects: Vec<MonitoredProcess<'_>> = subjects.collect();
         let events = self.monitor.measure(&subjects, agents, now);
-        for event in &events {
-            if let MachineEvent::RecycleRequested(number, _, reason) = event {
-                self.recorder.record_recycle(*number, reason);
-            }
-        }
         let monitor = &self.monitor;
         self.recorder.record_readings(&monitor.measured, monitor.number, monitor.pressure, monitor.shed);
         events
+    }
+
+    /// Records that the instance that serves is to be replaced.
+    pub(super) fn record_recycle(&self, reason: &str) {
+        self.recorder.record_recycle(self.monitor.number, reason);
     }
 
     /// Notes whether a replacement of an instance could take over.

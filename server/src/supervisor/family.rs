@@ -97,7 +97,7 @@ mod tests {
     /// Creates a table of processes with their parents and groups.
     fn table(processes: &[(u32, u32, u32)]) -> ProcessTable {
         let entry = |(pid, parent, group): &(u32, u32, u32)| {
-            (*pid, ProcessEntry { parent: *parent, group: *group, started: u64::from(*pid) * 10 })
+            (*pid, ProcessEntry { parent: *parent, group: *group, started: u64::from(*pid) * 10, pages: 0 })
         };
         ProcessTable::of(processes.iter().map(entry))
     }

@@ -7,6 +7,7 @@ mod deadlines;
 mod exit;
 mod recycle;
 mod request_drain;
+mod usefulness;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
 use request_drain::RequestDrain;
+use usefulness::HeldBack;
 
 /// A worker's number, counted from 1 since the supervisor's start.
 pub type WorkerNumber = u32;
@@ -150,6 +152,17 @@ pub enum Notice {
     CannotReplace,
     /// A recycle was requested, but the memory limit has no headroom for two workers.
     TooLittleHeadroom,
+    /// A recycle was requested, but the next worker would need as much memory.
+    ReplacementUseless {
+        /// The worker.
+        number: WorkerNumber,
+        /// Its memory.
+        memory: Bytes,
+        /// The memory limit.
+        limit: Bytes,
+        /// A limit with which the memory would be fine.
+        proposed: Bytes,
+    },
 }
 
 /// Why two workers cannot run at a time.
@@ -183,6 +196,8 @@ pub struct Machine {
     replaces_drained: bool,
     /// Whether the last replacement failed: then a working worker is not drained before its replacement is ready.
     replacement_failed_before: bool,
+    /// Number of workers in a row that were replaced for their memory soon after they were ready.
+    young_replaced: u32,
     /// Largest memory of a worker when it got ready.
     start_size: Bytes,
     /// Time from the start of a worker until it was ready, the last time.
@@ -212,6 +227,10 @@ struct Worker {
     memory: Bytes,
     /// Growth of its memory in a second, and when it was last compared.
     growth: (Bytes, Duration),
+    /// Its lowest memory since it was ready.
+    lowest: Option<Bytes>,
+    /// Set when its replacement was refused as it would not help.
+    held_back: Option<HeldBack>,
     /// When its drain started.
     drain_started: Duration,
     /// The wait for its requests in flight.
@@ -265,6 +284,7 @@ impl Machine {
             replaced_at: None,
             replaces_drained: false,
             replacement_failed_before: false,
+            young_replaced: 0,
             start_size: Bytes::ZERO,
             start_time: Duration::ZERO,
             longest_start: Duration::ZERO,
@@ -348,6 +368,8 @@ impl Machine {
             runtime_polls: 0,
             memory: Bytes::ZERO,
             growth: (Bytes::ZERO, now),
+            lowest: None,
+            held_back: None,
             drain_started: now,
             request_drain: None,
             role,

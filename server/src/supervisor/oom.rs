@@ -14,6 +14,9 @@ use crate::sampling::Cgroup;
 /// How long after a kill was counted an exit may still be attributed to it.
 const ATTRIBUTED_FOR: Duration = Duration::from_secs(10);
 
+/// How long after a kill was counted it is not that of a whole instance, whose exit would have been seen.
+const SETTLED_AFTER: Duration = Duration::from_millis(1500);
+
 /// Reads the kernel's counter of OOM kills and attributes kills to exits.
 #[derive(Debug)]
 pub(super) struct OomWatch {
@@ -57,6 +60,12 @@ impl OomWatch {
             KillCounter::Group(_) => OomCount::Group(kills),
             KillCounter::Machine(_) => OomCount::Machine(kills),
         }
+    }
+
+    /// Whether a kill was counted at least [`SETTLED_AFTER`] ago that belongs to no exit.
+    pub(super) fn has_settled_kill(&self, now: Instant) -> bool {
+        let settled = |at: Instant| now.saturating_duration_since(at) >= SETTLED_AFTER;
+        self.kills.recent.front().is_some_and(|(at, _)| settled(*at))
     }
 
     fn read_counter(&mut self) -> KillCounter {

@@ -4,12 +4,15 @@ use heapbeat_shared::exit::{Evidence, Exit, ExitFacts, OomCount, ProcessExit, St
 use heapbeat_shared::{ExitKind, UnixMillis};
 
 use super::machine::{Notice, OneAtATime, WorkerNumber};
+use super::stderr_tail::StderrEvidence;
 use crate::flight_recorder::{Recording, boot_id};
 
 /// What the supervisor knows about the exit of a worker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ObservedExit {
     pub(super) exit: ProcessExit,
+    /// What the standard error of another program shows.
+    pub(super) stderr: StderrEvidence,
     /// Why the worker was stopped, if it was.
     pub(super) stop_reason: Option<StopReason>,
     /// Number of the signal that another program is stopped with; `None` for a worker of this program.
@@ -32,9 +35,12 @@ pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit,
         stop_signal: observed.stop_signal,
         may_finish: observed.stop_signal.is_some(),
         oom: observed.oom,
+        runtime_oom: observed.stderr.out_of_memory.map(|found| found.oom),
         ..exit_facts(recording)
     };
-    build_exit(recording, &facts, now)
+    let exit = build_exit(recording, &facts, now);
+    let stderr_tail = observed.stderr.excerpt.filter(|_| exit.kind.is_failure());
+    Exit { stderr_tail, ..exit }.bounded()
 }
 
 /// Returns the exit of an instance that an earlier supervisor left behind.
@@ -186,6 +192,11 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
         Notice::TooLittleHeadroom => tracing::error!(
             "cannot recycle: not enough headroom to run two {noun}s, and the running one is not stopped for a replacement that may \
              not start; restart the server instead"
+        ),
+        Notice::ReplacementUseless { number, memory, limit, proposed } => tracing::error!(
+            heapbeat.supervisor.worker = number,
+            "{noun} {number} needs {memory} of {limit} without growing, so a replacement would not help, and it is not replaced while it \
+             does not grow; raise the limit to {proposed} (--limit), or lower what the program needs: fewer processes, smaller caches"
         ),
         Notice::CannotReplace => tracing::warn!("cannot recycle yet: the {noun} is still starting"),
     }

@@ -20,10 +20,12 @@ use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use rustix::termios::tcgetpgrp;
 
 use super::event_loop::ProgramStop;
+use super::external::ExternalProgram;
 use super::family;
 use super::gateway::Variable;
 use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
 use super::machine::WorkerNumber;
+use super::stderr_tail::StderrTail;
 use crate::config::SETTINGS;
 use crate::flight_recorder::PreviousRuns;
 
@@ -54,6 +56,8 @@ pub(super) struct Program {
     variables: BTreeMap<&'static str, OsString>,
     /// The signal that asks another program to stop.
     stop_signal: Signal,
+    /// Whether the end of another program's standard error is kept.
+    keeps_stderr: bool,
 }
 
 /// A worker's process.
@@ -75,6 +79,8 @@ pub(super) struct WorkerProcess {
     pub(super) was_ready: bool,
     /// Whether it was asked to finish its requests because another worker takes over.
     pub(super) handed_over: bool,
+    /// The end of another program's standard error.
+    pub(super) stderr: Option<StderrTail>,
     line: Option<UnixStream>,
     lines: LineReader,
 }
@@ -90,16 +96,18 @@ impl Program {
             terminal: false,
             variables: BTreeMap::new(),
             stop_signal: Signal::TERM,
+            keeps_stderr: false,
         })
     }
 
     /// Returns another program, started through [`START`] of this one, with additional variables.
     pub(super) fn external(
-        command: &[OsString],
+        guarded: &ExternalProgram,
         variables: BTreeMap<&'static str, OsString>,
         stop_signal: Signal,
     ) -> io::Result<Self> {
-        let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
+        let command = guarded.command.iter().cloned();
+        let arguments = [START.into(), "--".into()].into_iter().chain(command).collect();
         Ok(Program {
             path: std::env::current_exe()?,
             arguments,
@@ -107,6 +115,7 @@ impl Program {
             terminal: io::stdin().is_terminal(),
             variables,
             stop_signal,
+            keeps_stderr: guarded.stderr_tail,
         })
     }
 
@@ -118,6 +127,23 @@ impl Program {
     /// Returns the word for one process of the program.
     pub(super) fn noun(&self) -> &'static str {
         if self.external { "instance" } else { "worker" }
+    }
+
+    /// Returns the setting that limits V8's heap, as it is in the arguments or in the environment.
+    pub(super) fn heap_setting(&self) -> Option<String> {
+        let is_setting = |word: &&str| {
+            let value = word
+                .strip_prefix("--max-old-space-size=")
+                .or_else(|| word.strip_prefix("--max_old_space_size="));
+            value.is_some_and(|value| value.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let find = |text: &str| text.split_ascii_whitespace().find(is_setting).map(str::to_owned);
+        let argument = self.arguments.iter().find_map(|argument| find(&argument.to_string_lossy()));
+        argument.or_else(|| {
+            let ours = self.variables.get("NODE_OPTIONS").cloned();
+            let options = ours.or_else(|| std::env::var_os("NODE_OPTIONS"))?;
+            Some(format!("NODE_OPTIONS={}", find(&options.to_string_lossy())?))
+        })
     }
 
     /// Whether it is another program.
@@ -151,7 +177,18 @@ impl Program {
             process.env("LISTEN_FDS", listeners.len().to_string());
         }
         let mut line = None;
+        let mut stderr = None;
         if self.external {
+            // They are the guard's, and whoever reports errors of the program often sends its environment along.
+            for setting in SETTINGS.iter().filter(|setting| setting.secret) {
+                process.env_remove(setting.variable);
+            }
+            if self.keeps_stderr
+                && let Some((descriptor, tail)) = StderrTail::open()?
+            {
+                process.stderr(Stdio::from(descriptor));
+                stderr = Some(tail);
+            }
             // A process group of its own, so that all its children can be killed with it. At a terminal only the foreground group may read
             // and gets Ctrl-C and Ctrl-Z; there both are one job, as if the program had been started directly.
             if !self.terminal {
@@ -197,6 +234,7 @@ impl Program {
             predecessor: None,
             was_ready: false,
             handed_over: false,
+            stderr,
             line,
             lines: LineReader::default(),
         })
@@ -244,7 +282,7 @@ impl WorkerProcess {
     /// Kills the process.
     pub(super) fn kill(&self) {
         if let Err(error) = kill_process(self.pid, Signal::KILL) {
-            tracing::warn!("cannot kill worker {}: {error}", self.number);
+            tracing::warn!("cannot kill process {}: {error}", self.pid.as_raw_nonzero());
         }
     }
 }

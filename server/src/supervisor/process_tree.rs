@@ -14,12 +14,14 @@ use rustix::process::Signal;
 const MOST: usize = 4096;
 
 /// A process as `/proc/<pid>/stat` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcessEntry {
     pub(super) parent: u32,
     pub(super) group: u32,
     /// Start time in clock ticks since boot, which together with the id identifies a process.
     pub(super) started: u64,
+    /// Resident memory in pages.
+    pub(super) pages: u64,
 }
 
 /// All processes that are alive; zombies are left out.
@@ -90,7 +92,8 @@ fn parse_stat(stat: &str) -> Option<ProcessEntry> {
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
     let started = fields.nth(16)?.parse().ok()?;
-    Some(ProcessEntry { parent, group, started })
+    let pages = fields.nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    Some(ProcessEntry { parent, group, started, pages })
 }
 
 /// Returns the memory of these processes.
@@ -128,9 +131,9 @@ mod tests {
     #[test]
     fn all_descendants_are_found() {
         let parents = [(2, 1), (3, 2), (4, 2), (5, 3), (6, 1), (7, 7)];
-        let table = ProcessTable::of(
-            parents.map(|(pid, parent)| (pid, ProcessEntry { parent, group: 2, started: u64::from(pid) })),
-        );
+        let table = ProcessTable::of(parents.map(|(pid, parent)| {
+            (pid, ProcessEntry { parent, group: 2, started: u64::from(pid), pages: 0 })
+        }));
         assert_eq!(table.descendants([2]), [2, 3, 4, 5]);
         assert_eq!(table.descendants([7]), [7], "a circle ends");
         assert_eq!(table.descendants([9]), Vec::<u32>::new(), "a root that is gone");
@@ -140,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_process_is_parsed_whatever_its_name() {
-        let rest = "7 9 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1 1";
-        let expected = ProcessEntry { parent: 7, group: 9, started: 4242 };
+        let rest = "7 9 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 17 1";
+        let expected = ProcessEntry { parent: 7, group: 9, started: 4242, pages: 17 };
         assert_eq!(parse_stat(&format!("12 (a) R (b) S {rest}")), Some(expected));
         assert_eq!(parse_stat(&format!("12 (sh) Z {rest}")), None, "a zombie");
         assert_eq!(parse_stat("12 (sh"), None);

@@ -106,7 +106,7 @@ mod tests {
     /// A tree of processes as pairs of process and parent; their start times are their ids.
     fn table(processes: &[(u32, u32)]) -> ProcessTable {
         let entry = |(pid, parent): &(u32, u32)| {
-            (*pid, ProcessEntry { parent: *parent, group: 10, started: u64::from(*pid) })
+            (*pid, ProcessEntry { parent: *parent, group: 10, started: u64::from(*pid), pages: 0 })
         };
         ProcessTable::of(processes.iter().map(entry))
     }

@@ -2,19 +2,25 @@
 //!
 //! The kernel's parent-death signal reaches only the program itself: not the server that npm or a shell has started, which would stay on
 //! its port. The watchdog reads a pipe, on which the supervisor names each program that it starts, and whose end means that the
-//! supervisor is gone.
+//! supervisor is gone. It then passes on what the program still writes to standard error, as the supervisor's thread did: without a
+//! reader the program would fail on its next line.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::units::parse_duration;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::family::{self, HELPER, MARKER};
 use super::process_tree::ProcessTable;
+use super::stderr_tail::{PipeId, write_lines};
 use super::stop_delivery::StopDelivery;
 use super::trim_memory;
 
@@ -40,15 +46,15 @@ impl Watchdog {
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()?;
         // The handle is not waited for: the loop reaps all children.
         child.stdin.take().map(Watchdog).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// Names a program that was started.
-    pub(super) fn announce(&mut self, pid: Pid) {
-        if let Err(error) = writeln!(self.0, "{}", pid.as_raw_nonzero()) {
+    /// Names a program that was started, and the pipe from which its standard error is read.
+    pub(super) fn announce(&mut self, pid: Pid, stderr: Option<PipeId>) {
+        let pipe = stderr.map(|pipe| format!(" {} {}", pipe.descriptor, pipe.inode)).unwrap_or_default();
+        if let Err(error) = writeln!(self.0, "{}{pipe}", pid.as_raw_nonzero()) {
             tracing::debug!("the watchdog is gone: {error}");
         }
     }
@@ -61,18 +67,55 @@ pub fn run_watchdog(arguments: &[String]) -> u8 {
     let (Ok(guard), Ok(drain)) = (guard.parse(), parse_duration(drain)) else { return 2 };
     trim_memory::release_clean_pages();
     let mut programs = BTreeMap::new();
+    let mut pipes = BTreeMap::new();
     for line in BufReader::new(io::stdin()).lines().map_while(Result::ok) {
-        let Ok(pid) = line.trim().parse::<u32>() else { continue };
+        let mut words = line.split_ascii_whitespace();
+        let Some(Ok(pid)) = words.next().map(str::parse::<u32>) else { continue };
         let table = ProcessTable::read();
         programs.retain(|pid, started| table.get(*pid).is_some_and(|entry| entry.started == *started));
+        pipes.retain(|pid, _| programs.contains_key(pid));
         programs.extend(table.get(pid).map(|entry| (pid, entry.started)));
+        let pipe = (words.next().map(str::parse), words.next().map(str::parse));
+        if let (Some(Ok(descriptor)), Some(Ok(inode))) = pipe {
+            pipes.extend(open_pipe(guard, PipeId { descriptor, inode }).map(|pipe| (pid, pipe)));
+        }
     }
-    stop_all(guard, &programs, signal, drain);
+    stop_all(guard, &programs, pipes.into_values().collect(), signal, drain);
     0
 }
 
+/// Opens the reading end of a pipe of the supervisor.
+fn open_pipe(guard: u32, id: PipeId) -> Option<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).ok()?;
+    let path = format!("/proc/{guard}/fd/{}", id.descriptor);
+    let pipe = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    // The number may belong to something else by now.
+    rustix::fs::fstat(&pipe).is_ok_and(|stat| stat.st_ino == id.inode).then_some(pipe)
+}
+
+/// Passes on what can be read from the pipes.
+fn pass_on(pipes: &mut Vec<File>, output: &OwnedFd) {
+    let mut chunk = vec![0; 4096];
+    pipes.retain_mut(|pipe| {
+        loop {
+            match pipe.read(&mut chunk) {
+                Ok(0) => return false,
+                Ok(count) => drop(write_lines(output, &chunk[..count])),
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+    });
+}
+
 /// Stops everything that the supervisor has left behind: by the signal, and after the drain time by SIGKILL.
-fn stop_all(guard: u32, programs: &BTreeMap<u32, u64>, signal: Signal, drain: Duration) {
+fn stop_all(
+    guard: u32,
+    programs: &BTreeMap<u32, u64>,
+    mut pipes: Vec<File>,
+    signal: Signal,
+    drain: Duration,
+) {
+    let output = io::stderr().as_fd().try_clone_to_owned();
     let mut delivery = StopDelivery::new(signal);
     for (pid, started) in programs {
         // The kernel has sent it, as the parent is gone.
@@ -82,6 +125,9 @@ fn stop_all(guard: u32, programs: &BTreeMap<u32, u64>, signal: Signal, drain: Du
     loop {
         let table = ProcessTable::read();
         let left = left_behind(&table, guard, programs);
+        if let Ok(output) = &output {
+            pass_on(&mut pipes, output);
+        }
         if left.is_empty() {
             return;
         }

@@ -5,6 +5,7 @@
 
 use super::{Evidence, ExitKind};
 use crate::statement::Statement;
+use crate::units::Bytes;
 
 /// The facts about the exit of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct ExitFacts {
     pub noted_finished: bool,
     /// The fatal panic that the process recorded.
     pub panic: Option<String>,
+    /// What the runtime wrote to standard error, if it said that memory ran out.
+    pub runtime_oom: Option<RuntimeOutOfMemory>,
     /// The OOM kills around the exit.
     pub oom: OomCount,
     /// Whether the machine rebooted since the last sign of life; `None` if unknown.
@@ -31,6 +34,19 @@ pub struct ExitFacts {
     pub full: Option<u8>,
     /// Whether the next instance has another version.
     pub version_changed: bool,
+}
+
+/// The end of a process that its runtime could give no more memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeOutOfMemory {
+    /// The words of the runtime.
+    pub message: String,
+    /// Whether the wait status is the one that the runtime ends with.
+    pub by_its_exit: bool,
+    /// The heap after the last collection, if the runtime said so.
+    pub heap: Option<Bytes>,
+    /// The setting that limited the heap, such as `NODE_OPTIONS=--max-old-space-size=576`.
+    pub setting: Option<String>,
 }
 
 /// The change of the kernel's OOM kill counters between the last sign of life and the exit.
@@ -104,7 +120,7 @@ pub fn classify(facts: &ExitFacts) -> ExitClassification {
     if let Some(exit) = facts.exit {
         result.evidence.insert(0, Evidence::Process(exit));
     }
-    if matches!(result.kind, ExitKind::OomKill | ExitKind::Unknown | ExitKind::Crash)
+    if matches!(result.kind, ExitKind::OomKill | ExitKind::OutOfMemory | ExitKind::Unknown | ExitKind::Crash)
         && let Some(full) = facts.full
     {
         result.evidence.push(Evidence::MemoryWhenLastSeen(full));
@@ -134,7 +150,10 @@ fn classify_observed(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification
         ProcessExit::Code(0) if facts.may_finish && facts.asked.is_none() => sure(ExitKind::Stop, None),
         ProcessExit::Signal(SIGKILL) => classify_sigkill(facts),
         ProcessExit::Code(0) | ProcessExit::Signal(SIGTERM | SIGINT) => classify_orderly(facts, exit),
-        _ => sure(ExitKind::Crash, stop_request_evidence(facts)),
+        _ => match &facts.runtime_oom {
+            Some(oom) => classify_runtime_oom(oom),
+            None => sure(ExitKind::Crash, stop_request_evidence(facts)),
+        },
     }
 }
 
@@ -168,6 +187,15 @@ fn classify_sigkill(facts: &ExitFacts) -> ExitClassification {
         }
         _ => sure(ExitKind::Crash, Some(Evidence::NoOomKill)),
     }
+}
+
+/// Classifies the end by a runtime that ran out of memory. Behind a wrapper the exit code is the wrapper's, and what was written may be
+/// older than the exit.
+fn classify_runtime_oom(oom: &RuntimeOutOfMemory) -> ExitClassification {
+    let mut evidence = vec![Evidence::RuntimeOutOfMemory(oom.message.clone())];
+    evidence.extend(oom.heap.map(Evidence::HeapAfterLastCollection));
+    evidence.extend(oom.setting.clone().map(Evidence::HeapLimitedBy));
+    ExitClassification { kind: ExitKind::OutOfMemory, sure: oom.by_its_exit, evidence }
 }
 
 /// Classifies exit code 0, SIGTERM and SIGINT.
@@ -423,6 +451,61 @@ mod tests {
             let result = classify(&facts);
             assert_eq!((result.kind, result.sure), (kind, sure), "{name}: {result:?}");
         }
+    }
+
+    #[test]
+    fn a_runtime_that_ran_out_of_memory_explains_an_exit_that_nothing_stronger_does() {
+        use ExitKind::{Crash, OomKill, OutOfMemory, Recycle, Stop};
+        use ProcessExit::{Code, Signal};
+        let oom = |by_its_exit| {
+            Some(RuntimeOutOfMemory {
+                message: "JavaScript heap out of memory".into(),
+                by_its_exit,
+                heap: Some(Bytes(500 << 20)),
+                setting: Some("NODE_OPTIONS=--max-old-space-size=576".into()),
+            })
+        };
+        let with = |exit, by_its_exit, change: fn(&mut ExitFacts)| {
+            observed(exit, |f| {
+                f.runtime_oom = oom(by_its_exit);
+                change(f);
+            })
+        };
+        let cases = [
+            ("V8's abort", with(Signal(6), true, |_| ()), OutOfMemory, true),
+            ("behind a wrapper", with(Code(1), false, |_| ()), OutOfMemory, false),
+            (
+                "while it drained",
+                with(Signal(6), true, |f| f.asked = Some(StopReason::Recycle)),
+                OutOfMemory,
+                true,
+            ),
+            (
+                "it said so earlier, and was stopped",
+                with(Signal(15), false, |f| f.asked = Some(StopReason::Stop)),
+                Stop,
+                true,
+            ),
+            ("it was replaced", with(Code(0), false, |f| f.asked = Some(StopReason::Recycle)), Recycle, true),
+            ("the kernel was faster", with(Signal(9), false, |f| f.oom = OomCount::Group(1)), OomKill, true),
+            ("kill -9", with(Signal(9), false, |_| ()), Crash, true),
+        ];
+        for (name, facts, kind, sure) in cases {
+            let result = classify(&facts);
+            assert_eq!((result.kind, result.sure), (kind, sure), "{name}: {result:?}");
+        }
+        let facts = with(Signal(6), true, |f| f.full = Some(95));
+        let texts: Vec<_> = classify(&facts).evidence.iter().map(|it| it.statement().text).collect();
+        assert_eq!(
+            texts,
+            [
+                "it was terminated by SIGABRT",
+                "its runtime reported: JavaScript heap out of memory",
+                "its heap held 500.0 MB after the last collection",
+                "its heap was limited by NODE_OPTIONS=--max-old-space-size=576",
+                "memory was at 95 % of the limit when last seen"
+            ]
+        );
     }
 
     #[test]

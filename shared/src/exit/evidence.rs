@@ -72,6 +72,14 @@ pub enum Evidence {
     NoStopAnnounced,
     /// The report that the instance wrote before it hung.
     HangReport(String),
+    /// The runtime reported on standard error that memory ran out, in these words.
+    RuntimeOutOfMemory(String),
+    /// The heap after the runtime's last collection.
+    HeapAfterLastCollection(Bytes),
+    /// The heap of the runtime was limited by this setting.
+    HeapLimitedBy(String),
+    /// The kernel killed this process of the instance, by name and id, because memory ran out; the instance itself still runs.
+    ProcessOomKilled(String, u32),
 }
 
 impl Evidence {
@@ -110,6 +118,10 @@ impl Evidence {
             }
             Evidence::NoStopAnnounced => Statement::no_stop_announced(),
             Evidence::HangReport(report) => Statement::hang_report(report),
+            Evidence::RuntimeOutOfMemory(message) => Statement::runtime_out_of_memory(message),
+            Evidence::HeapAfterLastCollection(heap) => Statement::heap_after_last_collection(*heap),
+            Evidence::HeapLimitedBy(setting) => Statement::heap_limited_by(setting),
+            Evidence::ProcessOomKilled(name, pid) => Statement::process_oom_killed(name, *pid),
         }
     }
 }

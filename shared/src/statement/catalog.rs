@@ -89,6 +89,8 @@ catalog! {
     instance_recycle() = "instance-recycle", "instance was recycled by heapbeat";
     instance_oom_kill() = "instance-oom-kill",
         "instance ran out of memory and was killed by the kernel (OOM)";
+    instance_out_of_memory() = "instance-out-of-memory",
+        "instance ran out of memory and was ended by its runtime";
     instance_panic() = "instance-panic", "instance panicked";
     instance_crash() = "instance-crash", "instance crashed";
     instance_hang() = "instance-hang", "instance hung and was stopped";
@@ -154,6 +156,12 @@ catalog! {
         "last sample: {memory_bytes} of {limit_bytes}, memory pressure {pressure}";
     no_stop_announced() = "no-stop-announced", "it did not announce a shutdown";
     hang_report(report: &str) = "hang-report", "last report before it hung: {report}";
+    runtime_out_of_memory(message: &str) = "runtime-out-of-memory", "its runtime reported: {message}";
+    heap_after_last_collection(heap_bytes: Bytes) = "heap-after-last-collection",
+        "its heap held {heap_bytes} after the last collection";
+    heap_limited_by(setting: &str) = "heap-limited-by", "its heap was limited by {setting}";
+    process_oom_killed(name: &str, pid: u32) = "process-oom-killed",
+        "the kernel killed its process {pid} ({name}) because memory ran out; the program itself still runs";
 
     // Notices about the monitoring itself.
     monitoring_interrupted(since_time: &str) = "monitoring-interrupted",

@@ -30,7 +30,7 @@ pub enum Cause {
     /// The instance ended like this.
     #[n(4)]
     Exit(#[n(0)] ExitKind),
-    /// Memory ran full, and the instance was killed by the kernel or crashed.
+    /// Memory ran full, and the instance was killed by the kernel, ended by its runtime, or crashed.
     #[n(5)]
     OutOfMemory,
 }
@@ -56,7 +56,7 @@ impl Cause {
     /// Returns the cause that an exit stands for. `short_of_memory`: memory was known to be close to its limit before.
     pub fn from_exit(kind: ExitKind, short_of_memory: bool) -> Cause {
         match kind {
-            ExitKind::OomKill => Cause::OutOfMemory,
+            ExitKind::OomKill | ExitKind::OutOfMemory => Cause::OutOfMemory,
             ExitKind::Unknown | ExitKind::Crash if short_of_memory => Cause::OutOfMemory,
             kind => Cause::Exit(kind),
         }

@@ -165,6 +165,7 @@ fn check_previous_exit(snapshot: &Snapshot) -> Vec<Advice> {
     let unrequested = matches!(
         exit.kind,
         ExitKind::OomKill
+            | ExitKind::OutOfMemory
             | ExitKind::Panic
             | ExitKind::Crash
             | ExitKind::Hang

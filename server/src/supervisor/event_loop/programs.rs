@@ -46,7 +46,7 @@ impl ProgramStop {
     }
 
     /// Whether there are processes to wait for.
-    fn in_progress(&self) -> bool {
+    pub(super) fn in_progress(&self) -> bool {
         self.exit.is_some() || self.delivery.is_some() || self.killed_at.is_some()
     }
 }

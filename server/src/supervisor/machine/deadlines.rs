@@ -68,9 +68,11 @@ impl Machine {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) {
+        let limit = self.policy.memory_limit;
         let Some(worker) = self.worker(number) else { return };
         worker.note_growth(memory, now);
         worker.memory = memory;
+        worker.record_lowest(memory, limit);
         // Before it is ready a worker has no runtime yet, so any message counts.
         if worker.runtime_polls != runtime_polls || worker.ready_at.is_none() {
             worker.runtime_polls = runtime_polls;

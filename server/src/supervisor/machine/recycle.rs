@@ -8,6 +8,9 @@ use heapbeat_shared::exit::StopReason;
 use super::{Command, Effect, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
 
+/// Age of a reading of memory from which it is not that of this moment, of a process that is still starting.
+const FRESH_FOR: Duration = Duration::from_millis(100);
+
 impl Worker {
     /// Notes by how much the worker's memory has grown since it was last compared, half a second ago or more.
     pub(super) fn note_growth(&mut self, memory: Bytes, now: Duration) {
@@ -38,7 +41,10 @@ impl Machine {
         }
         if now < self.next_replacement_at() {
             self.send_replacement_status(ReplacementStatus::RateLimited, effects);
-        } else {
+        } else if self.worker_with_role(Role::Replacement).is_some() {
+            self.send_replacement_status(ReplacementStatus::InProgress, effects);
+        } else if self.replacement_helps(number, now, effects) {
+            self.count_young_replacement(number, now);
             self.replace(why, now, effects);
         }
     }
@@ -131,7 +137,11 @@ impl Machine {
         if worker.ready_at.is_some() {
             return;
         }
+        let measured_now = now.saturating_sub(worker.last_heartbeat_at) < FRESH_FOR;
         (worker.ready_at, worker.last_heartbeat_at, worker.sent_heartbeat) = (Some(now), now, true);
+        if measured_now {
+            worker.record_lowest(worker.memory, policy.memory_limit);
+        }
         let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
         self.any_worker_was_ready = true;
         (self.start_time, self.longest_start) = (start_time, self.longest_start.max(start_time));

@@ -6,6 +6,7 @@ mod recycling;
 mod restarts;
 mod stopping;
 mod timelines;
+mod usefulness;
 
 use Effect::{Exit, Investigate, Kill, Log, RespondUnavailable, Send, Start};
 use MachineEvent::{

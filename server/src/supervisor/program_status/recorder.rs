@@ -74,6 +74,11 @@ impl ProgramRecorder {
         self.routes.context.list_exit(exit);
     }
 
+    /// Lists the OOM kill of a process of the program, which goes on.
+    pub(in crate::supervisor) fn record_process_kill(&self, kill: &Exit) {
+        self.routes.context.record_process_kill(kill);
+    }
+
     /// Records a start, and opens a flight recorder on behalf of the instance, so that its exit can be explained as a worker's.
     pub(in crate::supervisor) fn record_start(&mut self, started: StartedInstance<'_>, wall: UnixMillis) {
         self.routes.context.count_start();
