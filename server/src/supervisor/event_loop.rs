@@ -26,7 +26,7 @@ use super::fallback_responder::FallbackResponder;
 use super::family::Families;
 use super::ipc::{SupervisorMessage, WorkerMessage};
 use super::lost_processes::LostProcesses;
-use super::machine::{Command, Effect, Machine, MachineEvent, Outage, WorkerNumber};
+use super::machine::{Command, Effect, Machine, MachineEvent, Notice, Outage, WorkerNumber};
 use super::oom::OomWatch;
 use super::policy::SupervisorPolicy;
 use super::postmortem;
