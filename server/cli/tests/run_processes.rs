@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::Path;
 
+use heapbeat_test_support::owner::get_signed;
 use heapbeat_test_support::privileged::report_skipped;
 use heapbeat_test_support::{Server, child_pids, heapbeat_command, is_alive, send_signal, wait_for};
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+const SECRET: &str = "a secret of the owner's";
 
 /// A server that writes its process id and `ready`, each signal that it gets, and `done` a second after the first one, to a file.
 const NODE: &str =
@@ -266,7 +269,12 @@ fn an_oom_kill_of_a_child_is_told_though_the_program_lives() {
                   (for i in $(seq 200); do head -c 1000000 /dev/zero; sleep 0.05; done) | tail > /dev/null; \
                   while :; do sleep 0.2; done";
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &enter, script]).env_clear().env("PATH", PATH);
+    command
+        .args(["-c", &enter, script])
+        .env_clear()
+        .env("PATH", PATH)
+        .env("HEAPBEAT_METRICS", "public")
+        .env("HEAPBEAT_SECRET", SECRET);
     command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
     let server = Server::spawn(command);
     let told = server.wait_for_log("(tail) of instance 1: out of memory; the program itself still runs");
@@ -274,7 +282,8 @@ fn an_oom_kill_of_a_child_is_told_though_the_program_lives() {
     let metrics = server.get("/metrics");
     assert!(metrics.text().contains("heapbeat_process_oom_kills_total 1\n"), "{}", metrics.text());
     assert!(!metrics.text().contains("heapbeat_exits_total{"), "{}", metrics.text());
-    let exits: serde_json::Value = serde_json::from_slice(&server.get("/exits").body).unwrap();
+    let exits: serde_json::Value =
+        serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();
     assert_eq!(
         (&exits[0]["kind"], &exits[0]["evidence"][0]["code"]),
         (&"oom_kill".into(), &"process-oom-killed".into())

@@ -5,9 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
+use heapbeat_test_support::owner::get_signed;
 use heapbeat_test_support::{Server, heapbeat_command, wait_for};
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+const SECRET: &str = "a secret of the owner's";
 
 fn is_installed(program: &str) -> bool {
     let found = PATH.split(':').any(|directory| Path::new(directory).join(program).exists());
@@ -47,12 +50,17 @@ fn the_end_of_standard_error_is_kept_without_secrets_for_the_operator_only() {
         once.display()
     );
     let run = ["run", "--front", "off", "--side-port", "0", "--", "sh", "-c", &script];
-    let variables = [("PATH", PATH), ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap())];
+    let variables =
+        [("PATH", PATH), ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap()), ("HEAPBEAT_SECRET", SECRET)];
     let server = Server::spawn(heapbeat_command(&run, &variables));
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
-    let exits = server.get("/exits");
-    assert!(exits.text().contains("it exited with code 3"), "{}", exits.text());
-    assert!(!exits.text().contains("cannot connect"), "{}", exits.text());
+    assert!(!server.get("/exits").text().contains("cannot connect"));
+    let exits = get_signed(&server, SECRET, "/exits");
+    assert!(
+        exits.text().contains("\"stderr_tail\":\"cannot connect to redis://***@cache\""),
+        "{}",
+        exits.text()
+    );
     let kept: String = fs::read_dir(&flight)
         .unwrap()
         .filter_map(|entry| fs::read(entry.unwrap().path()).ok())
