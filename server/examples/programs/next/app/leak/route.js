@@ -3,6 +3,6 @@ const kept = [];
 
 export async function GET(request) {
   const kb = Number(new URL(request.url).searchParams.get("kb") ?? 100);
-  kept.push(Array.from({ length: kb * 128 }, Math.random));
+  kept.push(new Array(kb * 128).fill(Math.random()));
   return Response.json({ kept: kept.length });
 }
