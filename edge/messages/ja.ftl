@@ -228,6 +228,7 @@ statement-shut-down = ガードがインスタンスを停止しました
 statement-requests-rejected = { $duration_s } 秒間に { $count } 件のリクエストを拒否しました
 statement-request-panicked = リクエストでパニックが発生しました：{ $message }
 statement-limit-changed = メモリ上限を { $before_bytes } から { $after_bytes } に変更
+statement-function-growing = { $function } が保持するメモリが { $lasted_s } 秒間に { $growth_bytes } 増加
 statement-unknown-event = 新しいバージョンの heapbeat のイベント
 statement-stop-requested = { $by } により停止を要求
 statement-recurred = 問題が再発しました

@@ -228,6 +228,7 @@ statement-shut-down = 守护程序关闭了实例
 statement-requests-rejected = { $duration_s } 秒内拒绝了 { $count } 个请求
 statement-request-panicked = 某个请求发生 panic：{ $message }
 statement-limit-changed = 内存上限由 { $before_bytes } 改为 { $after_bytes }
+statement-function-growing = { $function } 持有的内存在 { $lasted_s } 秒内增加了 { $growth_bytes }
 statement-unknown-event = 来自更新版本 heapbeat 的事件
 statement-stop-requested = { $by } 请求停止
 statement-recurred = 问题再次出现

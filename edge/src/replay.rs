@@ -251,6 +251,7 @@ impl Replay {
             system: System::default(),
             events: input.events,
             routes: Vec::new(),
+            functions: Vec::new(),
             forecast: Forecaster::new().assess(Bytes::from_mb(input.limit)),
             samples: Block { first, count, dropped: 0, data: series::encode(first, &samples) },
             unavailable_sources: Vec::new(),

@@ -108,6 +108,7 @@ fn report(instances: &[Instance], index: usize, second: i64, last: (usize, i64))
         system: System::default(),
         events: Vec::new(),
         routes: Vec::new(),
+        functions: Vec::new(),
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block::of(&series, 0),
         unavailable_sources: Vec::new(),

@@ -9,6 +9,7 @@ pub(crate) mod health;
 mod metrics_cache;
 mod operator;
 pub(crate) mod problem;
+pub(crate) mod profile_queue;
 pub(crate) mod program;
 pub(crate) mod report;
 

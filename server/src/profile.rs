@@ -46,6 +46,12 @@ pub(crate) enum ProfileError {
         "allocations are not sampled: heapbeat::Allocator is not the global allocator, or sampling is switched off"
     )]
     NoSamples,
+    #[error("no process of the program has an agent: they are in Node and Python unless HEAPBEAT_AGENT=off")]
+    NoAgent,
+    #[error("the agent in the program did not answer in time")]
+    NoAnswer,
+    #[error("the agent in the program could not make a profile; the log says why")]
+    Refused,
 }
 
 impl ProfileRequest {
@@ -58,6 +64,14 @@ impl ProfileRequest {
         let seconds =
             text.parse().ok().filter(|seconds| WINDOW.contains(seconds)).ok_or(ProfileError::Seconds)?;
         Ok(ProfileRequest::Within(Duration::from_secs(seconds)))
+    }
+
+    /// Returns the length of the window in seconds; 0 without one.
+    pub(crate) fn seconds(self) -> u32 {
+        match self {
+            ProfileRequest::Now => 0,
+            ProfileRequest::Within(window) => u32::try_from(window.as_secs()).unwrap_or(u32::MAX),
+        }
     }
 }
 

@@ -104,6 +104,20 @@ pub enum EventKind {
         #[n(0)]
         by: String,
     },
+    /// The live memory of a function grows, as the agent of a guarded program found.
+    #[n(10)]
+    Growth {
+        /// The function and its place, such as `listOrders (orders.js:12)`.
+        #[serde(rename = "text")]
+        #[n(0)]
+        function: String,
+        /// By how much it grew.
+        #[n(1)]
+        growth: Bytes,
+        /// Time over which it grew, in milliseconds.
+        #[n(2)]
+        lasted_ms: u64,
+    },
     /// A kind that a newer version added.
     #[serde(other)]
     #[n(9)]
@@ -116,7 +130,8 @@ impl Event {
     pub fn bounded(mut self) -> Self {
         if let EventKind::Recycle { reason: text }
         | EventKind::Panic { message: text }
-        | EventKind::Stop { by: text } = &mut self.kind
+        | EventKind::Stop { by: text }
+        | EventKind::Growth { function: text, .. } = &mut self.kind
         {
             *text = cut(text);
         }
@@ -166,6 +181,11 @@ mod tests {
             EventKind::Limit { before, after },
             EventKind::Stop { by: "SIGTERM".into() },
             EventKind::Other,
+            EventKind::Growth {
+                function: "listOrders (orders.js:12)".into(),
+                growth: Bytes(9),
+                lasted_ms: 5000,
+            },
         ];
         for kind in kinds {
             let event = Event { at: UnixMillis(-1), kind };

@@ -36,6 +36,9 @@ pub const MAX_ROUTES: usize = 20;
 /// Most exits in [`EarlierInstances::exits`].
 pub const MAX_EARLIER_EXITS: usize = 8;
 
+/// Maximum number of functions in a report.
+pub const MAX_FUNCTIONS: usize = 10;
+
 /// Most sources in [`Report::unavailable_sources`].
 pub const MAX_UNAVAILABLE_SOURCES: usize = 32;
 
@@ -68,6 +71,9 @@ pub struct Report {
     pub events: Vec<Event>,
     /// Memory by route, fastest growing first.
     pub routes: Vec<RouteReport>,
+    /// The functions of a guarded program whose live memory grows, fastest first, while memory is above the alert threshold or leaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionReport>,
     /// The leak forecast.
     pub forecast: Assessment,
     /// The samples after the requested cursor.
@@ -249,6 +255,35 @@ pub struct RouteReport {
     pub growth_error: Option<f64>,
 }
 
+/// A function of a guarded program whose live memory grows, as the agent in its process found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionReport {
+    /// The function's name.
+    pub function: String,
+    /// Path of its file; empty for code of the runtime itself.
+    pub file: String,
+    /// Line in that file, from 1; 0 if unknown.
+    pub line: u32,
+    /// Live bytes that it allocated.
+    pub live: Bytes,
+    /// By how much they grew.
+    pub growth: Bytes,
+    /// Time over which they grew, in milliseconds.
+    pub lasted_ms: u64,
+}
+
+impl FunctionReport {
+    /// Returns the function with the last part of its file's path and its line, such as `listOrders (orders.js:12)`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let file = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        if file.is_empty() {
+            return self.function.clone();
+        }
+        format!("{} ({file}:{})", self.function, self.line)
+    }
+}
+
 /// Encoded samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
@@ -335,6 +370,11 @@ impl Report {
     /// Cuts every text to its bound. The edge stores some of them with every tick, in a row of limited size.
     fn bound_texts(&mut self) {
         self.unavailable_sources.truncate(MAX_UNAVAILABLE_SOURCES);
+        self.functions.truncate(MAX_FUNCTIONS);
+        for function in &mut self.functions {
+            function.function = cut(&function.function);
+            function.file = cut(&function.file);
+        }
         self.events = std::mem::take(&mut self.events).into_iter().map(Event::bounded).collect();
         let routes = self.routes.iter_mut().map(|route| &mut route.route);
         let traffic = self.traffic.iter_mut().flat_map(|traffic| &mut traffic.routes);

@@ -14,7 +14,7 @@ use fastrand::Rng;
 use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind, cut};
 use heapbeat_shared::report::{
-    Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport,
+    Block, FunctionReport, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport,
     RouteTraffic, System, Traffic,
 };
 use heapbeat_shared::series;
@@ -38,7 +38,7 @@ fn text(random: &mut Rng, longest: usize) -> String {
 }
 
 fn event(random: &mut Rng) -> Event {
-    let kind = match random.usize(..6) {
+    let kind = match random.usize(..7) {
         0 => EventKind::Started,
         1 => EventKind::Pressure {
             from: Pressure::Calm,
@@ -48,6 +48,11 @@ fn event(random: &mut Rng) -> Event {
         2 => EventKind::Panic { message: text(random, 200) },
         3 => EventKind::Shed { refused: any_magnitude(random), duration_ms: any_magnitude(random) },
         4 => EventKind::Recycle { reason: text(random, 20) },
+        5 => EventKind::Growth {
+            function: text(random, 200),
+            growth: Bytes(any_magnitude(random)),
+            duration_ms: any_magnitude(random),
+        },
         _ => EventKind::Stop { by: text(random, 20) },
     };
     Event { at: UnixMillis(any_magnitude(random).cast_signed()), kind }
@@ -64,6 +69,17 @@ fn route(random: &mut Rng) -> RouteReport {
         live_error: Bytes(any_magnitude(random)),
         growth_per_minute: Some(-((any_magnitude(random) >> 20) as f64)),
         growth_error: None,
+    }
+}
+
+fn function(random: &mut Rng) -> FunctionReport {
+    FunctionReport {
+        function: text(random, 60),
+        file: text(random, 60),
+        line: 7,
+        live: Bytes(any_magnitude(random)),
+        growth: Bytes(any_magnitude(random)),
+        duration_ms: any_magnitude(random),
     }
 }
 
@@ -101,6 +117,7 @@ fn report(random: &mut Rng, forecast: &Assessment) -> (Report, Vec<Sample>) {
         system: System { threads: Some(any_magnitude(random)), ..System::default() },
         events: (0..random.usize(..8)).map(|_| event(random)).collect(),
         routes: (0..random.usize(..6)).map(|_| route(random)).collect(),
+        functions: (0..random.usize(..4)).map(|_| function(random)).collect(),
         forecast: *forecast,
         samples: Block {
             first,

@@ -179,6 +179,7 @@ pub(crate) fn verified_report(instances: &Instances, since: i64, at: i64) -> Opt
         system: System::default(),
         events: pressure_event(instances, instance, since, at).into_iter().collect(),
         routes: Vec::new(),
+        functions: Vec::new(),
         forecast: Forecaster::new().assess(LIMIT),
         samples: Block {
             first,

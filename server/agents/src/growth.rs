@@ -93,7 +93,8 @@ impl HolderHistory {
         let mut bytes = HashMap::new();
         for holder in holders {
             let place = (holder.function.clone(), holder.file.clone(), holder.line);
-            *bytes.entry(place).or_insert(0) += holder.bytes;
+            let sum: &mut u64 = bytes.entry(place).or_default();
+            *sum = sum.saturating_add(holder.bytes);
         }
         self.reports.push_back(KeptReport { at: now, bytes, held: report.held });
         if self.reports.len() > WINDOW {

@@ -110,6 +110,7 @@ fn sample_report() -> Report {
             growth_per_minute: None,
             growth_error: None,
         }],
+        functions: Vec::new(),
         forecast: Forecaster::new().assess(mb(512)),
         samples: Block { first: 1, count: 1, dropped: 0, data: series::encode(1, &[latest]) },
         unavailable_sources: Vec::new(),

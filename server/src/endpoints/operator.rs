@@ -65,6 +65,18 @@ impl ReportHandler {
 
     /// Responds to a signed request for `/debug/heap`.
     pub(super) async fn heap(&self, query: Option<&str>, signer: Signer<'_>) -> Response<Full<Bytes>> {
+        if let Some(program) = &self.program {
+            let made = match ProfileRequest::parse(query) {
+                Ok(request) => program.profiles().request(request.seconds()).await,
+                Err(error) => Err(error),
+            };
+            return match made {
+                Ok(profile) => {
+                    signed_response(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
+                }
+                Err(error) => no_profile(error),
+            };
+        }
         let memory_is_short = || self.state().pressure() >= Pressure::Purge;
         let profiler = match ProfileRequest::parse(query).and_then(HeapProfiler::open) {
             Ok(_) if memory_is_short() => return no_profile(ProfileError::Short),
@@ -111,8 +123,9 @@ fn no_profile(error: ProfileError) -> Response<Full<Bytes>> {
     let status = match error {
         ProfileError::Seconds => StatusCode::BAD_REQUEST,
         ProfileError::Off | ProfileError::Busy => StatusCode::CONFLICT,
-        ProfileError::Short => StatusCode::SERVICE_UNAVAILABLE,
-        ProfileError::NotBuilt | ProfileError::NoSamples => StatusCode::NOT_IMPLEMENTED,
+        ProfileError::Short | ProfileError::Refused => StatusCode::SERVICE_UNAVAILABLE,
+        ProfileError::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
+        ProfileError::NoAgent | ProfileError::NotBuilt | ProfileError::NoSamples => StatusCode::NOT_IMPLEMENTED,
     };
     problem(status, &error.to_string())
 }

@@ -11,11 +11,13 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use heapbeat_shared::Exit;
 use heapbeat_shared::openmetrics::{Exposition, MetricKind};
-use heapbeat_shared::report::Traffic;
+use heapbeat_shared::report::{FunctionReport, Traffic};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+
+use super::profile_queue::ProfileQueue;
 
 /// Number of exits that are kept.
 const MAX_EXITS: usize = 16;
@@ -44,6 +46,9 @@ pub(crate) struct ProgramContext {
     down: ArcSwapOption<Downtime>,
     totals: Mutex<InstanceTotals>,
     front: OnceLock<Arc<dyn FrontFigures>>,
+    /// The functions whose memory grows.
+    functions: Mutex<Vec<FunctionReport>>,
+    profiles: ProfileQueue,
 }
 
 /// Totals over all instances.
@@ -88,6 +93,21 @@ impl Downtime {
 }
 
 impl ProgramContext {
+    /// Returns the requests for heap profiles.
+    pub(crate) fn profiles(&self) -> &ProfileQueue {
+        &self.profiles
+    }
+
+    /// Sets the functions whose memory grows.
+    pub(crate) fn set_functions(&self, functions: Vec<FunctionReport>) {
+        *self.functions.lock().unwrap_or_else(PoisonError::into_inner) = functions;
+    }
+
+    /// Returns the functions whose memory grows, fastest first.
+    pub(super) fn functions(&self) -> Vec<FunctionReport> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Sets what is in front of the program, once.
     pub(crate) fn set_front(&self, front: Arc<dyn FrontFigures>) {
         let _ = self.front.set(front);

@@ -161,7 +161,10 @@ impl ReportHandler {
             // The lock is held until the report is built, even if the client disconnects.
             let _report_lock = report_lock;
             let mut report = telemetry.report(&state, after);
-            report.traffic = program.and_then(|program| program.traffic());
+            if let Some(program) = program {
+                report.traffic = program.traffic();
+                report.functions = program.functions();
+            }
             report.to_json()
         });
         let Ok(body) = made.await else {

@@ -126,6 +126,13 @@ pub struct GrowingFunction {
     pub span: Duration,
 }
 
+impl GrowingFunction {
+    /// Whether it is the same function, in whichever process.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.function, &self.file, self.line) == (&other.function, &other.file, other.line)
+    }
+}
+
 /// Sums over the processes of an instance that have an agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeapTotals {
@@ -137,6 +144,8 @@ pub struct HeapTotals {
     pub external: Option<Bytes>,
     /// Sum of the limits at which the runtimes give up, of those that have one.
     pub limit: Option<Bytes>,
+    /// Number of runtimes that have one.
+    pub limited: usize,
 }
 
 impl From<HeapTotals> for RuntimeHeap {
@@ -147,6 +156,11 @@ impl From<HeapTotals> for RuntimeHeap {
 }
 
 impl HeapTotals {
+    /// Returns what the objects of the program hold, in the heaps and outside of them, if the heaps are known.
+    pub fn held(&self) -> Option<Bytes> {
+        Some(Bytes(self.used?.0.saturating_add(self.external.unwrap_or_default().0)))
+    }
+
     /// Sums up; `None` if no process has figures. A figure is known if one of the processes knows it.
     pub fn of(heaps: &[ProcessHeap]) -> Option<Self> {
         let sum = |figure: fn(&ProcessHeap) -> Option<Bytes>| {
@@ -158,6 +172,35 @@ impl HeapTotals {
             total: sum(|heap| heap.total),
             external: sum(|heap| heap.external),
             limit: sum(|heap| heap.limit),
+            limited: heaps.iter().filter(|heap| heap.limit.is_some()).count(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_that_some_runtimes_do_not_know_are_summed_over_the_others() {
+        let now = Instant::now();
+        let heap = |used, external, limit| ProcessHeap {
+            pid: 1,
+            runtime: String::new(),
+            used,
+            total: Some(Bytes(5)),
+            external,
+            limit,
+            at: now,
+            is_stale: false,
+        };
+        let node = heap(Some(Bytes(10)), Some(Bytes(u64::MAX)), Some(Bytes(100)));
+        let python = heap(None, None, None);
+        let totals = HeapTotals::of(&[node.clone(), python.clone(), node]).unwrap();
+        assert_eq!((totals.used, totals.total), (Some(Bytes(20)), Some(Bytes(15))));
+        assert_eq!((totals.limit, totals.limited), (Some(Bytes(200)), 2));
+        assert_eq!(totals.held(), Some(Bytes(u64::MAX)), "no overflow");
+        assert_eq!(HeapTotals::of(&[python]).unwrap().held(), None);
+        assert_eq!(HeapTotals::of(&[]), None);
     }
 }

@@ -1,18 +1,21 @@
 //! Guards a program in any language from outside: measures its memory, applies the ladder, and replaces it by signals.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use heapbeat_forecast::{Forecaster, Heap, Point};
+use heapbeat_forecast::{Forecaster, Heap, Point, Verdict};
+use heapbeat_shared::event::EventKind;
+use heapbeat_shared::report::FunctionReport;
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind, HeapTotals};
 use super::family;
+use super::heap_monitor::HeapMonitor;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
-use super::program_heap::{FullHeap, HeapWatch};
 use super::program_status::recorder::Measured;
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus, ShedShare};
@@ -70,9 +73,15 @@ pub(super) struct ProgramMonitor {
     cgroup: Option<Cgroup>,
     /// Whether a replacement of this instance could take over.
     pub(super) replacement_status: (WorkerNumber, ReplacementStatus),
-    heap_watch: HeapWatch,
+    heap_monitor: HeapMonitor,
     /// Sums of the heaps, if a process has an agent.
     heap: Option<HeapTotals>,
+    /// Whether memory is above the alert threshold, or leaks.
+    is_growing: bool,
+    /// The processes of all instances.
+    known: BTreeSet<u32>,
+    /// What happened to the judged instance at the last measurement.
+    pub(super) events: Vec<EventKind>,
     pub(super) pressure: Pressure,
     /// The share of new requests to refuse.
     pub(super) shed: ShedShare,
@@ -104,8 +113,11 @@ impl ProgramMonitor {
             forecaster: Forecaster::new(),
             cgroup: Cgroup::of_this_process(),
             replacement_status: (0, ReplacementStatus::Available),
-            heap_watch: HeapWatch::default(),
+            heap_monitor: HeapMonitor::default(),
             heap: None,
+            is_growing: false,
+            known: BTreeSet::new(),
+            events: Vec::new(),
             pressure: Pressure::Calm,
             shed: ShedShare::NONE,
             measured: Vec::new(),
@@ -121,6 +133,8 @@ impl ProgramMonitor {
     ) -> Vec<MachineEvent> {
         self.runtime_polls += 1;
         self.measured.clear();
+        self.known = subjects.iter().flat_map(|subject| subject.family.iter().copied()).collect();
+        self.events.clear();
         let mut events = Vec::new();
         let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         for subject in subjects {
@@ -156,18 +170,27 @@ impl ProgramMonitor {
     ) -> Option<MachineEvent> {
         if subject.number > self.number {
             (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
-            self.heap_watch = HeapWatch::default();
+            self.heap_monitor = HeapMonitor::default();
         }
         let limit = self.levels.limit();
-        let full = self.watch_heaps(subject, agents.as_deref_mut(), now);
+        let full = agents.as_deref_mut().and_then(|agents| {
+            let (totals, full) = self.heap_monitor.observe(agents, subject.family, now);
+            self.heap = totals;
+            full
+        });
+        if let Some(problem) = self.heap_monitor.check_limits(self.heap.as_ref(), subject.age, limit) {
+            tracing::warn!("{problem}");
+        }
+        if let Some(purge) = self.heap_monitor.finish_purge(now) {
+            self.ladder.record_purge(purge);
+        }
         let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
         let replacement = match self.replacement_status {
             (number, status) if number == subject.number => status,
             _ => ReplacementStatus::Available,
         };
         // What the program's objects hold, in the heap and outside of it.
-        let held = self.heap.and_then(|heap| Some(Bytes(heap.used?.0 + heap.external.unwrap_or_default().0)));
-        let heap = held.map(|used| Heap { used, resident: None });
+        let heap = self.heap.and_then(|heap| heap.held()).map(|used| Heap { used, resident: None });
         self.forecaster.push(Point { at: age, total: memory, heap });
         // A full heap counts as memory at the recycle threshold.
         let recycle_at = full.as_ref().map(|_| self.levels.enter(Pressure::Recycle));
@@ -180,6 +203,8 @@ impl ProgramMonitor {
             replacement: Some(replacement),
         };
         let step = self.ladder.step(&observation);
+        self.is_growing = step.pressure >= Pressure::Alert
+            || self.forecaster.assess(limit).verdict == Verdict::Leaking;
         (self.pressure, self.shed) = (step.pressure, step.shed);
         let mut recycle_request = None;
         for action in step.actions {
@@ -193,15 +218,22 @@ impl ProgramMonitor {
                     } else {
                         String::new()
                     };
+                    let growing = agents
+                        .as_deref_mut()
+                        .and_then(|agents| self.heap_monitor.begin_naming(agents, subject.family, now));
+                    let growing =
+                        growing.map(|text| format!(" Live memory grows: {text}.")).unwrap_or_default();
                     tracing::warn!(
                         heapbeat.pressure = level.as_str(),
-                        "memory is at {memory} of {limit}: {}{cause}. {}",
+                        "memory is at {memory} of {limit}: {}{cause}. {}{growing}",
                         level.as_str(),
                         self.forecaster.assess(limit)
                     );
                 }
                 Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}"),
-                Action::Purge => self.request_shrink(subject, agents.as_deref_mut()),
+                // A heap that is full has just been collected.
+                Action::Purge if full.is_some() => {}
+                Action::Purge => self.request_shrink(subject, memory, agents.as_deref_mut(), now),
                 Action::Recycle(reason) => {
                     let why = match &full {
                         Some(full) => full.describe(),
@@ -212,42 +244,28 @@ impl ProgramMonitor {
                 Action::Shutdown => {}
             }
         }
+        self.events.extend(self.heap_monitor.name_function(now));
         recycle_request
     }
 
-    /// Sums the heaps of an instance, and requests collections from processes whose heap fills up. Returns the heap that is full.
-    fn watch_heaps(
-        &mut self,
-        subject: MonitoredProcess<'_>,
-        agents: Option<&mut (dyn AgentLink + 'static)>,
-        now: Instant,
-    ) -> Option<FullHeap> {
-        let agents = agents?;
-        let heaps = agents.heaps(subject.family, now);
-        self.heap = HeapTotals::of(&heaps);
-        let (requests, full) = self.heap_watch.step(&heaps, now);
-        for pid in requests {
-            tracing::debug!("the heap of process {pid} fills up; requested a collection");
-            agents.request_purge(pid);
-        }
-        full
+    /// Returns the functions whose memory grows, while that is a concern: a program that loads its data looks like a leak until it is done.
+    pub(super) fn functions(&self) -> Vec<FunctionReport> {
+        if self.is_growing { self.heap_monitor.functions() } else { Vec::new() }
     }
 
-    /// Records what an agent reported.
+    /// Records what an agent reported, if its process belongs to the program.
     pub(super) fn record_notice(&mut self, notice: &AgentNotice, now: Instant) {
         let AgentNotice { pid, kind } = notice;
+        if !self.known.contains(pid) {
+            return;
+        }
         match kind {
             AgentNoticeKind::Connected(runtime) => {
                 tracing::debug!("process {pid} has an agent: {runtime}");
             }
             AgentNoticeKind::Purged(report) => {
-                self.heap_watch.record_collection(*pid, report.used, now);
-                if let Some(reason) = &report.refused {
-                    tracing::info!("process {pid} did not collect garbage: {reason}");
-                } else {
-                    let took = report.took.as_millis();
-                    tracing::info!("process {pid} collected garbage in {took} ms and freed {}", report.freed);
-                }
+                self.heap_monitor.record_answer(*pid, report, now);
+                tracing::debug!("process {pid} answered a request for a collection: {report:?}");
             }
             AgentNoticeKind::UncaughtException(name) => {
                 tracing::warn!("process {pid} is about to exit: uncaught {name}");
@@ -256,14 +274,18 @@ impl ProgramMonitor {
         }
     }
 
-    fn request_shrink(&self, subject: MonitoredProcess<'_>, agents: Option<&mut (dyn AgentLink + 'static)>) {
+    fn request_shrink(
+        &mut self,
+        subject: MonitoredProcess<'_>,
+        memory: Bytes,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) {
         let pid = subject.pid;
         match &self.guarded.shrink {
             ShrinkMethod::None => {
-                let Some(agents) = agents else { return };
-                let asked = subject.family.iter().filter(|pid| agents.request_purge(**pid)).count();
-                if asked > 0 {
-                    tracing::info!("requested a garbage collection from {asked} processes to free memory");
+                if let Some(agents) = agents {
+                    self.heap_monitor.request_purge(agents, subject.family, memory, now);
                 }
             }
             ShrinkMethod::Signal(number) => {

@@ -7,6 +7,7 @@ use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind};
 use super::external::{MonitoredProcess, ProgramMonitor};
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process::WorkerProcess;
+use super::profile_requests::ProfileRequests;
 use super::program_status::recorder::ProgramRecorder;
 use crate::overload::ladder::ReplacementStatus;
 
@@ -14,6 +15,7 @@ use crate::overload::ladder::ReplacementStatus;
 pub(super) struct ExternalStatus {
     monitor: ProgramMonitor,
     pub(super) recorder: ProgramRecorder,
+    profiles: ProfileRequests,
     /// The instance of each process that was measured last.
     processes: BTreeMap<u32, WorkerNumber>,
 }
@@ -21,7 +23,8 @@ pub(super) struct ExternalStatus {
 impl ExternalStatus {
     /// Creates the status.
     pub(super) fn new(monitor: ProgramMonitor, recorder: ProgramRecorder) -> Self {
-        ExternalStatus { monitor, recorder, processes: BTreeMap::new() }
+        let profiles = ProfileRequests::default();
+        ExternalStatus { monitor, recorder, profiles, processes: BTreeMap::new() }
     }
 
     /// Measures all running processes.
@@ -30,7 +33,7 @@ impl ExternalStatus {
         live: &[WorkerProcess],
         families: &BTreeMap<WorkerNumber, Vec<u32>>,
         ready: impl Fn(WorkerNumber) -> Option<bool>,
-        agents: Option<&mut (dyn AgentLink + 'static)>,
+        mut agents: Option<&mut (dyn AgentLink + 'static)>,
         now: Instant,
     ) -> Vec<MachineEvent> {
         let processes = families.iter().flat_map(|(number, family)| family.iter().map(|pid| (*pid, *number)));
@@ -44,8 +47,13 @@ impl ExternalStatus {
             family: families.get(&it.number).map_or(&[], Vec::as_slice),
         });
         let subjects: Vec<MonitoredProcess<'_>> = subjects.collect();
-        let events = self.monitor.measure(&subjects, agents, now);
+        let events = self.monitor.measure(&subjects, agents.as_deref_mut(), now);
         let monitor = &self.monitor;
+        let family = families.get(&monitor.number).map_or(&[][..], Vec::as_slice);
+        if let Some(agents) = agents {
+            self.profiles.step(self.recorder.profiles(), agents, family, now);
+        }
+        self.recorder.record_growth(monitor.number, &monitor.events, monitor.functions());
         self.recorder.record_readings(&monitor.measured, monitor.number, monitor.pressure, monitor.shed);
         events
     }
@@ -72,6 +80,9 @@ impl ExternalStatus {
             && let Some(number) = self.processes.get(&notice.pid)
         {
             self.recorder.record_purge(*number, report.took);
+        }
+        if let AgentNoticeKind::Profile(profile) = &notice.kind {
+            self.profiles.finish(notice.pid, profile);
         }
         self.monitor.record_notice(notice, now);
     }

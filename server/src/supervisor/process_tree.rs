@@ -26,11 +26,11 @@ pub(super) struct ProcessEntry {
 
 /// All processes that are alive; zombies are left out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ProcessTable(BTreeMap<u32, ProcessEntry>);
+pub struct ProcessTable(BTreeMap<u32, ProcessEntry>);
 
 impl ProcessTable {
     /// Reads the table.
-    pub(super) fn read() -> Self {
+    pub fn read() -> Self {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let parse = |entry: fs::DirEntry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
@@ -63,7 +63,7 @@ impl ProcessTable {
     }
 
     /// Returns `roots`, as far as they are alive, and all their descendants.
-    pub(super) fn descendants(&self, roots: impl IntoIterator<Item = u32>) -> Vec<u32> {
+    pub fn descendants(&self, roots: impl IntoIterator<Item = u32>) -> Vec<u32> {
         let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (pid, entry) in self.iter() {
             children.entry(entry.parent).or_default().push(pid);
@@ -97,7 +97,7 @@ fn parse_stat(stat: &str) -> Option<ProcessEntry> {
 }
 
 /// Returns the memory of these processes.
-pub(super) fn memory(family: &[u32]) -> Bytes {
+pub fn memory(family: &[u32]) -> Bytes {
     Bytes(family.iter().map(|pid| of_one(&Path::new("/proc").join(pid.to_string()))).sum())
 }
 

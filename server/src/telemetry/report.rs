@@ -38,6 +38,7 @@ impl Telemetry {
             system: system(&reading),
             events: self.event_log.latest_events(),
             routes: self.routes(),
+            functions: Vec::new(),
             forecast: self.forecast(&reading),
             samples: tail.block(),
             previous_exit: self.previous_exit(),

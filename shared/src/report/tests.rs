@@ -43,6 +43,7 @@ fn report(first: u64, count: u64) -> Report {
         system: System { threads: Some(4), ..System::default() },
         events: vec![Event { at: UnixMillis(1), kind: EventKind::Started }],
         routes: Vec::new(),
+        functions: Vec::new(),
         forecast: unknown(),
         samples: Block { first, count, dropped: 0, data: series::encode(first, &samples(count)) },
         unavailable_sources: Vec::new(),
@@ -87,20 +88,35 @@ fn the_texts_of_a_report_are_bounded() {
         event(EventKind::Recycle { reason: long() }),
         event(EventKind::Panic { message: long() }),
         event(EventKind::Stop { by: long() }),
+        event(EventKind::Growth { function: long(), growth: Bytes(1), lasted_ms: 1 }),
     ];
+    let text = "x".repeat(1000);
+    let function = FunctionReport { function: text.clone(), file: text, ..FunctionReport::default() };
     let sent = Report {
         version: long(),
         limit: Limit { bytes: Bytes(1), origin: long() },
         events,
+        functions: vec![function; 12],
         unavailable_sources: vec!["x".repeat(1000); 40],
         ..report(0, 0)
     };
     assert!(sent.to_json().len() > 200_000);
     let (read, _) = Report::parse(&sent.to_json()).unwrap();
-    assert!(read.to_json().len() < 16_000, "{}", read.to_json().len());
+    assert!(read.to_json().len() < 24_000, "{}", read.to_json().len());
     let routes = vec![RouteReport { route: long(), ..RouteReport::default() }];
     let (read, _) = Report::parse(&Report { routes, ..report(0, 0) }.to_json()).unwrap();
     assert_eq!(read.routes[0].route.len(), 300);
+}
+
+#[test]
+fn a_function_is_shown_with_the_last_part_of_its_path() {
+    let place = |file: &str| {
+        let (function, file) = ("listOrders".to_owned(), file.to_owned());
+        FunctionReport { function, file, line: 12, ..FunctionReport::default() }.place()
+    };
+    assert_eq!(place("/app/src/orders.js"), "listOrders (orders.js:12)");
+    assert_eq!(place("orders.py"), "listOrders (orders.py:12)");
+    assert_eq!(place(""), "listOrders");
 }
 
 #[test]

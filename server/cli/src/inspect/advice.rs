@@ -12,7 +12,7 @@ use heapbeat_shared::{Bytes, ExitKind, Pressure, Status};
 use serde::Serialize;
 
 use super::snapshot::{Detail, Snapshot};
-use super::text::{describe_exit, memory_stall_percent};
+use super::text::{describe_exit, memory_stall_percent, span};
 
 /// The severity of an advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -58,6 +58,7 @@ pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
     let rules = [
         check_usage,
         check_forecast,
+        check_functions,
         check_previous_exit,
         check_oom_kills,
         check_swap,
@@ -146,6 +147,21 @@ fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
         _ => describe_suspect_route(&snapshot.routes).map(|text| Advice { severity, text }).into_iter().collect(),
     });
     advice
+}
+
+/// Reports the functions of a guarded program whose live memory grows.
+fn check_functions(snapshot: &Snapshot) -> Vec<Advice> {
+    let Some(first) = snapshot.functions.first() else { return Vec::new() };
+    let file =
+        if first.file.is_empty() { String::new() } else { format!(" ({}:{})", first.file, first.line) };
+    let text = format!(
+        "{}{file} allocated {} that are still held, {} more than {} ago: check where it stores what it creates.",
+        first.function,
+        first.live,
+        first.growth,
+        span(first.lasted_ms / 1000)
+    );
+    one_advice(Severity::Warning, text)
 }
 
 /// Returns the route that explains the growth, and where to search in it; `None` if no route does.
@@ -271,14 +287,18 @@ fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
         return one_advice(Severity::Ok, format!("{note} Only its public figures are shown."));
     }
     match snapshot.detail {
+        Detail::Full | Detail::Public if !snapshot.heap_known => one_advice(
+            Severity::Fine,
+            "The heap is not known: the program is guarded from outside. Node and Python tell their heap if agents are not switched off (HEAPBEAT_AGENT).",
+        ),
         Detail::Full => Vec::new(),
         Detail::Public => one_advice(
             Severity::Ok,
             "Only the public figures are shown. Set HEAPBEAT_SECRET to the server's secret to see the limit, routes and events as well.",
         ),
         Detail::Kernel => one_advice(
-            Severity::Ok,
-            "The process is measured from outside, so only the kernel's figures are known. A backend that embeds heapbeat also reports its heap and routes.",
+            Severity::Fine,
+            "The process is measured from outside, so only the kernel's figures are known. A Node program under `heapbeat run` also reports its heap, a backend that embeds heapbeat its routes as well.",
         ),
     }
 }

@@ -1,4 +1,5 @@
-//! Measures any process of this machine from outside: the kernel's figures of the process and of its cgroup.
+//! Measures any process of this machine from outside, with all processes that it has started: the kernel's figures of them and of the
+//! cgroup.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +7,12 @@ use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 
-use super::snapshot::{Detail, Snapshot, update_forecast};
+use super::snapshot::{Detail, MeasuredProcess, Snapshot, update_forecast};
 use super::target::TargetError;
 use heapbeat::clock::Clock;
 use heapbeat::sampling::{Cgroup, Process};
+use heapbeat::supervisor::process_tree;
+use heapbeat::supervisor::process_tree::ProcessTable;
 
 /// A process of this machine.
 #[derive(Debug)]
@@ -40,19 +43,25 @@ impl ProcessSource {
 
     pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
         let memory = self.process.read().ok_or(TargetError::Exited(self.pid))?;
+        let processes = self.read_tree();
+        // Pages that several processes share count once in the sum of proportional set sizes.
+        let total = match &*processes {
+            [] => memory.rss,
+            processes => Bytes(processes.iter().map(|process| process.memory.0).sum()),
+        };
         let times = self.read_file("stat").as_deref().and_then(Times::parse);
         let booted = self.read_file("uptime").as_deref().and_then(seconds_since_boot);
         let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         let limited = cgroup.and_then(|cgroup| Some((cgroup, cgroup.limit?)));
         // The limit of a cgroup applies to all memory charged to it, a given limit to the memory of the process.
         let (limit, working_set) = match (self.limit, limited) {
-            (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), memory.rss),
+            (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), total),
             (None, Some((cgroup, bytes))) => {
                 (Some(Limit { bytes, origin: "cgroup".into() }), cgroup.working_set())
             }
-            (None, None) => (None, memory.rss),
+            (None, None) => (None, total),
         };
-        let sample = Sample { at: self.clock.now().wall, rss: memory.rss, working_set, ..Sample::default() };
+        let sample = Sample { at: self.clock.now().wall, rss: total, working_set, ..Sample::default() };
         let forecast =
             update_forecast(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
         let system = System {
@@ -68,10 +77,31 @@ impl ProcessSource {
             ..System::default()
         };
         let name = self.read_file("comm").unwrap_or_default();
-        let target = format!("pid {} ({})", self.pid, name.trim_end());
+        let others = match processes.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} processes that it started", count - 1),
+        };
+        let target = format!("pid {} ({}){others}", self.pid, name.trim_end());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0")]
         let uptime = times.zip(booted).map(|(times, booted)| (booted - times.started) as u64);
-        Ok(Snapshot { uptime, system, ..Snapshot::bare(target, Detail::Kernel, sample, limit, forecast) })
+        let bare = Snapshot::bare(target, Detail::Kernel, sample, limit, forecast);
+        Ok(Snapshot { uptime, system, processes, ..bare })
+    }
+
+    /// Returns the process and all that it has started, those with most memory first; none if it is alone.
+    fn read_tree(&self) -> Vec<MeasuredProcess> {
+        let pids = ProcessTable::read().descendants([self.pid]);
+        if pids.len() < 2 {
+            return Vec::new();
+        }
+        let measure = |pid: u32| {
+            let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+            let name = String::from_utf8_lossy(&name).trim_end().to_owned();
+            MeasuredProcess { pid, name, memory: process_tree::memory(&[pid]) }
+        };
+        let mut processes: Vec<MeasuredProcess> = pids.into_iter().map(measure).collect();
+        processes.sort_by_key(|process| std::cmp::Reverse(process.memory));
+        processes
     }
 
     /// Reads a file of the process, or `uptime` of the machine.
@@ -118,6 +148,9 @@ fn seconds_since_boot(uptime: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -143,6 +176,30 @@ mod tests {
         assert!(snapshot.system.threads >= Some(1) && snapshot.system.open_files >= Some(3), "{snapshot:?}");
         assert!(snapshot.system.cpu_seconds.is_some() && snapshot.uptime < Some(3600), "{snapshot:?}");
         assert!(!snapshot.heap_known && snapshot.pressure.is_none());
+    }
+
+    #[test]
+    fn processes_that_it_has_started_count_as_well() {
+        let mut shell = Command::new("sh").args(["-c", "sleep 60 & sleep 60"]).spawn().unwrap();
+        let mut source = ProcessSource::new(shell.id(), None).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let snapshot = loop {
+            let snapshot = source.measure().unwrap();
+            // The shell executes nothing else; until then its children have its name.
+            if snapshot.processes.iter().filter(|process| process.name == "sleep").count() == 2 {
+                break snapshot;
+            }
+            assert!(Instant::now() < deadline, "{:?}", snapshot.processes);
+        };
+        for process in &snapshot.processes {
+            let _ = Command::new("kill").arg(process.pid.to_string()).status();
+        }
+        let _ = shell.wait();
+        let expected = format!("pid {} (sh) and 2 processes that it started", shell.id());
+        assert_eq!(snapshot.target, expected);
+        let sum: u64 = snapshot.processes.iter().map(|process| process.memory.0).sum();
+        assert_eq!((snapshot.sample.rss, snapshot.sample.working_set), (Bytes(sum), Bytes(sum)));
+        assert!(source.measure().is_err(), "the target is gone");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::advice::advise;
+use super::advice::{Severity, advise};
 use super::snapshot::Snapshot;
 use super::text::{clip, headline, printable};
 use super::trace::Trace;
@@ -84,7 +84,8 @@ fn draw_snapshot(
         ));
     }
     let spare = usize::from(area.height).saturating_sub(top.len());
-    let advice = advice_lines(snapshot, width, scheme, spare.clamp(1, if width >= MIN_WIDE { 8 } else { 6 }));
+    let room = spare.clamp(1, if width >= MIN_WIDE { 8 } else { 6 });
+    let advice = advice_lines(view, snapshot, scheme, (width, room));
     let wide = width >= MIN_WIDE;
     let (routes, events) = (snapshot.routes.len().min(if wide { 8 } else { 4 }), snapshot.events.len());
     let events = events.min(if wide { 8 } else { 2 });
@@ -147,14 +148,20 @@ fn heading(snapshot: &Snapshot, width: u16) -> Line<'static> {
 }
 
 /// Returns the wrapped advice, the most severe first, in at most `max_lines` lines.
+/// Figures of a target that is gone are no reason to call it fine.
 fn advice_lines(
+    view: &View<'_>,
     snapshot: &Snapshot,
-    width: u16,
     scheme: ColorScheme,
-    max_lines: usize,
+    (width, max_lines): (u16, usize),
 ) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    for advice in advise(snapshot) {
+    let is_gone = view.error.is_some();
+    if is_gone {
+        let text = "The target could not be measured: these are its last figures.";
+        lines.extend(hanging_lines(&scheme.critical("unknown  ".to_owned()), text, width));
+    }
+    for advice in advise(snapshot).into_iter().filter(|it| !is_gone || it.severity > Severity::Fine) {
         lines.extend(hanging_lines(&scheme.severity_label(advice.severity), &printable(&advice.text), width));
     }
     if lines.len() > max_lines {

@@ -2,7 +2,7 @@
 
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::event::Event;
-use heapbeat_shared::report::{Limit, PressureState, Report, RouteReport, System};
+use heapbeat_shared::report::{FunctionReport, Limit, PressureState, Report, RouteReport, System};
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
@@ -45,6 +45,11 @@ pub(crate) struct Snapshot {
     pub(crate) system: System,
     /// Memory by route.
     pub(crate) routes: Vec<RouteReport>,
+    /// Functions whose live memory grows.
+    pub(crate) functions: Vec<FunctionReport>,
+    /// The processes that are measured, those with most memory first, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) processes: Vec<MeasuredProcess>,
     /// Recent events.
     pub(crate) events: Vec<Event>,
     /// Leak forecast.
@@ -61,6 +66,17 @@ pub(crate) struct Snapshot {
     pub(crate) history: Vec<Sample>,
 }
 
+/// A process of a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct MeasuredProcess {
+    /// Process id.
+    pub(crate) pid: u32,
+    /// The kernel's name of it.
+    pub(crate) name: String,
+    /// Its proportional set size.
+    pub(crate) memory: Bytes,
+}
+
 impl Snapshot {
     /// Converts a signed report.
     pub(crate) fn from_report(target: String, at: UnixMillis, report: Report, history: Vec<Sample>) -> Self {
@@ -72,11 +88,13 @@ impl Snapshot {
             version: Some(report.version),
             uptime: Some(report.uptime),
             sample: report.latest,
-            heap_known: true,
+            heap_known: knows_heap(&report.latest),
             limit: Some(report.limit),
             pressure: Some(report.pressure),
             system: report.system,
             routes: report.routes,
+            functions: report.functions,
+            processes: Vec::new(),
             events: report.events,
             forecast: report.forecast,
             previous_exit: report.previous_exit,
@@ -97,7 +115,7 @@ impl Snapshot {
         Snapshot {
             status: Some(health.status),
             uptime: Some(health.uptime),
-            heap_known: true,
+            heap_known: knows_heap(&sample),
             ..Snapshot::bare(target, Detail::Public, sample, limit, forecast)
         }
     }
@@ -123,6 +141,8 @@ impl Snapshot {
             pressure: None,
             system: System::default(),
             routes: Vec::new(),
+            functions: Vec::new(),
+            processes: Vec::new(),
             events: Vec::new(),
             forecast,
             previous_exit: None,
@@ -137,6 +157,12 @@ impl Snapshot {
         let limit = self.limit.as_ref()?.bytes;
         (limit > Bytes::ZERO).then(|| self.sample.working_set.0 as f64 / limit.0 as f64)
     }
+}
+
+/// Whether the heap's figures are known. A program that is guarded from outside, or whose runtime does not tell, has 0 there, which no
+/// heap has.
+pub(crate) fn knows_heap(sample: &Sample) -> bool {
+    sample.heap_used > Bytes::ZERO
 }
 
 /// Converts the public figures to a sample, in whole megabytes; the allocator's resident memory follows from `external`.
@@ -163,4 +189,24 @@ pub(crate) fn update_forecast(
     let heap = heap_known.then_some(Heap { used: sample.heap_used, resident: Some(sample.heap_resident) });
     forecaster.push(Point { at: sample.at, total: sample.working_set, heap });
     forecaster.assess(limit.unwrap_or(Bytes(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heap_of_zero_is_one_that_is_not_known() {
+        let snapshot = |used: u32| {
+            let body = format!(
+                r#"{{"status":"healthy","memory":{{"rss":200,"heapUsed":{used},"heapTotal":{used},"external":50}},"uptime":9}}"#
+            );
+            let health = Health::parse(body.as_bytes()).unwrap();
+            let sample = sample_from_health(UnixMillis(0), &health);
+            let forecast = update_forecast(&mut Forecaster::new(), &sample, knows_heap(&sample), None);
+            Snapshot::from_health("x".into(), sample, &health, None, forecast)
+        };
+        assert!(!snapshot(0).heap_known);
+        assert!(snapshot(150).heap_known);
+    }
 }

@@ -7,13 +7,16 @@ use heapbeat_shared::report::System;
 use heapbeat_shared::{Bytes, Exit, ExitKind, UnixMillis};
 
 use super::advice::{Advice, Severity, advise, worst_severity};
-use super::snapshot::Snapshot;
+use super::snapshot::{Detail, Snapshot};
 
 /// Most events that are printed.
 const MAX_EVENTS: usize = 8;
 
-/// Most routes that are printed.
+/// Most routes, and most functions, that are printed.
 const MAX_ROUTES: usize = 5;
+
+/// Most processes that are printed.
+const MAX_PROCESSES: usize = 8;
 
 /// Formats the snapshot, its severity and the advice as one JSON object, without a newline.
 pub(crate) fn format_json(snapshot: &Snapshot) -> String {
@@ -51,6 +54,8 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
             );
         }
     }
+    format_functions(&mut out, snapshot);
+    format_processes(&mut out, snapshot);
     if !snapshot.events.is_empty() {
         let _ = writeln!(out);
         for event in snapshot.events.iter().rev().take(MAX_EVENTS) {
@@ -62,6 +67,40 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
         let _ = writeln!(out, "{} {}", style.severity(severity), printable(&text));
     }
     out
+}
+
+fn format_functions(out: &mut String, snapshot: &Snapshot) {
+    if snapshot.functions.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n  {:<44}{:>12}{:>12}{:>10}", "function", "live", "growth", "within");
+    for function in snapshot.functions.iter().take(MAX_ROUTES) {
+        let _ = writeln!(
+            out,
+            "  {:<44}{:>12}{:>12}{:>10}",
+            clip(&function.place(), 43),
+            function.live.to_string(),
+            function.growth.to_string(),
+            span(function.lasted_ms / 1000)
+        );
+    }
+}
+
+fn format_processes(out: &mut String, snapshot: &Snapshot) {
+    if snapshot.processes.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n  {:<44}{:>12}", "process", "memory");
+    for process in snapshot.processes.iter().take(MAX_PROCESSES) {
+        let name = clip(&format!("{} {}", process.pid, process.name), 43);
+        let _ = writeln!(out, "  {name:<44}{:>12}", process.memory.to_string());
+    }
+    match snapshot.processes.len().saturating_sub(MAX_PROCESSES) {
+        0 => {}
+        more => {
+            let _ = writeln!(out, "  and {more} more");
+        }
+    }
 }
 
 /// Returns status, version and uptime in one line.
@@ -81,7 +120,11 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         Some(share) => format!("{} ({:.1} % of the limit)", sample.working_set, share * 100.0),
         None => sample.working_set.to_string(),
     };
-    let heap = snapshot.heap_known.then(|| format!("{} used, {} total", sample.heap_used, sample.heap_total));
+    let heap = if snapshot.heap_known {
+        Some(format!("{} used, {} total", sample.heap_used, sample.heap_total))
+    } else {
+        (snapshot.detail != Detail::Kernel).then(|| "unknown".to_owned())
+    };
     let external = snapshot.heap_known.then(|| sample.external().to_string());
     let bytes = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
     let rows = [
@@ -163,6 +206,9 @@ pub(crate) fn describe_event(event: &Event) -> String {
         }
         EventKind::Panic { message } => format!("panic: {}", printable(message)),
         EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
+        EventKind::Growth { function, growth, lasted_ms } => {
+            format!("{} grew by {growth} within {}", printable(function), span(lasted_ms / 1000))
+        }
         EventKind::Other => "an event of a newer version".to_owned(),
         EventKind::Stop { by } => format!("requested to stop by {}", printable(by)),
     }
@@ -232,8 +278,11 @@ impl TextStyle {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::report::FunctionReport;
+
     use super::*;
     use crate::inspect::advice::tests::steady;
+    use crate::inspect::snapshot::MeasuredProcess;
 
     #[test]
     fn a_steady_process_takes_a_few_lines() {
@@ -251,6 +300,39 @@ ok       Memory is steady: its lowest values do not rise.
 ";
         assert_eq!(format_report(&steady(), false), expected);
         assert!(format_report(&steady(), true).contains("\x1b[32mok"));
+    }
+
+    #[test]
+    fn functions_and_processes_are_listed_and_an_unknown_heap_is_not_zero() {
+        let mut snapshot = steady();
+        snapshot.heap_known = false;
+        snapshot.functions = vec![FunctionReport {
+            function: "listOrders".into(),
+            file: "/app/orders.js".into(),
+            line: 12,
+            live: Bytes::from_mb(132),
+            growth: Bytes::from_mb(110),
+            lasted_ms: 40_000,
+        }];
+        let name = "npm start".to_owned();
+        snapshot.processes = (0..10)
+            .map(|pid| MeasuredProcess { pid, name: name.clone(), memory: Bytes::from_mb(60) })
+            .collect();
+        let text = format_report(&snapshot, false);
+        for line in [
+            "  heap          unknown\n",
+            "\n  function                                            live      growth    within\n",
+            "\n  listOrders (orders.js:12)                       132.0 MB    110.0 MB      40 s\n",
+            "\n  process                                           memory\n",
+            "\n  7 npm start                                      60.0 MB\n  and 2 more\n",
+            "\nwarning  listOrders (/app/orders.js:12) allocated 132.0 MB that are still held, 110.0 MB more than 40 s ago",
+            "\nok       The heap is not known: the program is guarded from outside.",
+        ] {
+            assert!(text.contains(line), "{line:?} in {text}");
+        }
+        let value: serde_json::Value = serde_json::from_str(&format_json(&snapshot)).unwrap();
+        assert_eq!(value["functions"][0]["line"], 12);
+        assert_eq!((&value["heap_known"], &value["severity"]), (&false.into(), &"warning".into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::report::LastSamples;
+use heapbeat_shared::report::{FunctionReport, LastSamples};
 use heapbeat_shared::{Exit, Pressure, UnixMillis};
 
 use super::instance::{InstanceReading, MachineReading, ProgramInstance, identify};
@@ -151,6 +151,21 @@ impl ProgramRecorder {
     pub(in crate::supervisor) fn record_purge(&mut self, number: WorkerNumber, took: Duration) {
         if let Some(instance) = self.instances.get_mut(&number) {
             instance.note_purge(took);
+        }
+    }
+
+    /// Records the functions whose memory grows in an instance, and that one was named.
+    pub(in crate::supervisor) fn record_growth(
+        &self,
+        number: WorkerNumber,
+        events: &[EventKind],
+        functions: Vec<FunctionReport>,
+    ) {
+        self.routes.context.set_functions(functions);
+        if let Some(instance) = self.instances.get(&number) {
+            for event in events {
+                instance.telemetry.record_event(event.clone());
+            }
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         system: System::default(),
         events: Vec::new(),
         routes: Vec::new(),
+        functions: Vec::new(),
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block { first, count, dropped: 0, data: series::encode(first, &samples) },
         unavailable_sources: Vec::new(),

@@ -1,0 +1,239 @@
+//! What the supervisor does with the agents of the instance that it judges: it sums up the heaps, requests collections and waits for their
+//! answers, and names the functions whose memory grows.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::Bytes;
+use heapbeat_shared::event::{EventKind, cut};
+use heapbeat_shared::report::{FunctionReport, MAX_FUNCTIONS};
+
+use super::agent_link::{AgentLink, GrowingFunction, HeapTotals, PurgeReport};
+use super::program_heap::{FullHeap, HeapWatch};
+use crate::overload::ladder::PurgeResult;
+
+/// Time after an alert in which functions are named, as some agents have to record allocations first.
+const NAMING_TIME: Duration = Duration::from_secs(120);
+
+/// Shortest time between two requests for the functions that hold the memory.
+const HOLDERS_PAUSE: Duration = Duration::from_secs(60);
+
+/// Time for the answers to a purge.
+const PURGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Number of functions that are named.
+const MAX_NAMED: usize = 3;
+
+/// Age of an instance at which the limits of its runtimes are compared with the memory limit.
+const LIMITS_CHECKED_AT: Duration = Duration::from_secs(10);
+
+/// The agents of one instance.
+#[derive(Debug, Default)]
+pub(super) struct HeapMonitor {
+    watch: HeapWatch,
+    purge: Option<PendingPurge>,
+    /// Until when functions are named.
+    naming_until: Option<Instant>,
+    holders_requested: Option<Instant>,
+    /// The function that was named last.
+    named: Option<GrowingFunction>,
+    limits_checked: bool,
+    /// Functions whose memory grows, fastest first.
+    growing: Vec<GrowingFunction>,
+}
+
+/// A purge whose answers are not complete.
+#[derive(Debug)]
+struct PendingPurge {
+    waits_for: BTreeSet<u32>,
+    before: Bytes,
+    begun: Instant,
+    collected: usize,
+    freed: Bytes,
+    took: Duration,
+}
+
+impl HeapMonitor {
+    /// Looks at the heaps of an instance, and requests collections from processes whose heap fills up. Returns the sums, and the heap that
+    /// is full.
+    pub(super) fn observe(
+        &mut self,
+        agents: &mut dyn AgentLink,
+        family: &[u32],
+        now: Instant,
+    ) -> (Option<HeapTotals>, Option<FullHeap>) {
+        let heaps = agents.heaps(family, now);
+        let (requests, full) = self.watch.step(&heaps, now);
+        for pid in requests {
+            tracing::debug!("the heap of process {pid} fills up; requested a collection");
+            agents.request_purge(pid);
+        }
+        self.growing = agents.growing(family, now);
+        (HeapTotals::of(&heaps), full)
+    }
+
+    /// Requests a collection from all processes of an instance that has `memory`.
+    pub(super) fn request_purge(
+        &mut self,
+        agents: &mut dyn AgentLink,
+        family: &[u32],
+        memory: Bytes,
+        now: Instant,
+    ) {
+        let asked: BTreeSet<u32> = family.iter().copied().filter(|pid| agents.request_purge(*pid)).collect();
+        if asked.is_empty() {
+            return;
+        }
+        tracing::info!("requested a collection from {} to free memory", processes(asked.len()));
+        self.purge = Some(PendingPurge {
+            waits_for: asked,
+            before: memory,
+            begun: now,
+            collected: 0,
+            freed: Bytes::ZERO,
+            took: Duration::ZERO,
+        });
+    }
+
+    /// Records an answer to a request for a collection.
+    pub(super) fn record_answer(&mut self, pid: u32, report: &PurgeReport, now: Instant) {
+        if report.refused.is_none() {
+            self.watch.record_collection(pid, report.used, now);
+        }
+        let Some(purge) = &mut self.purge else { return };
+        if purge.waits_for.remove(&pid) && report.refused.is_none() {
+            purge.collected += 1;
+            let freed = report.resident_freed.unwrap_or_default().max(report.freed);
+            purge.freed = Bytes(purge.freed.0.saturating_add(freed.0));
+            purge.took = purge.took.max(report.took);
+        }
+    }
+
+    /// Returns the result of a purge once all answers are there, or the time for them is over; `None` if nobody collected anything.
+    pub(super) fn finish_purge(&mut self, now: Instant) -> Option<PurgeResult> {
+        let is_over = |purge: &mut PendingPurge| {
+            purge.waits_for.is_empty() || now.duration_since(purge.begun) >= PURGE_TIMEOUT
+        };
+        let purge = self.purge.take_if(is_over)?;
+        if !purge.waits_for.is_empty() {
+            tracing::warn!(
+                "{} did not answer the request for a collection within {} s",
+                processes(purge.waits_for.len()),
+                PURGE_TIMEOUT.as_secs()
+            );
+        }
+        if purge.collected == 0 {
+            return None;
+        }
+        let took = purge.took.as_millis();
+        tracing::info!(
+            "{} collected garbage in {took} ms: {} freed",
+            processes(purge.collected),
+            purge.freed
+        );
+        Some(PurgeResult { before: purge.before, after: purge.before.saturating_sub(purge.freed) })
+    }
+
+    /// Begins to name functions because of an alert, and returns what is known already, for its line in the log.
+    pub(super) fn begin_naming(
+        &mut self,
+        agents: &mut dyn AgentLink,
+        family: &[u32],
+        now: Instant,
+    ) -> Option<String> {
+        self.naming_until = Some(now + NAMING_TIME);
+        let may_request = self.holders_requested.is_none_or(|at| now.duration_since(at) >= HOLDERS_PAUSE);
+        if may_request {
+            self.holders_requested = Some(now);
+            for pid in family {
+                agents.request_holders(*pid);
+            }
+        }
+        (!self.growing.is_empty()).then(|| describe_growing(&self.growing))
+    }
+
+    /// Returns the function whose memory grows fastest, if it is to be named now and was not already.
+    pub(super) fn name_function(&mut self, now: Instant) -> Option<EventKind> {
+        self.naming_until = self.naming_until.filter(|until| now < *until);
+        self.naming_until?;
+        let first = self.growing.first()?;
+        if self.named.as_ref().is_some_and(|named| named.is_same(first)) {
+            return None;
+        }
+        self.named = Some(first.clone());
+        tracing::warn!("live memory grows: {}", describe_growing(&self.growing));
+        let report = to_report(first);
+        Some(EventKind::Growth {
+            function: cut(&report.place()),
+            growth: report.growth,
+            lasted_ms: report.lasted_ms,
+        })
+    }
+
+    /// Returns the functions whose memory grows, for the report.
+    pub(super) fn functions(&self) -> Vec<FunctionReport> {
+        self.growing.iter().take(MAX_FUNCTIONS).map(to_report).collect()
+    }
+
+    /// Returns what is wrong if the heaps of an instance can become much larger than its memory limit. It is said once.
+    pub(super) fn check_limits(
+        &mut self,
+        totals: Option<&HeapTotals>,
+        age: Duration,
+        limit: Bytes,
+    ) -> Option<String> {
+        let totals = totals.filter(|_| !self.limits_checked && age >= LIMITS_CHECKED_AT)?;
+        self.limits_checked = true;
+        describe_limits(totals, limit)
+    }
+}
+
+/// Describes limits of runtimes that add up to more than a quarter above the memory limit. The guard itself sets that of one Node process to
+/// an eighth above it.
+fn describe_limits(totals: &HeapTotals, limit: Bytes) -> Option<String> {
+    let sum = totals.limit.filter(|sum| u128::from(sum.0) * 4 > u128::from(limit.0) * 5)?;
+    let count = totals.limited;
+    let each = (limit.0 / 8 * 9 / u64::try_from(count.max(1)).unwrap_or(1)) >> 20;
+    let whose = if count == 1 {
+        format!("the heap limit of the program's runtime is {sum}")
+    } else {
+        format!("the heap limits of {count} processes add up to {sum}")
+    };
+    Some(format!(
+        "{whose}, more than the memory limit of {limit}: they collect garbage later than would be good; set NODE_OPTIONS=--max-old-space-size={each}"
+    ))
+}
+
+/// Describes functions, the fastest first: at most [`MAX_NAMED`].
+fn describe_growing(growing: &[GrowingFunction]) -> String {
+    let mut text = String::new();
+    for function in growing.iter().take(MAX_NAMED) {
+        let GrowingFunction { pid, function: name, file, line, growth, span, .. } = function;
+        let separator = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{separator}{name}");
+        if !file.is_empty() {
+            let _ = write!(text, " ({file}:{line})");
+        }
+        let _ = write!(text, " by {growth} within {} s in process {pid}", span.as_secs());
+    }
+    text
+}
+
+fn to_report(function: &GrowingFunction) -> FunctionReport {
+    FunctionReport {
+        function: function.function.clone(),
+        file: function.file.clone(),
+        line: function.line,
+        live: function.bytes,
+        growth: function.growth,
+        lasted_ms: u64::try_from(function.span.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+fn processes(count: usize) -> String {
+    if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
+}
+
+#[cfg(test)]
+mod tests;

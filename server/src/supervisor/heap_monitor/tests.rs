@@ -1,0 +1,201 @@
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+
+use heapbeat_shared::UnixMillis;
+
+use super::*;
+use crate::supervisor::agent_link::{AgentNotice, ProcessHeap};
+
+const MB: u64 = 1 << 20;
+
+/// Agents that answer nothing by themselves.
+#[derive(Default)]
+struct FakeAgents {
+    heaps: Vec<ProcessHeap>,
+    growing: Vec<GrowingFunction>,
+    purges: Vec<u32>,
+    holders: Vec<u32>,
+}
+
+impl AgentLink for FakeAgents {
+    fn variables(
+        &self,
+        _: &[OsString],
+        _: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Vec<(&'static str, OsString)> {
+        Vec::new()
+    }
+
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn serve(&mut self, _: Instant, _: UnixMillis) -> Vec<AgentNotice> {
+        Vec::new()
+    }
+
+    fn heaps(&self, processes: &[u32], _: Instant) -> Vec<ProcessHeap> {
+        self.heaps.iter().filter(|heap| processes.contains(&heap.pid)).cloned().collect()
+    }
+
+    fn growing(&self, processes: &[u32], _: Instant) -> Vec<GrowingFunction> {
+        self.growing.iter().filter(|function| processes.contains(&function.pid)).cloned().collect()
+    }
+
+    fn request_purge(&mut self, pid: u32) -> bool {
+        self.purges.push(pid);
+        self.heaps.iter().any(|heap| heap.pid == pid)
+    }
+
+    fn request_holders(&mut self, pid: u32) -> bool {
+        self.holders.push(pid);
+        true
+    }
+
+    fn request_profile(&mut self, _: u32, _: u32) -> bool {
+        false
+    }
+}
+
+fn heap(pid: u32, used: u64, limit: u64, at: Instant) -> ProcessHeap {
+    ProcessHeap {
+        pid,
+        runtime: "node".into(),
+        used: Some(Bytes(used * MB)),
+        total: Some(Bytes(used * MB)),
+        external: None,
+        limit: Some(Bytes(limit * MB)),
+        at,
+        is_stale: false,
+    }
+}
+
+fn function(pid: u32, name: &str, file: &str) -> GrowingFunction {
+    GrowingFunction {
+        pid,
+        function: name.into(),
+        file: file.into(),
+        line: 12,
+        bytes: Bytes(90 * MB),
+        growth: Bytes(80 * MB),
+        span: Duration::from_secs(40),
+    }
+}
+
+fn freed(megabytes: u64) -> PurgeReport {
+    PurgeReport {
+        freed: Bytes(megabytes * MB),
+        used: None,
+        resident_freed: Some(Bytes(MB)),
+        took: Duration::from_millis(10 * megabytes),
+        refused: None,
+    }
+}
+
+#[test]
+fn a_purge_is_finished_by_the_answers_of_the_processes_that_were_asked() {
+    let now = Instant::now();
+    let mut agents =
+        FakeAgents { heaps: vec![heap(1, 9, 99, now), heap(2, 9, 99, now)], ..FakeAgents::default() };
+    let mut monitor = HeapMonitor::default();
+    monitor.request_purge(&mut agents, &[1, 2, 3], Bytes(500 * MB), now);
+    assert_eq!(agents.purges, [1, 2, 3]);
+    monitor.record_answer(7, &freed(100), now);
+    monitor.record_answer(1, &freed(20), now);
+    monitor.record_answer(1, &freed(100), now);
+    assert_eq!(monitor.finish_purge(now), None);
+    monitor.record_answer(2, &freed(30), now);
+    let result = PurgeResult { before: Bytes(500 * MB), after: Bytes(450 * MB) };
+    assert_eq!(monitor.finish_purge(now), Some(result));
+    assert_eq!(monitor.finish_purge(now), None);
+}
+
+#[test]
+fn a_purge_that_nobody_answers_or_carries_out_has_no_result() {
+    let now = Instant::now();
+    let mut agents = FakeAgents { heaps: vec![heap(1, 9, 99, now)], ..FakeAgents::default() };
+    let mut monitor = HeapMonitor::default();
+    monitor.request_purge(&mut agents, &[1], Bytes(500 * MB), now);
+    assert_eq!(monitor.finish_purge(now + Duration::from_secs(9)), None);
+    assert!(monitor.purge.is_some());
+    assert_eq!(monitor.finish_purge(now + Duration::from_secs(10)), None);
+    assert!(monitor.purge.is_none());
+    monitor.request_purge(&mut agents, &[1], Bytes(500 * MB), now);
+    monitor.record_answer(1, &PurgeReport { refused: Some("not now".into()), ..freed(9) }, now);
+    assert_eq!(monitor.finish_purge(now), None);
+    // Without agents nothing is requested.
+    monitor.request_purge(&mut FakeAgents::default(), &[1], Bytes(500 * MB), now);
+    assert!(monitor.purge.is_none());
+}
+
+#[test]
+fn a_function_is_named_only_after_an_alert_and_only_once() {
+    let now = Instant::now();
+    let mut agents =
+        FakeAgents { growing: vec![function(1, "listOrders", "/app/orders.js")], ..FakeAgents::default() };
+    let mut monitor = HeapMonitor::default();
+    monitor.observe(&mut agents, &[1], now);
+    assert_eq!(monitor.name_function(now), None);
+    let text = monitor.begin_naming(&mut agents, &[1], now).unwrap();
+    assert_eq!(text, "listOrders (/app/orders.js:12) by 80.0 MB within 40 s in process 1");
+    let event = EventKind::Growth {
+        function: "listOrders (orders.js:12)".into(),
+        growth: Bytes(80 * MB),
+        lasted_ms: 40_000,
+    };
+    assert_eq!(monitor.name_function(now), Some(event));
+    // The same function in another process is the same.
+    agents.growing[0].pid = 2;
+    monitor.observe(&mut agents, &[1, 2], now);
+    assert_eq!(monitor.name_function(now), None);
+    agents.growing.insert(0, function(1, "(anonymous)", ""));
+    monitor.observe(&mut agents, &[1, 2], now);
+    let late = now + NAMING_TIME;
+    assert!(monitor.name_function(now).is_some_and(
+        |event| matches!(event, EventKind::Growth { function, .. } if function == "(anonymous)")
+    ));
+    assert_eq!(monitor.functions().len(), 2);
+    agents.growing.clear();
+    monitor.observe(&mut agents, &[1, 2], late);
+    assert_eq!(monitor.name_function(late), None);
+}
+
+#[test]
+fn recordings_are_requested_rarely() {
+    let now = Instant::now();
+    let mut agents = FakeAgents::default();
+    let mut monitor = HeapMonitor::default();
+    for second in [0, 5, 59, 60] {
+        monitor.begin_naming(&mut agents, &[1, 2], now + Duration::from_secs(second));
+    }
+    assert_eq!(agents.holders, [1, 2, 1, 2]);
+}
+
+#[test]
+fn limits_of_runtimes_that_do_not_fit_are_said_once() {
+    let (now, limit) = (Instant::now(), Bytes::from_mb(512));
+    let totals = |limits: &[u64]| {
+        let heaps: Vec<ProcessHeap> = limits.iter().map(|limit| heap(1, 9, *limit, now)).collect();
+        HeapTotals::of(&heaps)
+    };
+    let old = LIMITS_CHECKED_AT;
+    let check = |limits: &[u64]| HeapMonitor::default().check_limits(totals(limits).as_ref(), old, limit);
+    assert_eq!(check(&[576]), None, "what the guard sets itself");
+    assert_eq!(check(&[300, 300]), None);
+    assert_eq!(check(&[]), None);
+    let text = check(&[2048]).unwrap();
+    assert!(text.starts_with("the heap limit of the program's runtime is 2.00 GB, more than"), "{text}");
+    assert!(text.ends_with("NODE_OPTIONS=--max-old-space-size=576"), "{text}");
+    let text = check(&[576; 4]).unwrap();
+    assert!(text.starts_with("the heap limits of 4 processes add up to 2.25 GB"), "{text}");
+    assert!(text.ends_with("=144"), "{text}");
+    let mut monitor = HeapMonitor::default();
+    let totals = totals(&[2048]);
+    assert_eq!(monitor.check_limits(totals.as_ref(), Duration::ZERO, limit), None, "too early");
+    assert!(monitor.check_limits(totals.as_ref(), old, limit).is_some());
+    assert_eq!(monitor.check_limits(totals.as_ref(), old, limit), None, "said already");
+}

@@ -1,0 +1,48 @@
+//! Passes requests for heap profiles on to the agent of the process with the largest heap, and its answer back.
+
+use std::time::Instant;
+
+use super::agent_link::AgentLink;
+use crate::endpoints::profile_queue::{ProfileQueue, QueuedProfile};
+use crate::profile::ProfileError;
+
+/// The request that an agent works on.
+#[derive(Debug, Default)]
+pub(super) struct ProfileRequests {
+    pending: Option<(u32, QueuedProfile, Instant)>,
+}
+
+impl ProfileRequests {
+    /// Requests the next profile from a process of `family`.
+    pub(super) fn step(
+        &mut self,
+        queue: &ProfileQueue,
+        agents: &mut dyn AgentLink,
+        family: &[u32],
+        now: Instant,
+    ) {
+        self.pending.take_if(|(_, request, until)| now >= *until || !request.is_wanted());
+        if self.pending.is_some() {
+            return;
+        }
+        let Some(request) = queue.take() else { return };
+        let heaps = agents.heaps(family, now);
+        let largest = heaps.iter().max_by_key(|heap| heap.used.or(heap.total));
+        match largest.map(|heap| heap.pid).filter(|pid| agents.request_profile(*pid, request.seconds)) {
+            Some(pid) => {
+                let until = now + request.timeout();
+                self.pending = Some((pid, request, until));
+            }
+            None => request.answer(Err(ProfileError::NoAgent)),
+        }
+    }
+
+    /// Passes on the answer of an agent.
+    pub(super) fn finish(&mut self, pid: u32, profile: &Result<Vec<u8>, String>) {
+        let Some((_, request, _)) = self.pending.take_if(|(asked, ..)| *asked == pid) else { return };
+        request.answer(profile.clone().map_err(|reason| {
+            tracing::warn!("process {pid} did not make a heap profile: {reason}");
+            ProfileError::Refused
+        }));
+    }
+}
