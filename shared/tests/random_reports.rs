@@ -14,8 +14,8 @@ use fastrand::Rng;
 use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind, cut};
 use heapbeat_shared::report::{
-    Block, FunctionReport, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport,
-    RouteTraffic, System, Traffic,
+    Block, FunctionReport, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report,
+    RouteReport, RouteTraffic, System, Traffic,
 };
 use heapbeat_shared::series;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};

@@ -125,7 +125,9 @@ fn no_profile(error: ProfileError) -> Response<Full<Bytes>> {
         ProfileError::Off | ProfileError::Busy => StatusCode::CONFLICT,
         ProfileError::Short | ProfileError::Refused => StatusCode::SERVICE_UNAVAILABLE,
         ProfileError::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
-        ProfileError::NoAgent | ProfileError::NotBuilt | ProfileError::NoSamples => StatusCode::NOT_IMPLEMENTED,
+        ProfileError::NoAgent | ProfileError::NotBuilt | ProfileError::NoSamples => {
+            StatusCode::NOT_IMPLEMENTED
+        }
     };
     problem(status, &error.to_string())
 }

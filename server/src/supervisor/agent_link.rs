@@ -150,7 +150,7 @@ pub struct HeapTotals {
 
 impl From<HeapTotals> for RuntimeHeap {
     fn from(totals: HeapTotals) -> Self {
-        let HeapTotals { used, total, external, limit } = totals;
+        let HeapTotals { used, total, external, limit, limited: _ } = totals;
         RuntimeHeap { used, total, external, limit }
     }
 }

@@ -203,8 +203,8 @@ impl ProgramMonitor {
             replacement: Some(replacement),
         };
         let step = self.ladder.step(&observation);
-        self.is_growing = step.pressure >= Pressure::Alert
-            || self.forecaster.assess(limit).verdict == Verdict::Leaking;
+        self.is_growing =
+            step.pressure >= Pressure::Alert || self.forecaster.assess(limit).verdict == Verdict::Leaking;
         (self.pressure, self.shed) = (step.pressure, step.shed);
         let mut recycle_request = None;
         for action in step.actions {
