@@ -237,7 +237,7 @@ statement-requests-rejected = { $count ->
 } innerhalb von { $duration_s } s abgewiesen
 statement-request-panicked = Panic bei einer Anfrage: { $message }
 statement-limit-changed = Speicherlimit von { $before_bytes } auf { $after_bytes } geändert
-statement-function-growing = der Speicher von { $function } wuchs in { $lasted_s } s um { $growth_bytes }
+statement-function-growing = der Speicher von { $function } wuchs in { $duration_s } s um { $growth_bytes }
 statement-unknown-event = Ereignis einer neueren Version von heapbeat
 statement-stop-requested = Beenden angefordert durch { $by }
 statement-recurred = das Problem trat erneut auf

@@ -241,7 +241,7 @@ statement-requests-rejected = { $count ->
 } rejected within { $duration_s } s
 statement-request-panicked = a request panicked: { $message }
 statement-limit-changed = memory limit changed from { $before_bytes } to { $after_bytes }
-statement-function-growing = memory held by { $function } grew by { $growth_bytes } within { $lasted_s } s
+statement-function-growing = memory held by { $function } grew by { $growth_bytes } within { $duration_s } s
 statement-unknown-event = event of a newer version of heapbeat
 statement-stop-requested = shutdown requested by { $by }
 statement-recurred = the problem recurred

@@ -237,7 +237,7 @@ statement-requests-rejected = { $count ->
 } en { $duration_s } s
 statement-request-panicked = panic en una petición: { $message }
 statement-limit-changed = límite de memoria cambiado de { $before_bytes } a { $after_bytes }
-statement-function-growing = la memoria retenida por { $function } creció { $growth_bytes } en { $lasted_s } s
+statement-function-growing = la memoria retenida por { $function } creció { $growth_bytes } en { $duration_s } s
 statement-unknown-event = evento de una versión más reciente de heapbeat
 statement-stop-requested = detención solicitada por { $by }
 statement-recurred = el problema reapareció

@@ -240,7 +240,7 @@ statement-requests-rejected = { $count ->
 } en { $duration_s } s
 statement-request-panicked = panic dans une requête : { $message }
 statement-limit-changed = limite de mémoire passée de { $before_bytes } à { $after_bytes }
-statement-function-growing = la mémoire retenue par { $function } a augmenté de { $growth_bytes } en { $lasted_s } s
+statement-function-growing = la mémoire retenue par { $function } a augmenté de { $growth_bytes } en { $duration_s } s
 statement-unknown-event = événement d’une version plus récente de heapbeat
 statement-stop-requested = arrêt demandé par { $by }
 statement-recurred = le problème est réapparu

@@ -116,7 +116,7 @@ pub enum EventKind {
         growth: Bytes,
         /// Time over which it grew, in milliseconds.
         #[n(2)]
-        lasted_ms: u64,
+        duration_ms: u64,
     },
     /// A kind that a newer version added.
     #[serde(other)]
@@ -184,7 +184,7 @@ mod tests {
             EventKind::Growth {
                 function: "listOrders (orders.js:12)".into(),
                 growth: Bytes(9),
-                lasted_ms: 5000,
+                duration_ms: 5000,
             },
         ];
         for kind in kinds {

@@ -269,7 +269,7 @@ pub struct FunctionReport {
     /// By how much they grew.
     pub growth: Bytes,
     /// Time over which they grew, in milliseconds.
-    pub lasted_ms: u64,
+    pub duration_ms: u64,
 }
 
 impl FunctionReport {

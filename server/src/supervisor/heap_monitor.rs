@@ -167,7 +167,7 @@ impl HeapMonitor {
         Some(EventKind::Growth {
             function: cut(&report.place()),
             growth: report.growth,
-            lasted_ms: report.lasted_ms,
+            duration_ms: report.duration_ms,
         })
     }
 
@@ -227,7 +227,7 @@ fn to_report(function: &GrowingFunction) -> FunctionReport {
         line: function.line,
         live: function.bytes,
         growth: function.growth,
-        lasted_ms: u64::try_from(function.span.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: u64::try_from(function.span.as_millis()).unwrap_or(u64::MAX),
     }
 }
 

@@ -88,7 +88,7 @@ fn the_texts_of_a_report_are_bounded() {
         event(EventKind::Recycle { reason: long() }),
         event(EventKind::Panic { message: long() }),
         event(EventKind::Stop { by: long() }),
-        event(EventKind::Growth { function: "x".repeat(1000), growth: Bytes(1), lasted_ms: 1 }),
+        event(EventKind::Growth { function: "x".repeat(1000), growth: Bytes(1), duration_ms: 1 }),
     ];
     let text = "x".repeat(500);
     let function = FunctionReport { function: text.clone(), file: text, ..FunctionReport::default() };

@@ -112,8 +112,8 @@ catalog! {
     request_panicked(message: &str) = "request-panicked", "a request panicked: {message}";
     limit_changed(before_bytes: Bytes, after_bytes: Bytes) = "limit-changed",
         "memory limit changed from {before_bytes} to {after_bytes}";
-    function_growing(function: &str, growth_bytes: Bytes, lasted_s: u64) = "function-growing",
-        "memory held by {function} grew by {growth_bytes} within {lasted_s} s";
+    function_growing(function: &str, growth_bytes: Bytes, duration_s: u64) = "function-growing",
+        "memory held by {function} grew by {growth_bytes} within {duration_s} s";
     unknown_event() = "unknown-event", "event of a newer version of heapbeat";
     stop_requested(by: &str) = "stop-requested", "shutdown requested by {by}";
     recurred() = "recurred", "the problem recurred";

@@ -98,8 +98,8 @@ pub fn event_statement(event: &EventKind) -> Statement {
         }
         EventKind::Panic { message } => Statement::request_panicked(message),
         EventKind::Limit { before, after } => Statement::limit_changed(*before, *after),
-        EventKind::Growth { function, growth, lasted_ms } => {
-            Statement::function_growing(function, *growth, lasted_ms / 1000)
+        EventKind::Growth { function, growth, duration_ms } => {
+            Statement::function_growing(function, *growth, duration_ms / 1000)
         }
         EventKind::Other => Statement::unknown_event(),
         EventKind::Stop { by } => Statement::stop_requested(by),

@@ -159,7 +159,7 @@ fn check_functions(snapshot: &Snapshot) -> Vec<Advice> {
         first.function,
         first.live,
         first.growth,
-        span(first.lasted_ms / 1000)
+        span(first.duration_ms / 1000)
     );
     one_advice(Severity::Warning, text)
 }
@@ -288,7 +288,7 @@ fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
     }
     match snapshot.detail {
         Detail::Full | Detail::Public if !snapshot.heap_known => one_advice(
-            Severity::Fine,
+            Severity::Ok,
             "The heap is not known: the program is guarded from outside. Node and Python tell their heap if agents are not switched off (HEAPBEAT_AGENT).",
         ),
         Detail::Full => Vec::new(),
@@ -297,7 +297,7 @@ fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
             "Only the public figures are shown. Set HEAPBEAT_SECRET to the server's secret to see the limit, routes and events as well.",
         ),
         Detail::Kernel => one_advice(
-            Severity::Fine,
+            Severity::Ok,
             "The process is measured from outside, so only the kernel's figures are known. A Node program under `heapbeat run` also reports its heap, a backend that embeds heapbeat its routes as well.",
         ),
     }

@@ -161,7 +161,7 @@ fn advice_lines(
         let text = "The target could not be measured: these are its last figures.";
         lines.extend(hanging_lines(&scheme.critical("unknown  ".to_owned()), text, width));
     }
-    for advice in advise(snapshot).into_iter().filter(|it| !is_gone || it.severity > Severity::Fine) {
+    for advice in advise(snapshot).into_iter().filter(|it| !is_gone || it.severity > Severity::Ok) {
         lines.extend(hanging_lines(&scheme.severity_label(advice.severity), &printable(&advice.text), width));
     }
     if lines.len() > max_lines {

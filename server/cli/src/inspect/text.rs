@@ -81,7 +81,7 @@ fn format_functions(out: &mut String, snapshot: &Snapshot) {
             clip(&function.place(), 43),
             function.live.to_string(),
             function.growth.to_string(),
-            span(function.lasted_ms / 1000)
+            span(function.duration_ms / 1000)
         );
     }
 }
@@ -206,8 +206,8 @@ pub(crate) fn describe_event(event: &Event) -> String {
         }
         EventKind::Panic { message } => format!("panic: {}", printable(message)),
         EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
-        EventKind::Growth { function, growth, lasted_ms } => {
-            format!("{} grew by {growth} within {}", printable(function), span(lasted_ms / 1000))
+        EventKind::Growth { function, growth, duration_ms } => {
+            format!("{} grew by {growth} within {}", printable(function), span(duration_ms / 1000))
         }
         EventKind::Other => "an event of a newer version".to_owned(),
         EventKind::Stop { by } => format!("requested to stop by {}", printable(by)),
@@ -312,7 +312,7 @@ ok       Memory is steady: its lowest values do not rise.
             line: 12,
             live: Bytes::from_mb(132),
             growth: Bytes::from_mb(110),
-            lasted_ms: 40_000,
+            duration_ms: 40_000,
         }];
         let name = "npm start".to_owned();
         snapshot.processes = (0..10)

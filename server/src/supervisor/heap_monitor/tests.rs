@@ -145,7 +145,7 @@ fn a_function_is_named_only_after_an_alert_and_only_once() {
     let event = EventKind::Growth {
         function: "listOrders (orders.js:12)".into(),
         growth: Bytes(80 * MB),
-        lasted_ms: 40_000,
+        duration_ms: 40_000,
     };
     assert_eq!(monitor.name_function(now), Some(event));
     // The same function in another process is the same.
