@@ -23,7 +23,6 @@ use crate::edge_liveness::EdgeLiveness;
 use crate::endpoints::admission::{RequestHead, RequestVerifier};
 use crate::endpoints::health::Endpoint;
 use crate::endpoints::is_served;
-use crate::endpoints::profile_queue::ProfileQueue;
 use crate::endpoints::program::{Downtime, ProgramContext};
 use crate::endpoints::report::ReportHandler;
 use crate::error::Error;

@@ -11,6 +11,7 @@ use heapbeat_shared::{Exit, Pressure, UnixMillis};
 
 use super::instance::{InstanceReading, MachineReading, ProgramInstance, identify};
 use super::{ProgramRoutes, STARTING};
+use crate::endpoints::profile_queue::ProfileQueue;
 use crate::endpoints::program::Downtime;
 use crate::flight_recorder;
 use crate::flight_recorder::{InstanceRecorder, PreviousRuns, RecordingHeader};
@@ -152,6 +153,11 @@ impl ProgramRecorder {
         if let Some(instance) = self.instances.get_mut(&number) {
             instance.note_purge(took);
         }
+    }
+
+    /// Returns the requests for heap profiles.
+    pub(in crate::supervisor) fn profiles(&self) -> &ProfileQueue {
+        self.routes.context.profiles()
     }
 
     /// Records the functions whose memory grows in an instance, and that one was named.
