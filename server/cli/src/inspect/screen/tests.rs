@@ -47,7 +47,7 @@ fn rising_trace(snapshot: &Snapshot, rise: u64) -> Trace {
         let down = Bytes::from_mb(rise * (30 - step) / 30);
         then.sample.rss = snapshot.sample.rss.saturating_sub(down);
         then.sample.heap_used = snapshot.sample.heap_used.saturating_sub(down);
-        then.system.cpu_seconds = Some(step as f64);
+        then.system.cpu_seconds = (snapshot.detail == Detail::Full).then_some(step as f64);
         trace.push(&then);
     }
     trace
@@ -140,13 +140,13 @@ fn screens_match_their_snapshots() {
     }
 }
 
-/// Returns a snapshot of `heapbeat serve --demo` after one request to `/demo/leak?mb=1` per second, without the secret.
+/// Returns a snapshot of `heapbeat serve --demo` under three requests to `/demo/leak?mb=1` in four seconds, without the secret.
 fn demo_snapshot() -> Snapshot {
     let mb = Bytes::from_mb;
     let mut snapshot = calm_snapshot();
     snapshot.target = "http://127.0.0.1:8080/health".into();
     snapshot.detail = Detail::Public;
-    (snapshot.version, snapshot.pressure, snapshot.uptime) = (None, None, Some(234));
+    (snapshot.version, snapshot.pressure, snapshot.uptime) = (None, None, Some(312));
     snapshot.system = System::default();
     (snapshot.sample.rss, snapshot.sample.working_set) = (mb(247), mb(247));
     (snapshot.sample.heap_used, snapshot.sample.heap_total, snapshot.sample.heap_resident) =
@@ -155,10 +155,10 @@ fn demo_snapshot() -> Snapshot {
     snapshot.forecast.verdict = Verdict::Leaking;
     snapshot.forecast.basis = Basis::SustainedGrowth;
     snapshot.forecast.part = MemoryPart::LiveHeap;
-    snapshot.forecast.slope = Some(Slope { expected: rate(58.5), low: rate(58.0), high: rate(59.0) });
+    snapshot.forecast.slope = Some(Slope { expected: rate(45.0), low: rate(44.0), high: rate(46.0) });
     let seconds = Duration::from_secs;
     snapshot.forecast.time_to_limit =
-        Some(TimeToLimit { expected: seconds(264), earliest: seconds(259), latest: seconds(273) });
+        Some(TimeToLimit { expected: seconds(353), earliest: seconds(345), latest: seconds(362) });
     snapshot
 }
 
