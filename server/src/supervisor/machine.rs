@@ -235,6 +235,8 @@ struct Worker {
     drain_started: Duration,
     /// The wait for its requests in flight.
     request_drain: Option<RequestDrain>,
+    /// When requests are ended that are in flight although it was told to stop.
+    abort_requests_at: Option<Duration>,
     role: Role,
     termination: Option<Termination>,
     stop_reason: Option<StopReason>,
@@ -372,6 +374,7 @@ impl Machine {
             held_back: None,
             drain_started: now,
             request_drain: None,
+            abort_requests_at: None,
             role,
             termination: None,
             stop_reason: None,
@@ -407,9 +410,7 @@ impl Machine {
                     worker.begin_stop(policy.full_drain(), signal, now, effects);
                 }
                 Role::Serving | Role::Draining(_) => {
-                    if worker.request_drain.take().is_some() {
-                        effects.push(Effect::AbortRequests(worker.number));
-                    }
+                    worker.abort_requests(effects);
                     effects.push(Effect::Send(worker.number, Command::Stop(signal, requests)));
                 }
             }

@@ -6,10 +6,13 @@ use std::time::Duration;
 use super::{Command, Effect, Machine, Role, StopSignal, SupervisorPolicy, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
 
+/// Time that a worker which was told to stop has to end what is still in flight itself, as only it can say goodbye to a WebSocket.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// A worker whose requests in flight are awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestDrain {
-    /// When requests that are still in flight are ended.
+    /// When the worker is told to stop although requests are still in flight.
     until: Duration,
     /// Until when the worker may then take to stop.
     stop_until: Duration,
@@ -48,9 +51,17 @@ impl SupervisorPolicy {
 }
 
 impl Worker {
-    /// Returns when requests that are still in flight are ended.
+    /// Returns the next deadline of the requests in flight.
     pub(super) fn requests_end_at(&self) -> Option<Duration> {
-        self.request_drain.map(|drain| drain.until)
+        self.request_drain.map(|drain| drain.until).into_iter().chain(self.abort_requests_at).min()
+    }
+
+    /// Ends the requests in flight that are awaited.
+    pub(super) fn abort_requests(&mut self, effects: &mut Vec<Effect>) {
+        let told = self.abort_requests_at.take().is_some();
+        if self.request_drain.take().is_some() || told {
+            effects.push(Effect::AbortRequests(self.number));
+        }
     }
 
     /// Makes the worker drain, because another one takes over or follows.
@@ -89,12 +100,9 @@ impl Worker {
         }
     }
 
-    /// Ends the wait for requests: tells the worker to stop. `abort` ends those that are still in flight.
-    pub(super) fn finish_requests(&mut self, abort: bool, now: Duration, effects: &mut Vec<Effect>) {
+    /// Ends the wait for requests: tells the worker to stop.
+    fn finish_requests(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let Some(drain) = self.request_drain.take() else { return };
-        if abort {
-            effects.push(Effect::AbortRequests(self.number));
-        }
         let command = match drain.then {
             AfterRequests::HandOver => Command::HandOver(drain.stop_until.saturating_sub(now)),
             AfterRequests::Stop(signal, count) => Command::Stop(signal, count),
@@ -111,7 +119,8 @@ impl Worker {
     ) -> bool {
         let Some(drain) = &mut self.request_drain else { return false };
         drain.stop_until = stop_until;
-        self.finish_requests(true, now, effects);
+        effects.push(Effect::AbortRequests(self.number));
+        self.finish_requests(now, effects);
         true
     }
 }
@@ -120,15 +129,20 @@ impl Machine {
     /// Handles the end of the last request in flight to a worker.
     pub(super) fn drained(&mut self, number: WorkerNumber, now: Duration, effects: &mut Vec<Effect>) {
         if let Some(worker) = self.worker(number) {
-            worker.finish_requests(false, now, effects);
+            worker.abort_requests_at = None;
+            worker.finish_requests(now, effects);
         }
     }
 
     /// Ends requests whose time is over.
     pub(super) fn end_late_requests(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         for worker in &mut self.workers {
-            if worker.requests_end_at().is_some_and(|until| now >= until) {
-                worker.finish_requests(true, now, effects);
+            if let Some(drain) = worker.request_drain.filter(|drain| now >= drain.until) {
+                let half = drain.stop_until.saturating_sub(drain.until) / 2;
+                worker.finish_requests(now, effects);
+                worker.abort_requests_at = Some(now + half.min(GOODBYE));
+            } else if worker.abort_requests_at.take_if(|at| now >= *at).is_some() {
+                effects.push(Effect::AbortRequests(worker.number));
             }
         }
     }

@@ -36,13 +36,16 @@ fn a_replaced_worker_is_told_to_stop_when_it_has_no_requests_any_more() {
 }
 
 #[test]
-fn requests_that_outlast_the_drain_are_ended_before_the_worker_is_told_to_stop() {
+fn requests_that_outlast_the_drain_are_ended_a_moment_after_the_worker_was_told_to_stop() {
     let mut machine = serving_behind_front(300);
     play(&mut machine, &[], &[(61.0, ReplaceRequested), (63.0, Ready(2))]);
     assert_eq!(play(&mut machine, &[], &[(82.9, Tick)]), []);
     assert_eq!(machine.next_step(), secs(83.0));
     let effects = play(&mut machine, &[], &[(83.0, Tick)]);
-    assert_eq!(effects, [AbortRequests(1), Send(1, Command::HandOver(secs(5.0)))]);
+    assert_eq!(effects, [Send(1, Command::HandOver(secs(5.0)))], "it may say goodbye");
+    assert_eq!(play(&mut machine, &[], &[(83.9, Tick)]), []);
+    assert_eq!(machine.next_step(), secs(84.0));
+    assert_eq!(play(&mut machine, &[], &[(84.0, Tick)]), [AbortRequests(1)]);
     let effects = play(&mut machine, &[], &[(90.0, Tick)]);
     assert_eq!(effects, [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]);
 }
@@ -102,7 +105,8 @@ fn a_stop_awaits_the_front_before_it_reaches_the_worker() {
     let mut machine = serving_behind_front(100);
     play(&mut machine, &[], &[(61.0, StopRequested(TERM))]);
     let effects = play(&mut machine, &[], &[(81.0, Tick)]);
-    assert_eq!(effects, [AbortRequests(1), Send(1, Command::Stop(TERM, 1))], "requests take too long");
+    assert_eq!(effects, [Send(1, Command::Stop(TERM, 1))], "requests take too long");
+    assert_eq!(play(&mut machine, &[], &[(82.0, Tick)]), [AbortRequests(1)]);
     assert_eq!(quiet(play(&mut machine, &[], &[(88.0, Tick)])), [Kill(1)]);
 }
 
