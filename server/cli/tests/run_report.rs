@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use heapbeat_shared::event::EventKind;
+use heapbeat_shared::exit::InFlight;
 use heapbeat_shared::{Cursor, ExitKind};
 use heapbeat_test_support::owner::{fetch_report, get_signed};
 use heapbeat_test_support::privileged::report_skipped;
@@ -21,7 +22,7 @@ const NODE: &str = "const http = require('http');
 const kept = Array.from({ length: 300000 }, (_, number) => ({ number, text: 'x' + number }));
 http.createServer((request, response) => {
   if (request.url === '/hang') for (;;);
-  if (request.url === '/slow') return;
+  if (request.url.startsWith('/slow')) return;
   if (request.url !== '/health') return response.end(String(process.pid));
   response.statusCode = Number(process.env.HEALTH || 200);
   response.end('the program itself');
@@ -132,6 +133,14 @@ fn a_kill_between_two_probes_is_reported_and_loses_no_sample() {
     // The edge has the first sample only.
     let cursor = Cursor { instance: before.instance, sequence: 0 };
     let first = guarded.program();
+    let mut slow: Vec<_> = (0..2).map(|_| connect(guarded.server.address())).collect();
+    for client in &mut slow {
+        client.write_all(b"POST /slow/7 HTTP/1.1\r\nhost: t\r\ncontent-length: 0\r\n\r\n").unwrap();
+    }
+    wait_for("the requests in flight", || {
+        let (report, _) = fetch_report(&guarded.server, SECRET, "");
+        report.traffic.is_some_and(|traffic| traffic.in_flight == 2).then_some(())
+    });
     send_signal(first, "KILL");
     wait_for("the next instance", || {
         let answer = guarded.get("/");
@@ -141,6 +150,9 @@ fn a_kill_between_two_probes_is_reported_and_loses_no_sample() {
     assert_ne!(after.instance, before.instance);
     let exit = after.previous_exit.unwrap();
     assert_eq!((exit.kind, exit.instance), (ExitKind::Crash, Some(before.instance)));
+    // This test's own requests may have met the kill as well.
+    let in_flight = InFlight { route: "POST /slow/:id".to_owned(), requests: 2 };
+    assert_eq!(exit.in_flight.first(), Some(&in_flight));
     let left = after.last_samples.unwrap();
     assert_eq!((left.instance, left.samples.first, left.samples.dropped), (before.instance, 1, 0));
     assert!(left.samples.count + 1 >= before.samples.count);

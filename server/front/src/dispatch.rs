@@ -123,10 +123,11 @@ async fn forward_to_program(
     head.uri = origin_form(&head.uri);
     head.version = Version::HTTP_11;
     let body = request_body(shared, client, &mut head, body);
-    let Forwarded { response, connection } = match forward(shared, ForwardRequest { head, body }).await {
-        Ok(forwarded) => forwarded,
-        Err(error) => return own_answer(explain(shared, &method, error), ticket),
-    };
+    let Forwarded { response, connection } =
+        match forward(shared, ForwardRequest { head, body }, &ticket.route()).await {
+            Ok(forwarded) => forwarded,
+            Err(error) => return own_answer(explain(shared, &method, error), ticket),
+        };
     let (mut head, body) = response.into_parts();
     ticket.answer(head.status);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {

@@ -20,6 +20,7 @@ use crate::headers::keep_alive_seconds;
 use crate::pool::InFlight;
 use crate::response_body::ReturnTicket;
 use crate::shared::Shared;
+use crate::statistics::RouteKey;
 use crate::wait::{HoldError, Wait};
 
 /// Most kept connections that one request tries before it opens a new one.
@@ -65,7 +66,11 @@ enum Attempt {
 }
 
 /// Sends the request, and returns the response head.
-pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<Forwarded, ForwardError> {
+pub(crate) async fn forward(
+    shared: &Shared,
+    request: ForwardRequest,
+    route: &RouteKey,
+) -> Result<Forwarded, ForwardError> {
     let ForwardRequest { head, body } = request;
     let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, size_of_head(&head));
     let idempotent = is_idempotent(&head.method);
@@ -75,7 +80,8 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
     let mut repeats = 0;
     let mut stale = 0;
     loop {
-        let in_flight = wait.enter().await.map_err(ForwardError::Held)?;
+        let mut in_flight = wait.enter().await.map_err(ForwardError::Held)?;
+        in_flight.set_route(route.clone());
         let pool = Arc::clone(in_flight.pool());
         let reused = if stale < MAX_STALE && repeats == 0 { pool.reuse(idempotent) } else { None };
         let connection = match reused {
@@ -133,7 +139,7 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
 
 async fn attempt(
     shared: &Shared,
-    in_flight: InFlight,
+    mut in_flight: InFlight,
     mut sender: SendRequest<RequestBody>,
     mut request: Request<RequestBody>,
     body: Option<&Arc<ClientBody>>,
@@ -158,6 +164,7 @@ async fn attempt(
         biased;
         answered = answered => answered,
         _ = aborted.wait_for(|aborted| *aborted) => {
+            in_flight.note_interrupted();
             return Err(Attempt::Lost);
         }
     };
@@ -182,6 +189,7 @@ async fn attempt(
             if failed.error().is_parse() {
                 return Err(Attempt::Failed(ForwardError::Nonsense));
             }
+            in_flight.note_interrupted();
             Err(Attempt::Lost)
         }
     }

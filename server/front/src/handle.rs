@@ -111,6 +111,12 @@ impl FrontHandle {
         self.shared.switch.in_flight(id)
     }
 
+    /// Returns the requests that a copy did not finish, because it died or was aborted: method, path pattern and number. They are known
+    /// until another copy is activated.
+    pub fn interrupted(&self, id: u64) -> Vec<((&'static str, String), u64)> {
+        self.shared.switch.interrupted(id)
+    }
+
     /// Sheds a share of new requests, in thousandths.
     pub fn shed(&self, thousandths: u16) {
         self.shared.gate.set(thousandths);

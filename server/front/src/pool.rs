@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::body::RequestBody;
 use crate::config::PoolLimits;
+use crate::statistics::{RouteKey, RouteName};
 use crate::upstream::{Upstream, UpstreamStream};
 
 /// Maximum that hyper buffers in each direction, which also bounds a response head.
@@ -23,6 +24,9 @@ const BUFFER: usize = 64 << 10;
 
 /// Time for a connection to become ready after its response has ended; it still finishes the request if the response was early.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// Routes of requests that a copy did not finish which are remembered.
+const MAX_INTERRUPTED: usize = 32;
 
 /// Age up to which an idle connection serves a request that could not be repeated.
 const FRESH: Duration = Duration::from_millis(500);
@@ -36,6 +40,8 @@ pub(crate) struct UpstreamPool {
     in_flight: AtomicUsize,
     retired: AtomicBool,
     aborted: watch::Sender<bool>,
+    /// The requests that the copy did not finish, by route.
+    interrupted: Mutex<Vec<(RouteName, u64)>>,
 }
 
 struct IdleConnection {
@@ -59,7 +65,10 @@ pub(crate) struct PooledConnection {
 
 /// A request that is in flight to a copy, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<UpstreamPool>);
+pub(crate) struct InFlight {
+    pool: Arc<UpstreamPool>,
+    route: Option<RouteKey>,
+}
 
 impl UpstreamPool {
     pub(crate) fn new(upstream: Upstream, limits: PoolLimits) -> Arc<Self> {
@@ -70,6 +79,7 @@ impl UpstreamPool {
             in_flight: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             aborted: watch::channel(false).0,
+            interrupted: Mutex::default(),
         })
     }
 
@@ -83,7 +93,21 @@ impl UpstreamPool {
 
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(self))
+        InFlight { pool: Arc::clone(self), route: None }
+    }
+
+    /// Returns the requests that the copy did not finish, by route.
+    pub(crate) fn interrupted(&self) -> Vec<(RouteName, u64)> {
+        self.interrupted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_interrupted(&self, route: RouteName) {
+        let mut interrupted = self.interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = interrupted.iter_mut().find(|(known, _)| *known == route) {
+            *count += 1;
+        } else if interrupted.len() < MAX_INTERRUPTED {
+            interrupted.push((route, 1));
+        }
     }
 
     /// Returns an idle connection, the one that was used last; `None` if there is none. A request that could not be repeated gets
@@ -200,12 +224,24 @@ impl UpstreamPool {
 
 impl InFlight {
     pub(crate) const fn pool(&self) -> &Arc<UpstreamPool> {
-        &self.0
+        &self.pool
+    }
+
+    /// Sets the route of the request.
+    pub(crate) fn set_route(&mut self, route: RouteKey) {
+        self.route = Some(route);
+    }
+
+    /// Notes that the copy did not finish the request.
+    pub(crate) fn note_interrupted(&mut self) {
+        if let Some(route) = self.route.take() {
+            self.pool.note_interrupted(route.name());
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.pool.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -55,6 +55,12 @@ impl ProgramBody {
         ProgramBody { incoming, ended, connection: Some(connection), aborted: None }
     }
 
+    fn note_interrupted(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.in_flight.note_interrupted();
+        }
+    }
+
     fn give_back(&mut self) {
         if let Some(ReturnTicket { sender, in_flight, kept }) = self.connection.take() {
             in_flight.pool().give_back(sender, kept);
@@ -80,6 +86,9 @@ impl Body for ProgramBody {
             Poll::Ready(Some(frame)) => {
                 // Trailers are the end; hyper asks for nothing behind them.
                 this.ended |= frame.as_ref().is_ok_and(Frame::is_trailers);
+                if frame.is_err() {
+                    this.note_interrupted();
+                }
                 Poll::Ready(Some(frame.map_err(ResponseFault::Program)))
             }
             Poll::Pending => {
@@ -90,7 +99,11 @@ impl Body for ProgramBody {
                         let _ = aborted.wait_for(|aborted| *aborted).await;
                     })
                 });
-                aborted.as_mut().poll(cx).map(|()| Some(Err(ResponseFault::Aborted)))
+                let aborted = aborted.as_mut().poll(cx);
+                if aborted.is_ready() {
+                    this.note_interrupted();
+                }
+                aborted.map(|()| Some(Err(ResponseFault::Aborted)))
             }
         }
     }

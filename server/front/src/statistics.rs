@@ -91,6 +91,23 @@ pub(crate) struct RequestTicket {
     answered: Option<(StatusCode, Duration)>,
 }
 
+/// The route of a request, while the request is in flight.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteKey {
+    recorder: Arc<StatisticsRecorder>,
+    slot: usize,
+}
+
+/// Method and path pattern.
+pub(crate) type RouteName = (&'static str, String);
+
+impl RouteKey {
+    /// Returns the name of the route.
+    pub(crate) fn name(&self) -> RouteName {
+        self.recorder.table().name(self.slot)
+    }
+}
+
 impl StatisticsRecorder {
     /// Begins a request.
     pub(crate) fn begin(self: &Arc<Self>, method: &Method, path: &str, now: Instant) -> RequestTicket {
@@ -134,6 +151,11 @@ impl StatisticsRecorder {
 }
 
 impl RequestTicket {
+    /// Returns the route.
+    pub(crate) fn route(&self) -> RouteKey {
+        RouteKey { recorder: Arc::clone(&self.recorder), slot: self.slot }
+    }
+
     /// Records the status of the response, and the latency until now.
     pub(crate) fn answer(&mut self, status: StatusCode) {
         self.answered = Some((status, self.started.elapsed()));

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::config::PoolLimits;
 use crate::pool::{InFlight, UpstreamPool};
+use crate::statistics::RouteName;
 use crate::upstream::Upstream;
 
 /// Copies that are remembered. Only those with requests in flight are, so this many replacements may drain at the same time.
@@ -69,6 +70,15 @@ impl Switch {
     /// Returns the number of requests in flight to a copy.
     pub(crate) fn in_flight(&self, id: u64) -> usize {
         self.copies().iter().filter(|copy| copy.upstream().id == id).map(|copy| copy.in_flight()).sum()
+    }
+
+    /// Returns the requests that a copy did not finish, by route.
+    pub(crate) fn interrupted(&self, id: u64) -> Vec<(RouteName, u64)> {
+        self.copies()
+            .iter()
+            .filter(|copy| copy.upstream().id == id)
+            .flat_map(|copy| copy.interrupted())
+            .collect()
     }
 
     /// Returns the id of the active copy.

@@ -289,6 +289,7 @@ impl Supervisor {
     fn investigate(&mut self, number: WorkerNumber, exit: ProcessExit, stop_reason: Option<StopReason>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
+        let interrupted = self.requests.as_ref().map(|it| it.gateway.interrupted(number)).unwrap_or_default();
         self.with_requests(|it| it.release(number));
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
         let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
@@ -300,7 +301,10 @@ impl Supervisor {
             oom: self.oom.attribute_kill(Instant::now()),
         };
         let is_finish = observed.is_finish();
-        let exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);
+        let mut exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);
+        if exit.kind.is_failure() && !interrupted.is_empty() {
+            exit.in_flight = postmortem::in_flight(interrupted);
+        }
         if is_finish {
             postmortem::log_finish(&exit, number);
         } else {

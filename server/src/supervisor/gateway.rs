@@ -23,7 +23,7 @@ pub enum Readiness {
     NotListening(String),
 }
 
-/// Requests in flight of one method and path pattern.
+/// Requests of one method and path pattern that were in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteInFlight {
     /// The method.
@@ -66,8 +66,8 @@ pub trait Gateway: fmt::Debug {
     /// Returns the number of requests and tunnels in flight to an instance.
     fn in_flight(&self, instance: WorkerNumber) -> usize;
 
-    /// Returns all requests in flight, by route; those that wait are included.
-    fn routes_in_flight(&self) -> Vec<RouteInFlight>;
+    /// Returns the requests that an instance did not finish, because it died or they were aborted, by route.
+    fn interrupted(&self, instance: WorkerNumber) -> Vec<RouteInFlight>;
 
     /// Refuses a share of new requests, in thousandths.
     fn shed(&mut self, thousandths: u16);

@@ -1,8 +1,12 @@
 //! Determines how a worker ended from all evidence, and logs exits and notices.
 
-use heapbeat_shared::exit::{Evidence, Exit, ExitFacts, OomCount, ProcessExit, StopReason, classify};
+use heapbeat_shared::event::cut;
+use heapbeat_shared::exit::{
+    Evidence, Exit, ExitFacts, InFlight, MAX_IN_FLIGHT, OomCount, ProcessExit, StopReason, classify,
+};
 use heapbeat_shared::{ExitKind, UnixMillis};
 
+use super::gateway::RouteInFlight;
 use super::machine::{Notice, OneAtATime, WorkerNumber};
 use super::stderr_tail::StderrEvidence;
 use crate::flight_recorder::{Recording, boot_id};
@@ -96,6 +100,19 @@ fn build_exit(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) 
         exit.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
     }
     exit.bounded()
+}
+
+/// Returns the requests of routes as an exit lists them, most first.
+pub(super) fn in_flight(mut routes: Vec<RouteInFlight>) -> Vec<InFlight> {
+    routes.sort_by_key(|route| std::cmp::Reverse(route.count));
+    routes
+        .into_iter()
+        .take(MAX_IN_FLIGHT)
+        .map(|RouteInFlight { method, pattern, count }| InFlight {
+            route: cut(&format!("{method} {pattern}")),
+            requests: u32::try_from(count).unwrap_or(u32::MAX),
+        })
+        .collect()
 }
 
 /// Logs an exit, as one line with fields for machines.

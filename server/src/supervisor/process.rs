@@ -194,10 +194,6 @@ impl Program {
             if !self.terminal {
                 process.process_group(0);
             }
-            // The keys to the report are not the program's business, which may print its environment.
-            SETTINGS.iter().filter(|setting| setting.secret).for_each(|setting| {
-                process.env_remove(setting.variable);
-            });
             process.envs(&self.variables);
             for (name, value) in variables {
                 match value {

@@ -139,14 +139,10 @@ impl Gateway for FrontGateway {
         self.handle.in_flight(instance.into())
     }
 
-    fn routes_in_flight(&self) -> Vec<RouteInFlight> {
-        let routes = self.handle.statistics().routes.into_iter().filter(|route| route.in_flight > 0);
-        routes
-            .map(|route| RouteInFlight {
-                method: route.method.to_owned(),
-                pattern: route.pattern,
-                count: route.in_flight,
-            })
+    fn interrupted(&self, instance: WorkerNumber) -> Vec<RouteInFlight> {
+        let requests = self.handle.interrupted(instance.into()).into_iter();
+        requests
+            .map(|((method, pattern), count)| RouteInFlight { method: method.to_owned(), pattern, count })
             .collect()
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{LATENCY_BUCKETS, RouteStatistics};
+use super::{LATENCY_BUCKETS, RouteName, RouteStatistics};
 
 /// Most patterns that have a label of their own.
 const MAX_ROUTES: usize = 200;
@@ -57,6 +57,12 @@ impl RouteTable {
             self.latency[bucket.unwrap_or(LATENCY_BUCKETS.len())] += 1;
         }
         self.remove_if_missing(slot);
+    }
+
+    /// Returns method and pattern of a slot.
+    pub(super) fn name(&self, slot: usize) -> RouteName {
+        let figures = &self.slots[slot].figures;
+        (figures.method, figures.pattern.clone())
     }
 
     fn slot(&mut self, method: &'static str, pattern: String) -> usize {

@@ -61,6 +61,9 @@ async fn only_safe_requests_are_repeated_and_only_once() {
             (repeated, u64::from(status == 502)),
             "{method}"
         );
+        let label = if method == "BREW" { "OTHER" } else { method };
+        let interrupted = vec![((label, "/".to_owned()), deaths as u64)];
+        assert_eq!(front.handle.interrupted(1), interrupted, "{method}");
         if status == 502 {
             assert_eq!(response.header("content-type"), Some("application/problem+json"));
         }
