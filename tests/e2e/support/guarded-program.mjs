@@ -27,7 +27,7 @@ export class GuardedProgram {
    */
   static async start(command, { options = [], cwd, env = {}, path = "/" } = {}) {
     const port = await findFreePort();
-    const child = spawn(resolve(HEAPBEAT), ["run", "--side-port", "0", ...options, "--", ...command], {
+    const child = spawn(resolve(HEAPBEAT), ["run", ...options, "--", ...command], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd,
       env: { ...process.env, HEAPBEAT_BIN: undefined, PORT: String(port), NO_COLOR: "1", ...env },
@@ -66,12 +66,6 @@ export class GuardedProgram {
   guardPids() {
     const own = executableOf(this.pid);
     return [this.pid, ...findDescendants(this.pid).filter((pid) => executableOf(pid) === own)];
-  }
-
-  /** Where heapbeat's own routes are. */
-  operatorUrl() {
-    const [line = ""] = this.linesWith(/\/health: listening on port/);
-    return `http://127.0.0.1:${/listening on port (\d+)/.exec(line)?.[1]}`;
   }
 
   /** Requests a replacement of the program. */

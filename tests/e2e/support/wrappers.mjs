@@ -98,7 +98,7 @@ async function compareMemory(guarded) {
   const deadline = Date.now() + 20_000;
   do {
     const before = proportionalSetSize(guarded.programPids());
-    const stated = await readMetric(guarded, "heapbeat_(?:tree_memory|memory_rss)_bytes");
+    const stated = await readMetric(guarded, "heapbeat_tree_memory_bytes");
     const after = proportionalSetSize(guarded.programPids());
     const nearest =
       stated < Math.min(before, after) ? Math.min(before, after) : Math.min(stated, Math.max(before, after));
@@ -109,9 +109,9 @@ async function compareMemory(guarded) {
   return ratio;
 }
 
-/** A value of `/metrics`. @param {GuardedProgram} guarded @param {string} name a pattern @returns {Promise<number>} */
+/** A value of `/metrics`. @param {GuardedProgram} guarded @param {string} name @returns {Promise<number>} */
 async function readMetric(guarded, name) {
-  const text = await (await fetch(`${guarded.operatorUrl()}/metrics`)).text();
+  const text = await (await fetch(`${guarded.url}/metrics`)).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "m").exec(text)?.[1]);
 }
 
@@ -154,7 +154,11 @@ async function traceSignals(pid) {
  */
 export async function checkWrapper(wrapper, { rate = 50, options = ["--limit", "512MB"] } = {}) {
   const { command, cwd, log, env, leaf } = wrapper;
-  const guarded = await GuardedProgram.start(command, { options, cwd, env: { ...env, ...(log && { LOG: log }) } });
+  const guarded = await GuardedProgram.start(command, {
+    options,
+    cwd,
+    env: { ...env, HEAPBEAT_METRICS: "public", ...(log && { LOG: log }) },
+  });
   const leaves = async () => {
     const answer = /** @type {{ pid?: number }} */ (
       await fetch(guarded.url)
