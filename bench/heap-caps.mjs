@@ -17,7 +17,7 @@ const numbers = (/** @type {string} */ name, /** @type {string} */ fallback) =>
 /** Memory limits in MB. */
 const SIZES = numbers("SIZES", "128,256,512,1024");
 /** Caps as shares of the limit. */
-const SHARES = numbers("SHARES", "1,1.125,1.25");
+const SHARES = numbers("SHARES", "1,1.125");
 /** The share of the limit, in percent, at which the guard replaces a program. */
 const RECYCLE_AT = 93.75;
 /** Share of the limit at which a run is given up, as V8 has not. */

@@ -46,6 +46,11 @@ const BENCHES = {
     command: ["node_modules/.bin/node", "bench/agents.mjs"],
     onRequest: "it needs wrk",
   },
+  "heap-caps": {
+    question: "at which memory does V8 give up, by its cap",
+    command: ["node_modules/.bin/node", "bench/heap-caps.mjs"],
+    onRequest: "it takes ten minutes; NODES names other versions of Node",
+  },
   labeled: {
     question: "which verdicts do real processes get that leak or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat-labeled-runs"],

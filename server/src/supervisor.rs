@@ -6,6 +6,7 @@
 
 mod abort_on_panic;
 pub mod agent_link;
+mod alert_cause;
 mod event_loop;
 pub mod external;
 mod external_status;
@@ -49,7 +50,7 @@ use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heapbeat_shared::Bytes;
+use heapbeat_shared::{Bytes, Pressure};
 use listenfd::ListenFd;
 
 use crate::config::{Config, FlightDirectory};
@@ -182,7 +183,8 @@ pub fn supervise_program(
     // The front says first whether an instance is ready in time, and what it does instead.
     let ready = if integrations.gateway.is_some() { guarded.ready_timeout } else { guarded.ready_after };
     policy.start_timeout = ready + READY_MARGIN;
-    policy.judges_replacements = true;
+    // Below the first level a replacement is wanted for another reason, such as a full heap.
+    policy.judged_from = Some(guarded.thresholds.levels(guarded.limit)?.enter(Pressure::Alert));
     policy.front = integrations
         .gateway
         .as_ref()

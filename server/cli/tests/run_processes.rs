@@ -247,10 +247,15 @@ fn files_in_memory_count_where_the_control_group_has_a_limit() {
     let script =
         format!("head -c 100000000 /dev/zero > {file}; trap 'rm {file}; exit' TERM; sleep 600 & wait");
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &enter, &script]).env_clear().env("PATH", PATH);
+    command.args(["-c", &enter, &script]).env_clear().env("PATH", PATH).env("HEAPBEAT_METRICS", "public");
     command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
     let mut server = Server::spawn(command);
-    wait_for("the file to be counted", || (server.health()["memory"]["rss"].as_u64()? >= 95).then_some(()));
+    wait_for("the file to be counted", || {
+        let metrics = server.get("/metrics");
+        let judged =
+            metrics.text().lines().find_map(|it| it.strip_prefix("heapbeat_memory_working_set_bytes "))?;
+        (judged.parse::<f64>().ok()? >= 95e6).then_some(())
+    });
     server.send_signal("TERM");
     server.wait();
     let _ = fs::remove_file(file);

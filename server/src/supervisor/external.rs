@@ -12,6 +12,7 @@ use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind, HeapTotals};
+use super::alert_cause::{Judged, explain_level};
 use super::family;
 use super::heap_monitor::HeapMonitor;
 use super::machine::{MachineEvent, WorkerNumber};
@@ -202,6 +203,10 @@ impl ProgramMonitor {
             reaches_limit_in: self.forecaster.time_to_limit_within(limit, HORIZON),
             replacement: Some(replacement),
         };
+        let judged = Judged {
+            limit_is_near: observation.reaches_limit_in.is_some_and(|time| time <= rules().replacement),
+            replaceable: replacement != ReplacementStatus::RateLimited,
+        };
         let step = self.ladder.step(&observation);
         self.is_growing =
             step.pressure >= Pressure::Alert || self.forecaster.assess(limit).verdict == Verdict::Leaking;
@@ -210,13 +215,10 @@ impl ProgramMonitor {
         for action in step.actions {
             match action {
                 Action::Alert(level) => {
-                    let threshold = self.levels.enter(level);
                     let cause = if let Some(full) = &full {
                         format!(", because {}", full.describe())
-                    } else if memory < threshold {
-                        format!(", earlier than its threshold of {threshold}, because of the forecast")
                     } else {
-                        String::new()
+                        explain_level(level, memory, &self.levels, judged)
                     };
                     let growing = agents
                         .as_deref_mut()
@@ -319,8 +321,12 @@ fn judged_charge(group: &CgroupMemory, limit: Bytes) -> Bytes {
     spare.map_or(Bytes::ZERO, |spare| group.working_set().saturating_sub(spare))
 }
 
+fn rules() -> LadderRules {
+    LadderRules { grace: Duration::from_secs(5), ..LadderRules::default() }
+}
+
 fn ladder() -> Ladder {
-    Ladder::new(LadderRules { grace: Duration::from_secs(5), ..LadderRules::default() })
+    Ladder::new(rules())
 }
 
 #[cfg(test)]

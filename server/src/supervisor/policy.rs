@@ -45,8 +45,8 @@ pub struct SupervisorPolicy {
     pub crash_loop_failures: u32,
     /// Number of the signal that workers are stopped with, besides SIGTERM and SIGINT.
     pub stop_signal: Option<i32>,
-    /// Whether a replacement for memory is refused if it would not help, see `machine::usefulness`.
-    pub judges_replacements: bool,
+    /// Memory from which a replacement is refused if it would not help, see `machine::usefulness`; `None`: never.
+    pub judged_from: Option<Bytes>,
     /// Whether two workers must never run at the same time, as they would compete for a port.
     pub one_at_a_time: bool,
     /// The front that passes requests on to one worker, and holds them while there is none; `None` if workers accept connections.
@@ -90,7 +90,7 @@ impl SupervisorPolicy {
             unavailable_after: Duration::from_secs(2),
             crash_loop_failures: 5,
             stop_signal: None,
-            judges_replacements: false,
+            judged_from: None,
             one_at_a_time: false,
             front: None,
             memory_limit,

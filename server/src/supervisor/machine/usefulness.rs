@@ -72,11 +72,11 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) -> bool {
         let limit = self.policy.memory_limit;
-        if !self.policy.judges_replacements {
-            return true;
-        }
+        let Some(judged_from) = self.policy.judged_from else { return true };
         let (again, watched) = (self.young_replaced > 0, self.young_replaced >= MAX_YOUNG);
-        let Some(worker) = self.worker(number) else { return true };
+        let Some(worker) = self.worker(number).filter(|worker| worker.memory >= judged_from) else {
+            return true;
+        };
         let memory = worker.memory;
         let useful = percent(limit, if again { USEFUL_GROWTH_AGAIN } else { USEFUL_GROWTH });
         let has_grown = worker.lowest.is_none_or(|lowest| memory.saturating_sub(lowest) >= useful);

@@ -12,7 +12,7 @@ const RECYCLE_AT: u64 = 240;
 /// supervisor said that a replacement would not help.
 fn play_program(seconds: u32, memory: impl Fn(u32) -> u64) -> (Vec<u32>, Vec<u32>) {
     let mut policy = SupervisorPolicy::new(mb(LIMIT), secs(10.0), secs(25.0), 60);
-    policy.judges_replacements = true;
+    policy.judged_from = Some(mb(200));
     policy.one_at_a_time = true;
     let mut machine = Machine::new(policy);
     let mut started: BTreeMap<WorkerNumber, u32> = BTreeMap::new();
@@ -79,6 +79,17 @@ fn leaks_of_any_speed_are_replaced_every_time() {
         let highest = lives.map(grow).max().unwrap();
         assert!(highest <= LIMIT + 20, "{mb_per_second} MB/s from {baseline}: {highest} MB {replaced:?}");
     }
+}
+
+#[test]
+fn a_replacement_for_another_reason_than_memory_is_not_judged() {
+    let mut policy = SupervisorPolicy::new(mb(4096), secs(10.0), secs(25.0), 60);
+    policy.judged_from = Some(mb(3200));
+    let mut machine = Machine::new(policy);
+    play(&mut machine, &[], &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(100))), (0.2, Ready(1))]);
+    let full = RecycleRequested(1, mb(150), "the heap of V8 is full".into());
+    let effects = play(&mut machine, &[], &[(30.0, full)]);
+    assert!(effects.contains(&Start(2)), "{effects:?}");
 }
 
 #[test]
