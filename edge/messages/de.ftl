@@ -280,6 +280,7 @@ statement-no-stop-announced = kein Beenden angekündigt
 statement-hang-report = letzter Bericht vor dem Hängen: { $report }
 statement-runtime-out-of-memory = Meldung der Laufzeitumgebung: { $message }
 statement-heap-after-last-collection = Heap nach der letzten Garbage Collection: { $heap_bytes }
+statement-heap-when-last-seen = Heap zuletzt { $heap_bytes }; die Laufzeitumgebung gibt bei { $limit_bytes } auf
 statement-heap-limited-by = Heap begrenzt durch { $setting }
 statement-process-oom-killed = der Kernel beendete ihren Prozess { $pid } ({ $name }), weil der Speicher erschöpft war; das Programm selbst läuft weiter
 

@@ -284,6 +284,7 @@ statement-no-stop-announced = it did not announce a shutdown
 statement-hang-report = last report before it hung: { $report }
 statement-runtime-out-of-memory = its runtime reported: { $message }
 statement-heap-after-last-collection = its heap held { $heap_bytes } after the last collection
+statement-heap-when-last-seen = its heap held { $heap_bytes } when last seen; the runtime gives up at { $limit_bytes }
 statement-heap-limited-by = its heap was limited by { $setting }
 statement-process-oom-killed = the kernel killed its process { $pid } ({ $name }) because memory ran out; the program itself still runs
 

@@ -280,6 +280,7 @@ statement-no-stop-announced = no anunció ninguna detención
 statement-hang-report = último informe antes del bloqueo: { $report }
 statement-runtime-out-of-memory = mensaje del entorno de ejecución: { $message }
 statement-heap-after-last-collection = heap tras la última recolección: { $heap_bytes }
+statement-heap-when-last-seen = heap en la última muestra: { $heap_bytes }; el entorno de ejecución se rinde con { $limit_bytes }
 statement-heap-limited-by = heap limitado por { $setting }
 statement-process-oom-killed = el kernel terminó su proceso { $pid } ({ $name }) por falta de memoria; el programa sigue en ejecución
 

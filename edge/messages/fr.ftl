@@ -283,6 +283,7 @@ statement-no-stop-announced = aucun arrêt annoncé
 statement-hang-report = dernier rapport avant le blocage : { $report }
 statement-runtime-out-of-memory = message de l’environnement d’exécution : { $message }
 statement-heap-after-last-collection = tas après la dernière collecte : { $heap_bytes }
+statement-heap-when-last-seen = tas au dernier relevé : { $heap_bytes } ; l’environnement d’exécution abandonne à { $limit_bytes }
 statement-heap-limited-by = tas limité par { $setting }
 statement-process-oom-killed = le noyau a tué son processus { $pid } ({ $name }) faute de mémoire ; le programme lui-même continue
 

@@ -271,6 +271,7 @@ statement-no-stop-announced = 停止の通知はありませんでした
 statement-hang-report = 応答停止前の最後のレポート：{ $report }
 statement-runtime-out-of-memory = ランタイムの報告：{ $message }
 statement-heap-after-last-collection = 最後のガベージコレクション後のヒープは { $heap_bytes }
+statement-heap-when-last-seen = 最後のヒープは { $heap_bytes }。ランタイムの上限は { $limit_bytes }
 statement-heap-limited-by = ヒープの上限は { $setting }
 statement-process-oom-killed = メモリ不足によりカーネルがプロセス { $pid }（{ $name }）を強制終了。プログラム自体は動作中
 

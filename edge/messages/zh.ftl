@@ -271,6 +271,7 @@ statement-no-stop-announced = 没有预先通知停止
 statement-hang-report = 无响应前的最后报告：{ $report }
 statement-runtime-out-of-memory = 运行时报告：{ $message }
 statement-heap-after-last-collection = 最后一次垃圾回收后堆为 { $heap_bytes }
+statement-heap-when-last-seen = 最后一次采样时堆为 { $heap_bytes }；运行时的上限为 { $limit_bytes }
 statement-heap-limited-by = 堆由 { $setting } 限制
 statement-process-oom-killed = 内存不足，内核终止了其进程 { $pid }（{ $name }）；程序本身仍在运行
 

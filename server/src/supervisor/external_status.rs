@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use heapbeat_shared::Bytes;
+
 use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind};
 use super::external::{MonitoredProcess, ProgramMonitor};
 use super::machine::{MachineEvent, WorkerNumber};
@@ -10,6 +12,7 @@ use super::process::WorkerProcess;
 use super::profile_requests::ProfileRequests;
 use super::program_status::recorder::ProgramRecorder;
 use crate::overload::ladder::ReplacementStatus;
+use crate::sampling::RuntimeHeap;
 
 /// The status of a guarded program.
 pub(super) struct ExternalStatus {
@@ -18,13 +21,15 @@ pub(super) struct ExternalStatus {
     profiles: ProfileRequests,
     /// The instance of each process that was measured last.
     processes: BTreeMap<u32, WorkerNumber>,
+    /// The heap of each instance when it was measured last, and the size at which its runtimes give up.
+    heaps: BTreeMap<WorkerNumber, (Bytes, Bytes)>,
 }
 
 impl ExternalStatus {
     /// Creates the status.
     pub(super) fn new(monitor: ProgramMonitor, recorder: ProgramRecorder) -> Self {
         let profiles = ProfileRequests::default();
-        ExternalStatus { monitor, recorder, profiles, processes: BTreeMap::new() }
+        ExternalStatus { monitor, recorder, profiles, processes: BTreeMap::new(), heaps: BTreeMap::new() }
     }
 
     /// Measures all running processes.
@@ -53,9 +58,19 @@ impl ExternalStatus {
         if let Some(agents) = agents {
             self.profiles.step(self.recorder.profiles(), agents, family, now);
         }
+        for measured in &monitor.measured {
+            if let Some(RuntimeHeap { used: Some(used), limit: Some(limit), .. }) = measured.memory.heap {
+                self.heaps.insert(measured.number, (used, limit));
+            }
+        }
         self.recorder.record_growth(monitor.number, &monitor.events, monitor.functions());
         self.recorder.record_readings(&monitor.measured, monitor.number, monitor.pressure, monitor.shed);
         events
+    }
+
+    /// Returns the heap of an instance that has exited when it was measured last, and the size at which its runtimes give up.
+    pub(super) fn take_heap(&mut self, number: WorkerNumber) -> Option<(Bytes, Bytes)> {
+        self.heaps.remove(&number)
     }
 
     /// Records that the instance that serves is to be replaced.

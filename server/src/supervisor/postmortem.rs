@@ -4,7 +4,7 @@ use heapbeat_shared::event::cut;
 use heapbeat_shared::exit::{
     Evidence, Exit, ExitFacts, InFlight, MAX_IN_FLIGHT, OomCount, ProcessExit, StopReason, classify,
 };
-use heapbeat_shared::{ExitKind, UnixMillis};
+use heapbeat_shared::{Bytes, ExitKind, UnixMillis};
 
 use super::gateway::RouteInFlight;
 use super::machine::{Notice, OneAtATime, WorkerNumber};
@@ -17,6 +17,8 @@ pub(super) struct ObservedExit {
     pub(super) exit: ProcessExit,
     /// What the standard error of another program shows.
     pub(super) stderr: StderrEvidence,
+    /// The heap of another program when it was measured last, and the size at which its runtime gives up.
+    pub(super) heap: Option<(Bytes, Bytes)>,
     /// Why the worker was stopped, if it was.
     pub(super) stop_reason: Option<StopReason>,
     /// Number of the signal that another program is stopped with; `None` for a worker of this program.
@@ -39,6 +41,7 @@ pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit,
         stop_signal: observed.stop_signal,
         may_finish: observed.stop_signal.is_some(),
         oom: observed.oom,
+        heap: observed.heap,
         runtime_oom: observed.stderr.out_of_memory.map(|found| found.oom),
         ..exit_facts(recording)
     };

@@ -30,6 +30,8 @@ pub struct ExitFacts {
     pub oom: OomCount,
     /// Whether the machine rebooted since the last sign of life; `None` if unknown.
     pub rebooted: Option<bool>,
+    /// The heap of its runtime at the last sample, and the size at which the runtime gives up.
+    pub heap: Option<(Bytes, Bytes)>,
     /// The working set at the last sample, in percent of the limit.
     pub full: Option<u8>,
     /// Whether the next instance has another version.
@@ -119,6 +121,11 @@ pub fn classify(facts: &ExitFacts) -> ExitClassification {
     };
     if let Some(exit) = facts.exit {
         result.evidence.insert(0, Evidence::Process(exit));
+    }
+    if matches!(result.kind, ExitKind::OutOfMemory | ExitKind::Crash)
+        && let Some((heap, limit)) = facts.heap
+    {
+        result.evidence.push(Evidence::HeapWhenLastSeen(heap, limit));
     }
     if matches!(result.kind, ExitKind::OomKill | ExitKind::OutOfMemory | ExitKind::Unknown | ExitKind::Crash)
         && let Some(full) = facts.full
@@ -494,7 +501,9 @@ mod tests {
             let result = classify(&facts);
             assert_eq!((result.kind, result.sure), (kind, sure), "{name}: {result:?}");
         }
-        let facts = with(Signal(6), true, |f| f.full = Some(95));
+        let facts = with(Signal(6), true, |f| {
+            (f.full, f.heap) = (Some(95), Some((Bytes(490 << 20), Bytes(560 << 20))));
+        });
         let texts: Vec<_> = classify(&facts).evidence.iter().map(|it| it.statement().text).collect();
         assert_eq!(
             texts,
@@ -503,6 +512,7 @@ mod tests {
                 "its runtime reported: JavaScript heap out of memory",
                 "its heap held 500.0 MB after the last collection",
                 "its heap was limited by NODE_OPTIONS=--max-old-space-size=576",
+                "its heap held 490.0 MB when last seen; the runtime gives up at 560.0 MB",
                 "memory was at 95 % of the limit when last seen"
             ]
         );

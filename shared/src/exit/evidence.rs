@@ -76,6 +76,8 @@ pub enum Evidence {
     RuntimeOutOfMemory(String),
     /// The heap after the runtime's last collection.
     HeapAfterLastCollection(Bytes),
+    /// The heap of the runtime at the last sample, and the size at which the runtime gives up.
+    HeapWhenLastSeen(Bytes, Bytes),
     /// The heap of the runtime was limited by this setting.
     HeapLimitedBy(String),
     /// The kernel killed this process of the instance, by name and id, because memory ran out; the instance itself still runs.
@@ -120,6 +122,7 @@ impl Evidence {
             Evidence::HangReport(report) => Statement::hang_report(report),
             Evidence::RuntimeOutOfMemory(message) => Statement::runtime_out_of_memory(message),
             Evidence::HeapAfterLastCollection(heap) => Statement::heap_after_last_collection(*heap),
+            Evidence::HeapWhenLastSeen(heap, limit) => Statement::heap_when_last_seen(*heap, *limit),
             Evidence::HeapLimitedBy(setting) => Statement::heap_limited_by(setting),
             Evidence::ProcessOomKilled(name, pid) => Statement::process_oom_killed(name, *pid),
         }

@@ -161,6 +161,8 @@ catalog! {
     runtime_out_of_memory(message: &str) = "runtime-out-of-memory", "its runtime reported: {message}";
     heap_after_last_collection(heap_bytes: Bytes) = "heap-after-last-collection",
         "its heap held {heap_bytes} after the last collection";
+    heap_when_last_seen(heap_bytes: Bytes, limit_bytes: Bytes) = "heap-when-last-seen",
+        "its heap held {heap_bytes} when last seen; the runtime gives up at {limit_bytes}";
     heap_limited_by(setting: &str) = "heap-limited-by", "its heap was limited by {setting}";
     process_oom_killed(name: &str, pid: u32) = "process-oom-killed",
         "the kernel killed its process {pid} ({name}) because memory ran out; the program itself still runs";
