@@ -48,7 +48,7 @@ async function readErrors(env) {
 
 /** @param {string} stderr @param {RegExp} message */
 function assertOneLine(stderr, message) {
-  const lines = stderr.split("\n").filter((line) => line && !line.startsWith("make:"));
+  const lines = stderr.split("\n").filter((line) => line && !/^make(\[\d+\])?:/.test(line));
   assert.equal(lines.length, 1, stderr);
   assert.match(lines[0], message);
 }
