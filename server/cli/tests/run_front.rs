@@ -198,6 +198,20 @@ fn requests_wait_while_a_program_that_crashed_starts_again() {
 }
 
 #[test]
+fn a_crash_names_the_requests_that_were_in_flight() {
+    let Some(guarded) = Guarded::start(&[], &[]) else { return };
+    let program = guarded.get("/").parse().unwrap();
+    let mut slow = connect(guarded.address);
+    slow.write_all(b"GET /slow HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+    // The answer to a later request shows that the one before has been forwarded.
+    guarded.get("/");
+    send_signal(program, "KILL");
+    let exit = guarded.server.wait_for_exit(0);
+    let message = exit["message"].as_str().unwrap();
+    assert!(message.contains("in flight: 1 x GET /slow"), "{exit}");
+}
+
+#[test]
 fn a_stop_finishes_requests_in_flight_and_waits_for_the_program() {
     let Some(mut guarded) = Guarded::start(&[], &[]) else { return };
     let program = guarded.get("/").parse().unwrap();

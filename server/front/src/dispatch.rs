@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
@@ -202,6 +203,10 @@ fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Fu
             let detail =
                 "the program is being started, and too many requests wait for it already; try again later";
             unavailable(detail, hold.retry_after)
+        }
+        ForwardError::Held(HoldError::Outage(time)) => {
+            let retry_after = Duration::from_secs(time.as_secs() + 1);
+            unavailable("the program does not start; it is tried again later", retry_after)
         }
         ForwardError::Held(HoldError::TimedOut) => {
             let detail =

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::accept::accept;
 use crate::config::FrontConfig;
@@ -88,6 +88,7 @@ impl FrontHandle {
     /// Sends new requests to `upstream`. The copy before drains: its idle connections are closed, requests in flight finish.
     pub fn activate(&self, upstream: Upstream) {
         tracing::debug!("requests go to copy {} at {}", upstream.id, upstream.address);
+        self.shared.room.end_outage();
         self.shared.switch.activate(upstream);
     }
 
@@ -115,6 +116,11 @@ impl FrontHandle {
     /// until another copy is activated.
     pub fn interrupted(&self, id: u64) -> Vec<((&'static str, String), u64)> {
         self.shared.switch.interrupted(id)
+    }
+
+    /// Announces for how long no copy will be active. Requests that cannot wait for that long are answered at once.
+    pub fn announce_outage(&self, time: Duration) {
+        self.shared.room.announce_outage(Instant::now() + time);
     }
 
     /// Sheds a share of new requests, in thousandths.

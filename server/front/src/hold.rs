@@ -21,6 +21,8 @@ pub(crate) struct HoldRoom {
     total: AtomicU64,
     longest_micros: AtomicU64,
     refused: AtomicU64,
+    /// When a copy may be active again, if that is known.
+    outage_until: Mutex<Option<Instant>>,
     /// Bytes of request bodies that may still be kept for a repetition.
     repeat_bytes: Mutex<usize>,
 }
@@ -56,6 +58,7 @@ impl HoldRoom {
             total: AtomicU64::new(0),
             longest_micros: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            outage_until: Mutex::default(),
             repeat_bytes: Mutex::new(limits.repeat_total),
         })
     }
@@ -83,6 +86,22 @@ impl HoldRoom {
     /// Counts a request that waited in vain.
     pub(crate) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that no copy will be active before this time.
+    pub(crate) fn announce_outage(&self, until: Instant) {
+        *self.outage_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Notes that a copy is active.
+    pub(crate) fn end_outage(&self) {
+        *self.outage_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Returns how long the outage still lasts, if it lasts longer than a request may wait.
+    pub(crate) fn outlasting_outage(&self, deadline: Instant, now: Instant) -> Option<Duration> {
+        let until = (*self.outage_until.lock().unwrap_or_else(PoisonError::into_inner))?;
+        (until > deadline).then(|| until - now)
     }
 
     /// Reserves bytes for a body that may be repeated; false if there are none left.

@@ -21,6 +21,8 @@ pub(crate) enum HoldError {
     NoRoom,
     /// No copy became active in time.
     TimedOut,
+    /// No copy will be active in time; it takes at least so long.
+    Outage(Duration),
 }
 
 /// What one request may still wait.
@@ -80,6 +82,10 @@ impl<'a> Wait<'a> {
 
     async fn until_change(&mut self, pause: Option<Duration>) -> Result<(), HoldError> {
         let now = Instant::now();
+        if let Some(time) = self.room.outlasting_outage(self.deadline.unwrap_or(now + self.time), now) {
+            self.room.refuse();
+            return Err(HoldError::Outage(time));
+        }
         if self.held.is_none() {
             self.held = Some(self.room.enter(self.head, now).ok_or(HoldError::NoRoom)?);
         }

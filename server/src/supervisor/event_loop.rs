@@ -363,6 +363,8 @@ impl Supervisor {
         if let Some(external) = &self.external {
             external.recorder.record_outage(reason.clone(), retry_at);
         }
+        let time = retry_at.saturating_duration_since(Instant::now());
+        self.with_requests(|it| it.gateway.announce_outage(time));
         self.fallback = Some(FallbackResponder::new(reason, retry_at));
     }
 

@@ -69,6 +69,9 @@ pub trait Gateway: fmt::Debug {
     /// Returns the requests that an instance did not finish, because it died or they were aborted, by route.
     fn interrupted(&self, instance: WorkerNumber) -> Vec<RouteInFlight>;
 
+    /// Announces for how long no instance will be active. Requests that cannot wait for that long are answered at once.
+    fn announce_outage(&mut self, time: Duration);
+
     /// Refuses a share of new requests, in thousandths.
     fn shed(&mut self, thousandths: u16);
 

@@ -146,6 +146,10 @@ impl Gateway for FrontGateway {
             .collect()
     }
 
+    fn announce_outage(&mut self, time: Duration) {
+        self.handle.announce_outage(time);
+    }
+
     fn shed(&mut self, thousandths: u16) {
         self.handle.shed(thousandths);
     }

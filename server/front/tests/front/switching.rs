@@ -146,6 +146,22 @@ async fn the_front_closes_after_the_last_response() {
 }
 
 #[tokio::test]
+async fn requests_that_cannot_wait_as_long_as_an_outage_are_answered_at_once() {
+    let hold = HoldLimits { time: Duration::from_secs(20), ..HoldLimits::default() };
+    let front = TestFront::start(FrontConfig { hold, ..FrontConfig::default() });
+    front.handle.announce_outage(Duration::from_secs(30));
+    let refused = front.request("GET / HTTP/1.1\r\nHost: t\r\n\r\n").await;
+    assert_eq!((refused.status(), refused.header("retry-after")), (503, Some("30")));
+    front.handle.announce_outage(Duration::from_secs(10));
+    let mut waiting = front.connect().await;
+    waiting.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n").await;
+    until("the wait", || front.handle.statistics().held.now == 1).await;
+    let program = Program::named("back");
+    front.handle.activate(program.upstream(1));
+    assert_eq!(waiting.response().await.unwrap().text(), "back");
+}
+
+#[tokio::test]
 async fn a_copy_is_ready_when_it_answers_below_500() {
     let within = Duration::from_millis(400);
     let program = Program::named("gone");
