@@ -49,7 +49,7 @@ impl ProfileQueue {
     pub(crate) async fn request(&self, seconds: u32) -> Result<Vec<u8>, ProfileError> {
         let (answer, answered) = oneshot::channel();
         let queued = QueuedProfile { seconds, answer };
-        let patience = queued.timeout();
+        let longest = queued.timeout();
         {
             let mut waiting = self.waiting();
             if waiting.as_ref().is_some_and(QueuedProfile::is_wanted) {
@@ -57,7 +57,7 @@ impl ProfileQueue {
             }
             *waiting = Some(queued);
         }
-        match timeout(patience, answered).await {
+        match timeout(longest, answered).await {
             Ok(Ok(profile)) => profile,
             Ok(Err(_)) | Err(_) => Err(ProfileError::NoAnswer),
         }

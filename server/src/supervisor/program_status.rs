@@ -1,7 +1,7 @@
 //! The status of a guarded program: the same endpoints and the same signed report as an application has that embeds heapbeat.
 //!
-//! Each instance of the program is an instance of the report, with telemetry of its own ([`instance`]). The supervisor's loop records
-//! ([`recorder`]); requests read, on the thread of the front ([`ProgramRoutes`]). They share prepared bytes and short locks, so neither
+//! Each instance of the program is an instance of the report, with telemetry of its own (`instance`). The supervisor's loop records
+//! (`recorder`); requests read, on the thread of the front ([`ProgramRoutes`]). They share prepared bytes and short locks, so neither
 //! waits for the other, and health is answered while the program hangs or is being replaced.
 
 mod instance;
