@@ -95,6 +95,13 @@ fn a_program_has_the_health_the_metrics_and_the_report_of_an_application() {
         assert!(metrics.text().lines().any(|line| line.starts_with(name)), "{name} in {}", metrics.text());
     }
 
+    let explained = include_str!("../../../docs/metrics.md");
+    for line in metrics.text().lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).unwrap();
+        let named = [format!("`{name}`"), format!("`{name}{{")].iter().any(|it| explained.contains(it));
+        assert!(named, "docs/metrics.md does not explain {name}");
+    }
+
     let mut slow = connect(guarded.server.address());
     slow.write_all(b"GET /slow HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
     let report = wait_for("the request in flight", || {
