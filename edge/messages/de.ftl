@@ -262,6 +262,7 @@ statement-machine-oom-count = OOM-Zähler der Maschine stieg um { $count }
 statement-stop-timed-out = nicht rechtzeitig beendet, deshalb abgebrochen
 statement-oom-count-unreadable = hier ist kein OOM-Zähler lesbar
 statement-no-oom-kill = der Kernel zählte keinen OOM-Kill
+statement-requests-in-flight = laufende Anfragen beim Ende: { $requests }
 statement-stop-recorded = Anforderung zum Beenden aufgezeichnet: { $by }
 statement-stopped-early = Anforderung zum Beenden, bevor sie aufgezeichnet werden konnte
 statement-exit-unexplained = keine Anforderung zum Beenden bekannt

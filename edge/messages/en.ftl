@@ -266,6 +266,7 @@ statement-machine-oom-count = the OOM kill count of the machine rose by { $count
 statement-stop-timed-out = it did not stop in time and was killed
 statement-oom-count-unreadable = no OOM kill count can be read here
 statement-no-oom-kill = the kernel counted no OOM kill
+statement-requests-in-flight = requests in flight when it ended: { $requests }
 statement-stop-recorded = it recorded that it was asked to stop: { $by }
 statement-stopped-early = it was asked to stop before it could record that
 statement-exit-unexplained = no request to stop is known

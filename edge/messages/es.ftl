@@ -262,6 +262,7 @@ statement-machine-oom-count = el contador OOM de la máquina subió en { $count 
 statement-stop-timed-out = no se detuvo a tiempo y fue terminada
 statement-oom-count-unreadable = aquí no se puede leer ningún contador OOM
 statement-no-oom-kill = el kernel no contó ningún OOM
+statement-requests-in-flight = solicitudes en curso al terminar: { $requests }
 statement-stop-recorded = solicitud de detención registrada: { $by }
 statement-stopped-early = solicitud de detención antes de poder registrarla
 statement-exit-unexplained = no se conoce ninguna solicitud de detención

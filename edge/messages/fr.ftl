@@ -265,6 +265,7 @@ statement-machine-oom-count = compteur OOM de la machine augmenté de { $count }
 statement-stop-timed-out = arrêt trop long, processus tué
 statement-oom-count-unreadable = aucun compteur OOM lisible ici
 statement-no-oom-kill = le noyau n’a compté aucun OOM
+statement-requests-in-flight = requêtes en cours à la fin : { $requests }
 statement-stop-recorded = demande d’arrêt enregistrée : { $by }
 statement-stopped-early = demande d’arrêt avant de pouvoir l’enregistrer
 statement-exit-unexplained = aucune demande d’arrêt connue

@@ -253,6 +253,7 @@ statement-machine-oom-count = マシンの OOM カウントが { $count } 増加
 statement-stop-timed-out = 時間内に停止せず強制終了
 statement-oom-count-unreadable = OOM カウントを読み取れません
 statement-no-oom-kill = カーネルの OOM 記録はありません
+statement-requests-in-flight = 終了時に処理中のリクエスト：{ $requests }
 statement-stop-recorded = 停止要求の記録：{ $by }
 statement-stopped-early = 記録できる前に停止要求を受信
 statement-exit-unexplained = 停止要求は確認されていません

@@ -253,6 +253,7 @@ statement-machine-oom-count = 本机的 OOM 计数增加了 { $count }
 statement-stop-timed-out = 未及时停止，被强制终止
 statement-oom-count-unreadable = 此处无法读取 OOM 计数
 statement-no-oom-kill = 内核没有 OOM 终止记录
+statement-requests-in-flight = 结束时正在处理的请求：{ $requests }
 statement-stop-recorded = 记录到停止请求：{ $by }
 statement-stopped-early = 在能够记录之前收到停止请求
 statement-exit-unexplained = 没有已知的停止请求

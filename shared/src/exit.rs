@@ -214,6 +214,13 @@ impl Exit {
         self
     }
 
+    /// Returns the evidence that strangers may read: with the number of requests in flight, but without their routes.
+    pub fn public_evidence(&self) -> Vec<Statement> {
+        let requests = self.in_flight.iter().map(|it| u64::from(it.requests)).sum();
+        let in_flight = (requests > 0).then(|| Statement::requests_in_flight(requests));
+        self.evidence.iter().cloned().chain(in_flight).collect()
+    }
+
     /// Returns the evidence in one line of English.
     pub fn evidence_text(&self) -> String {
         let texts: Vec<_> = self.evidence.iter().map(|piece| piece.text.as_str()).collect();
@@ -302,6 +309,19 @@ mod tests {
         assert!(exit.evidence.iter().map(|it| &it.text).chain([&exit.version]).all(|text| text.len() <= 300));
         assert_eq!(exit.backtrace.unwrap().len(), 4096);
         assert_eq!(exit.stderr_tail.unwrap().len(), 4096);
+    }
+
+    #[test]
+    fn strangers_learn_how_many_requests_were_in_flight_but_not_their_routes() {
+        let in_flight = |requests| InFlight { route: "GET /secret".into(), requests };
+        let exit = Exit {
+            evidence: vec![Evidence::NoOomKill.statement()],
+            in_flight: vec![in_flight(2), in_flight(1)],
+            ..Exit::default()
+        };
+        let texts: Vec<String> = exit.public_evidence().into_iter().map(|piece| piece.text).collect();
+        assert_eq!(texts, ["the kernel counted no OOM kill", "requests in flight when it ended: 3"]);
+        assert!(Exit::default().public_evidence().is_empty());
     }
 
     #[test]

@@ -124,8 +124,8 @@ pub struct ExitSummary {
 
 impl From<&Exit> for ExitSummary {
     fn from(exit: &Exit) -> Self {
-        let Exit { kind, at, sure, evidence, .. } = exit.clone();
-        ExitSummary { kind, at, sure, evidence }
+        let Exit { kind, at, sure, .. } = *exit;
+        ExitSummary { kind, at, sure, evidence: exit.public_evidence() }
     }
 }
 

@@ -184,6 +184,17 @@ fn a_program_with_a_health_check_of_its_own_keeps_it_and_the_owner_learns_what_i
 }
 
 #[test]
+fn load_balancers_learn_of_a_stop_before_the_port_is_closed() {
+    let Some(mut guarded) = Guarded::start(&[], &[("HEAPBEAT_DRAIN_WINDOW", "4s")]) else { return };
+    assert_eq!(guarded.get("/health/ready").status, 200);
+    guarded.server.send_signal("TERM");
+    wait_for("the drain", || (guarded.server.health()["status"] == "draining").then_some(()));
+    assert_eq!(guarded.get("/health/ready").status, 503);
+    assert_eq!(guarded.get("/").status, 200, "requests are still served");
+    assert_eq!(guarded.server.wait().code(), Some(0));
+}
+
+#[test]
 fn the_side_port_serves_the_endpoints_alone() {
     let run = ["run", "--front", "off", "--side-port", "0", "--", "sleep", "600"];
     let server = Server::spawn(heapbeat_command(&run, &[("PATH", PATH), ("HEAPBEAT_SECRET", SECRET)]));

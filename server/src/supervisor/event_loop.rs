@@ -156,7 +156,7 @@ impl Supervisor {
         let mut events = VecDeque::from([MachineEvent::Tick]);
         loop {
             while let Some(event) = events.pop_front() {
-                self.notify_systemd_of(&event);
+                self.notify_of(&event);
                 if let MachineEvent::Ready(number) = event
                     && let Some(live) = self.live.iter_mut().find(|live| live.number == number)
                 {
@@ -190,14 +190,18 @@ impl Supervisor {
         }
     }
 
-    /// Notifies systemd of changes of the service's state.
-    fn notify_systemd_of(&mut self, event: &MachineEvent) {
+    /// Notifies systemd and those who ask for readiness of changes of the service's state.
+    fn notify_of(&mut self, event: &MachineEvent) {
         match event {
             MachineEvent::Ready(_) if !self.announced => {
                 self.announced = true;
                 notify_systemd(&[NotifyState::Ready]);
             }
-            MachineEvent::StopRequested(_) => notify_systemd(&[NotifyState::Stopping]),
+            MachineEvent::StopRequested(signal) => {
+                notify_systemd(&[NotifyState::Stopping]);
+                // Load balancers learn it at once, before the front closes.
+                self.external.iter_mut().for_each(|external| external.recorder.record_stop(signal.name()));
+            }
             _ => {}
         }
     }

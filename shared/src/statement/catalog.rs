@@ -140,6 +140,7 @@ catalog! {
     stop_timed_out() = "stop-timed-out", "it did not stop in time and was killed";
     oom_count_unreadable() = "oom-count-unreadable", "no OOM kill count can be read here";
     no_oom_kill() = "no-oom-kill", "the kernel counted no OOM kill";
+    requests_in_flight(requests: u64) = "requests-in-flight", "requests in flight when it ended: {requests}";
     stop_recorded(by: &str) = "stop-recorded", "it recorded that it was asked to stop: {by}";
     stopped_early() = "stopped-early", "it was asked to stop before it could record that";
     exit_unexplained() = "exit-unexplained", "no request to stop is known";

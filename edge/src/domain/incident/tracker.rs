@@ -207,7 +207,7 @@ fn add_details(incident: &mut Incident, before: Option<&Incident>, tick: &TickOb
     for exit in tick.crashes() {
         let cause = Cause::from_exit(exit.kind, incident.cause.is_memory());
         incident.cause = incident.cause.or_more_specific(cause);
-        incident.evidence.clone_from(&exit.evidence);
+        incident.evidence = exit.public_evidence();
         incident.add_timeline_entry(exit.at, exit.kind.statement());
     }
     if tick.restarted && tick.crashes().next().is_none() {

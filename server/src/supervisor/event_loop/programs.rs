@@ -71,9 +71,6 @@ impl Supervisor {
             Command::Report => return,
         };
         live.stop.requested = true;
-        if let (Command::Stop(requested, _), Some(external)) = (command, &mut self.external) {
-            external.recorder.record_stop(number, requested.name());
-        }
         // Ctrl-C has reached the program already, and a second one would have another meaning.
         let typed = matches!(command, Command::Stop(StopSignal::Interrupt, _));
         if !(typed && live.shares_terminal && is_foreground()) {

@@ -175,12 +175,10 @@ impl ProgramRecorder {
         }
     }
 
-    /// Records that an instance was asked to stop by this signal.
-    pub(in crate::supervisor) fn record_stop(&mut self, number: WorkerNumber, signal: &str) {
+    /// Records that the program was asked to stop by this signal.
+    pub(in crate::supervisor) fn record_stop(&mut self, signal: &str) {
         self.stopping = true;
-        if let Some(instance) = self.instances.get(&number)
-            && !instance.state.draining()
-        {
+        for instance in self.instances.values().filter(|instance| !instance.state.draining()) {
             instance.state.drain();
             instance.telemetry.record_stop(signal, signal);
         }

@@ -121,7 +121,7 @@ async fn health_is_down_until_the_program_is_ready_and_has_the_heap_of_its_runti
         (status, text(&body)),
         (StatusCode::SERVICE_UNAVAILABLE, r#"{"reason":"it crashed","status":"down"}"#)
     );
-    guarded.recorder.record_stop(1, "SIGTERM");
+    guarded.recorder.record_stop("SIGTERM");
     assert!(text(&guarded.get("/health/live").await.1).contains("draining"));
 }
 
