@@ -219,7 +219,7 @@ fn a_real_server_is_measured_by_its_port_and_by_its_pid() {
     let json: Value = serde_json::from_str(&out).unwrap();
     // Other tests make the kernel kill processes of this machine, which is a warning if it happens meanwhile.
     let severity = if code == Some(1) { "warning" } else { "ok" };
-    assert_eq!((&json["detail"], &json["severity"]), (&"outside".into(), &severity.into()), "{out}");
+    assert_eq!((&json["detail"], &json["severity"]), (&"kernel".into(), &severity.into()), "{out}");
     assert!(matches!(code, Some(0 | 1)), "{code:?}: {out}");
     let rss = json["sample"]["rss"].as_f64().unwrap() / 1_048_576.0;
     let reported = server.health()["memory"]["rss"].as_f64().unwrap();
