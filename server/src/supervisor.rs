@@ -81,6 +81,9 @@ pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime
 /// Time after which a program of which nobody knows whether it is ready counts as having served, as in other process managers.
 const PROVEN: Duration = Duration::from_secs(1);
 
+/// Time after which a program counts as having served that could be ready, and is not.
+const PROVEN_UNREADY: Duration = Duration::from_secs(10);
+
 /// Time beyond the one in which a program is or counts as ready until it is killed.
 const READY_MARGIN: Duration = Duration::from_secs(5);
 
@@ -178,7 +181,7 @@ pub fn supervise_program(
         config.drain_timeout,
         config.restarts_per_minute,
     );
-    policy.failure_reset_after = Some(PROVEN);
+    policy.failure_reset_after = Some(if integrations.gateway.is_some() { PROVEN_UNREADY } else { PROVEN });
     policy.stop_signal = Some(guarded.stop_signal);
     // The front says first whether an instance is ready in time, and what it does instead.
     let ready = if integrations.gateway.is_some() { guarded.ready_timeout } else { guarded.ready_after };

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Instant;
 
 use heapbeat_test_support::load::{Load, LoadPlan, RequestCounts};
 use heapbeat_test_support::privileged::report_skipped;
@@ -118,9 +119,13 @@ fn two_instances_that_fit_run_beside_each_other_until_the_old_one_has_no_request
     let load = guarded.load();
     let first = guarded.get("/");
     let mut stream = BufReader::new(connect(guarded.address));
+    let uptime = || guarded.server.health()["uptime"].as_u64();
+    wait_for("an uptime that the next instance has only later", || uptime().filter(|seconds| *seconds >= 3));
     stream.get_mut().write_all(b"GET /stream HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").unwrap();
+    let replaced = Instant::now();
     guarded.replace();
     guarded.wait_until_recycled(1);
+    assert!(uptime().unwrap() <= replaced.elapsed().as_secs() + 1, "the one that gets requests is reported");
     assert_ne!(guarded.get("/"), first);
     assert!(is_alive(first.parse().unwrap()), "it still has a request");
     let mut response = String::new();

@@ -232,6 +232,7 @@ impl Supervisor {
             }
             Effect::Activate(number) => self.with_requests(|it| it.activate(number)),
             Effect::Drain(number) => {
+                self.hand_over(number);
                 // What its processes do from now on was asked for, a stop by a terminal's Ctrl-C included.
                 self.note_stop_requested(number);
                 self.with_requests(|it| it.drain(number));
@@ -332,7 +333,10 @@ impl Supervisor {
     /// while this worker drains.
     fn hand_over(&mut self, number: WorkerNumber) {
         let Some(live) = self.live.iter_mut().find(|live| live.number == number) else { return };
-        live.handed_over = true;
+        // Behind a front it hands over when it gets no new requests, and is told to stop later.
+        if std::mem::replace(&mut live.handed_over, true) {
+            return;
+        }
         if let Some(external) = &mut self.external {
             if let Some(samples) = external.recorder.record_hand_over(number) {
                 let instance = samples.instance;
