@@ -51,6 +51,25 @@ const BENCHES = {
     command: ["node_modules/.bin/node", "bench/heap-caps.mjs"],
     onRequest: "it takes ten minutes; NODES names other versions of Node",
   },
+  "agent-naming": {
+    question:
+      "how often do the agents name the function that leaks first, after how much memory, and do they accuse others",
+    command: [
+      "cargo",
+      "test",
+      "--locked",
+      "-p",
+      "heapbeat-agents",
+      "--test",
+      "agents",
+      "--",
+      "--ignored",
+      "--nocapture",
+      "--test-threads=1",
+      "naming",
+    ],
+    onRequest: "it takes a quarter of an hour",
+  },
   labeled: {
     question: "which verdicts do real processes get that leak or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat-labeled-runs"],

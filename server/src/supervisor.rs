@@ -143,6 +143,9 @@ pub struct Integrations {
     pub routes: Arc<ProgramRoutes>,
 }
 
+/// Number of memory arenas of glibc.
+const ARENA_VARIABLE: &str = "MALLOC_ARENA_MAX";
+
 /// Supervises another program until it exits or a stop is requested, and returns the exit code.
 pub fn supervise_program(
     config: &Config,
@@ -173,7 +176,13 @@ pub fn supervise_program(
         settings.variables.into_iter().map(|(name, value)| (name, value.into())).collect();
     if let Some(agents) = &integrations.agents {
         let given = |name: &str| variables.get(name).cloned().or_else(|| std::env::var_os(name));
-        variables.extend(agents.variables(&guarded.command, &given));
+        let injected = agents.variables(&guarded.command, &given);
+        if injected.iter().any(|(name, _)| *name == ARENA_VARIABLE) {
+            tracing::info!(
+                "set {ARENA_VARIABLE}=2, as threads of Python and Ruby otherwise keep freed memory apart from each other; set it yourself to choose"
+            );
+        }
+        variables.extend(injected);
     }
     let mut policy = SupervisorPolicy::new(
         guarded.limit,

@@ -20,7 +20,7 @@ use heapbeat_shared::{Bytes, UnixMillis};
 use self::run_directory::RunDirectory;
 
 /// How long an agent records allocations for the functions that hold the memory, if it has to.
-const RECORDING_SECONDS: u32 = 30;
+const RECORDING_SECONDS: u32 = 10;
 
 /// Part of V8's limit that is kept for the young generation.
 const YOUNG_GENERATION: u64 = 48 << 20;
@@ -170,7 +170,7 @@ fn to_purge_report(answer: &PurgeAnswer) -> PurgeReport {
 }
 
 /// The part of a runtime's limit that objects can use. V8 counts three semi-spaces of the young generation (16 MB each by default) into
-/// its limit, and gives up when the rest, the old generation, is full: with caps of 200 and 512 MB at 92 to 103 % of the cap (Node 20).
+/// its limit, and gives up when the rest, the old generation, is nearly full: with caps of 200 and 512 MB at 88 to 99 % of the cap (Node 20).
 fn usable_limit(runtime: &str, limit: u64) -> Bytes {
     Bytes(if runtime == "node" { limit - YOUNG_GENERATION.min(limit / 4) } else { limit })
 }

@@ -164,6 +164,8 @@ impl ReportHandler {
             if let Some(program) = program {
                 report.traffic = program.traffic();
                 report.functions = program.functions();
+                // Routes are measured by the allocator, which is not in the program.
+                report.routes.clear();
             }
             report.to_json()
         });

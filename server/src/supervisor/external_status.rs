@@ -55,9 +55,7 @@ impl ExternalStatus {
         let events = self.monitor.measure(&subjects, agents.as_deref_mut(), now);
         let monitor = &self.monitor;
         let family = families.get(&monitor.number).map_or(&[][..], Vec::as_slice);
-        if let Some(agents) = agents {
-            self.profiles.step(self.recorder.profiles(), agents, family, now);
-        }
+        self.profiles.step(self.recorder.profiles(), agents, family, now);
         for measured in &monitor.measured {
             if let Some(RuntimeHeap { used: Some(used), limit: Some(limit), .. }) = measured.memory.heap {
                 self.heaps.insert(measured.number, (used, limit));

@@ -36,8 +36,9 @@ pub(super) struct HeapMonitor {
     /// Until when functions are named.
     naming_until: Option<Instant>,
     holders_requested: Option<Instant>,
-    /// The function that was named last.
+    /// The function that was recorded last, and the one that the log named last.
     named: Option<GrowingFunction>,
+    logged: Option<GrowingFunction>,
     limits_checked: bool,
     /// Functions whose memory grows, fastest first.
     growing: Vec<GrowingFunction>,
@@ -150,6 +151,7 @@ impl HeapMonitor {
                 agents.request_holders(*pid);
             }
         }
+        self.logged = self.growing.first().cloned();
         (!self.growing.is_empty()).then(|| describe_growing(&self.growing))
     }
 
@@ -162,7 +164,9 @@ impl HeapMonitor {
             return None;
         }
         self.named = Some(first.clone());
-        tracing::warn!("live memory grows: {}", describe_growing(&self.growing));
+        if !self.logged.as_ref().is_some_and(|logged| logged.is_same(first)) {
+            tracing::warn!("live memory grows: {}", describe_growing(&self.growing));
+        }
         let report = to_report(first);
         Some(EventKind::Growth {
             function: cut(&report.place()),
@@ -190,11 +194,11 @@ impl HeapMonitor {
 }
 
 /// Describes limits of runtimes that add up to more than a quarter above the memory limit. The guard itself sets that of one Node process to
-/// an eighth above it.
+/// the memory limit.
 fn describe_limits(totals: &HeapTotals, limit: Bytes) -> Option<String> {
     let sum = totals.limit.filter(|sum| u128::from(sum.0) * 4 > u128::from(limit.0) * 5)?;
     let count = totals.limited;
-    let each = (limit.0 / 8 * 9 / u64::try_from(count.max(1)).unwrap_or(1)) >> 20;
+    let each = (limit.0 / u64::try_from(count.max(1)).unwrap_or(1)) >> 20;
     let whose = if count == 1 {
         format!("the heap limit of the program's runtime is {sum}")
     } else {

@@ -17,7 +17,7 @@ impl ProfileRequests {
     pub(super) fn step(
         &mut self,
         queue: &ProfileQueue,
-        agents: &mut dyn AgentLink,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
         family: &[u32],
         now: Instant,
     ) {
@@ -26,15 +26,14 @@ impl ProfileRequests {
             return;
         }
         let Some(request) = queue.take() else { return };
-        let heaps = agents.heaps(family, now);
-        let largest = heaps.iter().max_by_key(|heap| heap.used.or(heap.total));
-        match largest.map(|heap| heap.pid).filter(|pid| agents.request_profile(*pid, request.seconds)) {
-            Some(pid) => {
-                let until = now + request.timeout();
-                self.pending = Some((pid, request, until));
-            }
-            None => request.answer(Err(ProfileError::NoAgent)),
-        }
+        let asked = agents.and_then(|agents| {
+            let heaps = agents.heaps(family, now);
+            let largest = heaps.iter().max_by_key(|heap| heap.used.or(heap.total))?.pid;
+            agents.request_profile(largest, request.seconds).then_some(largest)
+        });
+        let Some(pid) = asked else { return request.answer(Err(ProfileError::NoAgent)) };
+        let until = now + request.timeout();
+        self.pending = Some((pid, request, until));
     }
 
     /// Passes on the answer of an agent.

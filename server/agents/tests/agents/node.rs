@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::support::{
-    Guard, assert_program_ends_in_time, find_on_path, is_near, nodes, plain_command, program, skipped,
+    Guard, assert_program_ends_in_time, find_on_path, is_near, nodes, plain_command, program, side_by_side,
+    skipped,
 };
 use heapbeat_agents::pprof;
 use heapbeat_agents::server::AgentEventKind;
@@ -14,9 +15,9 @@ use heapbeat_test_support::pprof::Profile;
 
 #[test]
 fn hello_and_samples_say_what_the_process_says_of_itself() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
-        let (pid, output) = guard.spawn_piped(guard.command(&node, &[&program("figures.cjs")]));
+        let (pid, output) = guard.spawn_piped(guard.command(node, &[&program("figures.cjs")]));
         let reading = std::thread::spawn(move || BufReader::new(output).lines().nth(3).unwrap().unwrap());
         guard.wait_for("figures", |_| reading.is_finished().then_some(()));
         guard.wait_for_event("a sample", pid, |kind| matches!(kind, AgentEventKind::Sample(_)).then_some(()));
@@ -42,14 +43,14 @@ fn hello_and_samples_say_what_the_process_says_of_itself() {
         }
         assert_eq!(sample.heap_limit, own["limit"].as_u64());
         assert_eq!(process.heap_limit(), process.hello.heap_limit);
-    }
+    });
 }
 
 #[test]
 fn a_purge_frees_garbage_once_in_five_seconds_and_leaves_no_function_behind() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&node, &[&program("garbage.cjs")]));
+        let pid = guard.spawn(guard.command(node, &[&program("garbage.cjs")]));
         guard.wait_for("garbage", |guard| {
             guard.registry.process(pid)?.sample.as_ref()?.0.heap_used.filter(|used| *used > 40 << 20)
         });
@@ -66,7 +67,7 @@ fn a_purge_frees_garbage_once_in_five_seconds_and_leaves_no_function_behind() {
         assert!(first.freed > 20 << 20 && first.ms > 0.0, "{node:?}: {first:?}");
         let second = purge(&mut guard);
         assert!(second.refused.is_some(), "{node:?}: {second:?}");
-    }
+    });
 }
 
 #[test]
@@ -78,11 +79,11 @@ fn the_leaking_function_is_named_first() {
         ("listeners", "handleConnection"),
         ("buffers", "keepUpload"),
     ];
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
         let mut pids = BTreeMap::new();
         for (shape, function) in shapes {
-            let pid = guard.spawn(guard.command(&node, &[&program("leaks.cjs"), shape]));
+            let pid = guard.spawn(guard.command(node, &[&program("leaks.cjs"), shape]));
             pids.insert(pid, (shape, function));
         }
         while !pids.is_empty() {
@@ -99,7 +100,7 @@ fn the_leaking_function_is_named_first() {
             assert!(named.function.ends_with(function), "{node:?} {shape}: {named:?}");
             assert!(named.file.ends_with("leaks.cjs") && named.line > 0, "{named:?}");
         }
-    }
+    });
 }
 
 #[test]
@@ -116,11 +117,11 @@ fn healthy_programs_are_not_accused() {
         "promises",
         "strings",
     ];
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
         let pids: Vec<(u32, &str)> = shapes
             .iter()
-            .map(|shape| (guard.spawn(guard.command(&node, &[&program("healthy.cjs"), shape])), *shape))
+            .map(|shape| (guard.spawn(guard.command(node, &[&program("healthy.cjs"), shape])), *shape))
             .collect();
         for (pid, _) in &pids {
             guard.wait_for_sample(*pid);
@@ -144,14 +145,14 @@ fn healthy_programs_are_not_accused() {
                 .filter(|event| event.pid == *pid && matches!(event.kind, AgentEventKind::Holders(_)));
             assert!(reports.count() >= 3, "{node:?} {shape} reported too rarely to be accused");
         }
-    }
+    });
 }
 
 #[test]
 fn a_profile_becomes_a_file_for_pprof() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&node, &[&program("leaks.cjs"), "array"]));
+        let pid = guard.spawn(guard.command(node, &[&program("leaks.cjs"), "array"]));
         guard.wait_for_sample(pid);
         for seconds in [0, 1] {
             if seconds == 0 {
@@ -167,20 +168,20 @@ fn a_profile_becomes_a_file_for_pprof() {
             let largest = read.sample.iter().max_by_key(|sample| sample.value[1]).unwrap();
             assert_eq!(read.stack(largest)[0].0, "listOrders", "{node:?}: {answer:?}");
         }
-    }
+    });
 }
 
 #[test]
 fn behind_wrappers_the_program_itself_has_the_agent() {
     let file = program("idle.mjs");
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
         let shell = format!("{} {file}; true", node.display());
         guard.spawn(guard.command(Path::new("/bin/sh"), &["-c", &shell]));
         guard.wait_for("the program behind the shell", |guard| (guard.connected().len() == 1).then_some(()));
         let (_, process) = guard.registry.processes().next().unwrap();
         assert_eq!(process.hello.program, file);
-    }
+    });
     let Some(npm) = find_on_path("npm") else { return skipped("no npm on PATH") };
     let mut guard = Guard::new();
     let package = format!(r#"{{"name":"a","version":"1.0.0","scripts":{{"start":"node {file}"}}}}"#);
@@ -201,9 +202,9 @@ fn behind_wrappers_the_program_itself_has_the_agent() {
 
 #[test]
 fn threads_share_one_agent_and_cluster_workers_have_their_own() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&node, &[&program("threads.cjs")]));
+        let pid = guard.spawn(guard.command(node, &[&program("threads.cjs")]));
         guard.wait_for_sample(pid);
         // Node 18 does not tell of its threads.
         if !guard.registry.process(pid).unwrap().hello.version.starts_with("18.") {
@@ -217,37 +218,37 @@ fn threads_share_one_agent_and_cluster_workers_have_their_own() {
         if let Some(heap) = sample.threads_heap_used {
             assert!(heap > 15 << 20, "{node:?}: {heap}");
         }
-        guard.spawn(guard.command(&node, &[&program("cluster.cjs")]));
+        guard.spawn(guard.command(node, &[&program("cluster.cjs")]));
         guard.wait_for("the cluster's processes", |guard| (guard.connected().len() == 4).then_some(()));
-    }
+    });
 }
 
 #[test]
 fn an_agent_that_is_switched_off_does_not_connect() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
         let code = "setTimeout(() => console.log('done'), 700)";
-        let mut command = guard.command(&node, &["-e", code]);
+        let mut command = guard.command(node, &["-e", code]);
         command.env("HEAPBEAT_AGENT", "off");
         assert_eq!(guard.finish(command).stdout, "done\n");
-        let command = guard.command_in(&node, &["-e", code], &[("HEAPBEAT_AGENT", "off")]);
+        let command = guard.command_in(node, &["-e", code], &[("HEAPBEAT_AGENT", "off")]);
         assert!(command.get_envs().all(|(name, value)| name != "HEAPBEAT_AGENT_SOCKET" || value.is_none()));
         guard.finish(command);
         assert_eq!(guard.events, []);
-    }
+    });
 }
 
 #[test]
 fn an_agent_survives_its_guard_and_finds_the_next_one() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&node, &[&program("idle.mjs")]));
+        let pid = guard.spawn(guard.command(node, &[&program("idle.mjs")]));
         guard.wait_for_sample(pid);
         guard.server = None;
         guard.registry = heapbeat_agents::registry::AgentRegistry::default();
         guard.listen();
         guard.wait_for_sample(pid);
-    }
+    });
 }
 
 /// Programs whose output and end must not change.
@@ -280,12 +281,12 @@ const OBSERVED: [(&str, &str); 12] = [
 
 #[test]
 fn output_exit_codes_and_signals_are_unchanged() {
-    for node in nodes() {
+    side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
         for (what, code) in OBSERVED {
             // An abort names its process in a trace of native frames; only its end is compared.
-            let without = guard.finish(plain_command(&node, &["-e", code]));
-            let with = guard.finish(guard.command(&node, &["-e", code]));
+            let without = guard.finish(plain_command(node, &["-e", code]));
+            let with = guard.finish(guard.command(node, &["-e", code]));
             if what == "an abort" {
                 assert_eq!(with.status, without.status);
             } else {
@@ -300,12 +301,12 @@ fn output_exit_codes_and_signals_are_unchanged() {
             _ => None,
         });
         assert!(exceptions.collect::<Vec<_>>().contains(&"TypeError"));
-    }
+    });
 }
 
 #[test]
 fn a_program_ends_as_soon_as_it_would_with_any_guard() {
-    for node in nodes() {
-        assert_program_ends_in_time(&node, &["-e", "setTimeout(() => {}, 600)"]);
-    }
+    side_by_side(nodes(), |node| {
+        assert_program_ends_in_time(node, &["-e", "setTimeout(() => {}, 600)"]);
+    });
 }

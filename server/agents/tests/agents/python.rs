@@ -6,16 +6,18 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::support::{Guard, assert_program_ends_in_time, is_near, plain_command, program, pythons, skipped};
+use super::support::{
+    Guard, assert_program_ends_in_time, is_near, plain_command, program, pythons, side_by_side, skipped,
+};
 use heapbeat_agents::pprof;
 use heapbeat_agents::server::AgentEventKind;
 use heapbeat_test_support::pprof::Profile;
 
 #[test]
 fn hello_and_samples_say_what_the_kernel_says() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        let (pid, output) = guard.spawn_piped(guard.command(&python, &[&program("figures.py")]));
+        let (pid, output) = guard.spawn_piped(guard.command(python, &[&program("figures.py")]));
         let reading = std::thread::spawn(move || BufReader::new(output).lines().nth(3).unwrap().unwrap());
         guard.wait_for("figures", |_| reading.is_finished().then_some(()));
         guard.wait_for_event("a sample", pid, |kind| matches!(kind, AgentEventKind::Sample(_)).then_some(()));
@@ -28,14 +30,14 @@ fn hello_and_samples_say_what_the_kernel_says() {
         let parts = [sample.rss_anon, sample.rss_file, sample.rss_shmem].map(Option::unwrap);
         assert_eq!(sample.rss.unwrap(), parts.iter().sum::<u64>());
         assert!(sample.allocated_blocks.unwrap() > 50_000);
-    }
+    });
 }
 
 #[test]
 fn a_purge_collects_cycles_and_returns_memory_to_the_kernel() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&python, &[&program("garbage.py")]));
+        let pid = guard.spawn(guard.command(python, &[&program("garbage.py")]));
         let mut last = 0;
         guard.wait_for("garbage", |guard| {
             let rss = guard.registry.process(pid)?.sample.as_ref()?.0.rss?;
@@ -53,17 +55,17 @@ fn a_purge_collects_cycles_and_returns_memory_to_the_kernel() {
         let first = purge(&mut guard);
         assert!(first.freed > 30 << 20, "{python:?}: {first:?}");
         assert!(purge(&mut guard).refused.is_some());
-    }
+    });
 }
 
 #[test]
 fn the_leaking_function_is_named_first_by_one_recording() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         let mut pids = BTreeMap::new();
         for (shape, function) in [("list", "list_orders"), ("dict", "render_page"), ("closure", "subscribe")]
         {
-            let pid = guard.spawn(guard.command(&python, &[&program("leaks.py"), shape]));
+            let pid = guard.spawn(guard.command(python, &[&program("leaks.py"), shape]));
             guard.wait_for_sample(pid);
             guard.server.as_mut().unwrap().request_holders(pid, 4);
             pids.insert(pid, (shape, function));
@@ -85,15 +87,15 @@ fn the_leaking_function_is_named_first_by_one_recording() {
             assert_eq!(named.function, function, "{python:?} {shape}");
             assert!(named.file.ends_with("leaks.py") && named.line > 1, "{named:?}");
         }
-    }
+    });
 }
 
 #[test]
 fn healthy_programs_are_not_accused() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         for shape in ["churn", "bounded_cache", "queue"] {
-            let pid = guard.spawn(guard.command(&python, &[&program("healthy.py"), shape]));
+            let pid = guard.spawn(guard.command(python, &[&program("healthy.py"), shape]));
             guard.wait_for_sample(pid);
             guard.serve_for(Duration::from_millis(500));
             guard.server.as_mut().unwrap().request_holders(pid, 2);
@@ -104,14 +106,14 @@ fn healthy_programs_are_not_accused() {
             assert!(growing.is_empty(), "{python:?} {shape}: {growing:#?}");
             guard.kill_all();
         }
-    }
+    });
 }
 
 #[test]
 fn a_profile_becomes_a_file_for_pprof() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&python, &[&program("leaks.py"), "list"]));
+        let pid = guard.spawn(guard.command(python, &[&program("leaks.py"), "list"]));
         guard.wait_for_sample(pid);
         guard.server.as_mut().unwrap().request_profile(pid, 1);
         let answer = guard.wait_for_event("the profile", pid, |kind| match kind {
@@ -122,14 +124,14 @@ fn a_profile_becomes_a_file_for_pprof() {
         let read = Profile::decode_bytes(&pprof::encode(&answer, hello, 1));
         let largest = read.sample.iter().max_by_key(|sample| sample.value[1]).unwrap();
         assert_eq!(read.stack(largest)[0].0, "list_orders", "{python:?}");
-    }
+    });
 }
 
 #[test]
 fn forked_workers_have_connections_of_their_own_and_the_interpreter_does_not_warn() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        let outcome = guard.finish(guard.command(&python, &[&program("fork.py"), "1.5"]));
+        let outcome = guard.finish(guard.command(python, &[&program("fork.py"), "1.5"]));
         assert_eq!(outcome.stdout, "[5, 5] 30\n", "{python:?}: {outcome:?}");
         assert_eq!(outcome.stderr, "", "{python:?}");
         let pids =
@@ -137,24 +139,24 @@ fn forked_workers_have_connections_of_their_own_and_the_interpreter_does_not_war
         let pids: std::collections::BTreeSet<u32> = pids.collect();
         // The parent may fork and wait before its own connection is due.
         assert!(pids.len() >= 2, "{python:?}: {pids:?}");
-    }
+    });
 }
 
 #[test]
 fn the_own_sitecustomize_runs_as_if_nothing_were_in_front_of_it() {
     let code = "import sys, sitecustomize; print(sitecustomize.__file__, sitecustomize.GREETING, \
                 [p for p in sys.path if 'agents' in p], sys.argv, 'threading' in sys.modules)";
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         let own = guard.folder().join("own");
         std::fs::create_dir(&own).unwrap();
         let variables = [("PYTHONPATH", own.to_str().unwrap())];
         let compare = |guard: &mut Guard, text: &str| {
             std::fs::write(own.join("sitecustomize.py"), text).unwrap();
-            let mut plain = plain_command(&python, &["-c", code, "x"]);
+            let mut plain = plain_command(python, &["-c", code, "x"]);
             plain.envs(variables);
             let without = guard.finish(plain);
-            let with = guard.finish(guard.command_in(&python, &["-c", code, "x"], &variables));
+            let with = guard.finish(guard.command_in(python, &["-c", code, "x"], &variables));
             assert_eq!(with, without, "{python:?}");
             without
         };
@@ -163,7 +165,7 @@ fn the_own_sitecustomize_runs_as_if_nothing_were_in_front_of_it() {
         let broken = compare(&mut guard, "raise RuntimeError('broken')\n");
         assert!(broken.stderr.contains("RuntimeError: broken"), "{broken:?}");
         compare(&mut guard, "import nothing_of_this_name\n");
-    }
+    });
 }
 
 /// Programs whose output and end must not change.
@@ -200,7 +202,7 @@ const OBSERVED: [(&str, &str); 10] = [
 
 #[test]
 fn output_exit_codes_and_signals_are_unchanged() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         for (what, code) in OBSERVED {
             // Addresses of objects differ in each run.
@@ -208,8 +210,8 @@ fn output_exit_codes_and_signals_are_unchanged() {
                 command.args(["-W", "always", "-c", code]);
                 command
             };
-            let without = guard.finish(command(plain_command(&python, &[])));
-            let with = guard.finish(command(guard.command(&python, &[])));
+            let without = guard.finish(command(plain_command(python, &[])));
+            let with = guard.finish(command(guard.command(python, &[])));
             let text = |outcome: &super::support::Outcome| {
                 let stdout = outcome.stdout.split("started ").next().unwrap().to_owned();
                 (stdout, outcome.stderr.clone(), outcome.status)
@@ -219,53 +221,53 @@ fn output_exit_codes_and_signals_are_unchanged() {
         let connected =
             guard.events.iter().filter(|it| matches!(it.kind, AgentEventKind::Connected(_))).count();
         assert!(connected >= 8, "the agent was there: {connected}");
-    }
+    });
 }
 
 #[test]
 fn package_tools_have_no_agent() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         let target = guard.folder().join("venv");
-        let mut commands = vec![guard.command(&python, &["-m", "pip", "--version"])];
-        commands.push(guard.command(&python, &["-m", "venv", "--without-pip", target.to_str().unwrap()]));
+        let mut commands = vec![guard.command(python, &["-m", "pip", "--version"])];
+        commands.push(guard.command(python, &["-m", "venv", "--without-pip", target.to_str().unwrap()]));
         for mut command in commands {
             command.env("HEAPBEAT_AGENT_INTERVAL", "50");
             guard.finish(command);
         }
         assert_eq!(guard.events, [], "{python:?}");
-    }
+    });
 }
 
 #[test]
 fn an_agent_that_is_switched_off_does_not_connect() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        let mut command = guard.command(&python, &["-c", "import time; time.sleep(0.7); print('done')"]);
+        let mut command = guard.command(python, &["-c", "import time; time.sleep(0.7); print('done')"]);
         command.env("HEAPBEAT_AGENT", "off");
         assert_eq!(guard.finish(command).stdout, "done\n");
         assert_eq!(guard.events, []);
-    }
+    });
 }
 
 #[test]
 fn an_agent_survives_its_guard_and_finds_the_next_one() {
-    for python in pythons() {
+    side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        let pid = guard.spawn(guard.command(&python, &["-c", "import time; time.sleep(60)"]));
+        let pid = guard.spawn(guard.command(python, &["-c", "import time; time.sleep(60)"]));
         guard.wait_for_sample(pid);
         guard.server = None;
         guard.registry = heapbeat_agents::registry::AgentRegistry::default();
         guard.listen();
         guard.wait_for_sample(pid);
-    }
+    });
 }
 
 #[test]
 fn a_program_ends_as_soon_as_it_would_with_any_guard() {
-    for python in pythons() {
-        assert_program_ends_in_time(&python, &["-c", "import time; time.sleep(0.6)"]);
-    }
+    side_by_side(pythons(), |python| {
+        assert_program_ends_in_time(python, &["-c", "import time; time.sleep(0.6)"]);
+    });
 }
 
 #[test]

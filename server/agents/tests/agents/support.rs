@@ -80,6 +80,16 @@ pub(crate) fn pythons() -> Vec<PathBuf> {
     found
 }
 
+/// Runs a test for several runtimes side by side, as most of its time is waiting.
+pub(crate) fn side_by_side(runtimes: Vec<PathBuf>, test: impl Fn(&PathBuf) + Sync) {
+    std::thread::scope(|scope| {
+        for runtime in runtimes {
+            let test = &test;
+            scope.spawn(move || test(&runtime));
+        }
+    });
+}
+
 /// A program's own output, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -231,6 +241,12 @@ impl Guard {
 
     pub(crate) fn wait_for_sample(&mut self, pid: u32) {
         self.wait_for("a sample", |guard| guard.registry.process(pid)?.sample.as_ref().map(|_| ()));
+    }
+
+    /// Resident set of a process, as its agent reported it last.
+    pub(crate) fn resident(&self, pid: u32) -> u64 {
+        let sample = self.registry.process(pid).and_then(|process| process.sample.as_ref());
+        sample.and_then(|(sample, _)| sample.rss).unwrap_or(0)
     }
 
     /// Processes with an agent.

@@ -184,15 +184,15 @@ fn limits_of_runtimes_that_do_not_fit_are_said_once() {
     };
     let old = LIMITS_CHECKED_AT;
     let check = |limits: &[u64]| HeapMonitor::default().check_limits(totals(limits).as_ref(), old, limit);
-    assert_eq!(check(&[576]), None, "what the guard sets itself");
+    assert_eq!(check(&[512]), None, "what the guard sets itself");
     assert_eq!(check(&[300, 300]), None);
     assert_eq!(check(&[]), None);
     let text = check(&[2048]).unwrap();
     assert!(text.starts_with("the heap limit of the program's runtime is 2.00 GB, more than"), "{text}");
-    assert!(text.ends_with("NODE_OPTIONS=--max-old-space-size=576"), "{text}");
+    assert!(text.ends_with("NODE_OPTIONS=--max-old-space-size=512"), "{text}");
     let text = check(&[576; 4]).unwrap();
     assert!(text.starts_with("the heap limits of 4 processes add up to 2.25 GB"), "{text}");
-    assert!(text.ends_with("=144"), "{text}");
+    assert!(text.ends_with("=128"), "{text}");
     let mut monitor = HeapMonitor::default();
     let totals = totals(&[2048]);
     assert_eq!(monitor.check_limits(totals.as_ref(), Duration::ZERO, limit), None, "too early");
