@@ -22,6 +22,9 @@ use self::run_directory::RunDirectory;
 /// How long an agent records allocations for the functions that hold the memory, if it has to.
 const RECORDING_SECONDS: u32 = 10;
 
+/// Time after which the agents' files are written again.
+const FILES_WRITTEN_EVERY: Duration = Duration::from_secs(3600);
+
 /// Part of V8's limit that is kept for the young generation.
 const YOUNG_GENERATION: u64 = 48 << 20;
 
@@ -46,6 +49,8 @@ pub(crate) struct Agents {
     server: AgentServer,
     registry: AgentRegistry,
     directory: RunDirectory,
+    /// When the files were written last.
+    written_at: Option<Instant>,
 }
 
 impl Agents {
@@ -53,7 +58,20 @@ impl Agents {
     pub(crate) fn start() -> Result<Self, AgentsError> {
         let directory = RunDirectory::create()?;
         let server = AgentServer::bind(&directory.socket_directory())?;
-        Ok(Agents { server, registry: AgentRegistry::default(), directory })
+        Ok(Agents { server, registry: AgentRegistry::default(), directory, written_at: None })
+    }
+
+    /// Writes the files again from time to time: without them no process of the program could start, and what removes old files from the
+    /// directory for temporary files must not find them old.
+    fn keep_files(&mut self, now: Instant) {
+        let written_at = *self.written_at.get_or_insert(now);
+        if now.duration_since(written_at) < FILES_WRITTEN_EVERY {
+            return;
+        }
+        self.written_at = Some(now);
+        if let Err(error) = self.directory.write_files() {
+            tracing::warn!("cannot keep the agents' files: {error}");
+        }
     }
 
     fn to_notice(&self, event: AgentEvent, wall: UnixMillis) -> Option<AgentNotice> {
@@ -103,6 +121,7 @@ impl AgentLink for Agents {
     }
 
     fn serve(&mut self, now: Instant, wall: UnixMillis) -> Vec<AgentNotice> {
+        self.keep_files(now);
         let events = self.server.serve(now);
         let mut notices = Vec::new();
         for event in events {

@@ -42,8 +42,13 @@ impl RunDirectory {
         // It fails if something has this name already, such as a link of another user.
         DirBuilder::new().mode(0o755).create(&path)?;
         let directory = RunDirectory(path);
-        write_agents(directory.path())?;
+        directory.write_files()?;
         Ok(directory)
+    }
+
+    /// Writes the agents' files. Programs that start meanwhile find the old or the new ones.
+    pub(super) fn write_files(&self) -> io::Result<()> {
+        write_agents(&self.0)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -104,6 +109,9 @@ mod tests {
         assert_eq!(mode(&directory.path().join("node/heapbeat-agent.cjs")), 0o644);
         assert_eq!(mode(server.path().parent().unwrap()), 0o700);
         fs::create_dir(directory.path().join("python/__pycache__")).unwrap();
+        fs::remove_dir_all(directory.path().join("node")).unwrap();
+        directory.write_files().unwrap();
+        assert_eq!(mode(&directory.path().join("node/heapbeat-agent.cjs")), 0o644);
         drop(server);
         drop(directory);
         assert_eq!(entries(parent.path()), 0);
