@@ -284,8 +284,10 @@ fn an_oom_kill_of_a_child_is_told_though_the_program_lives() {
     let server = Server::spawn(command);
     let told = server.wait_for_log("(tail) of instance 1: out of memory; the program itself still runs");
     assert_eq!((&told["heapbeat.process.name"], &told["heapbeat.oom.sure"]), (&"tail".into(), &true.into()));
-    let metrics = server.get("/metrics");
-    assert!(metrics.text().contains("heapbeat_process_oom_kills_total 1\n"), "{}", metrics.text());
+    let metrics = wait_for("the kill to be counted", || {
+        let metrics = server.get("/metrics");
+        metrics.text().contains("heapbeat_process_oom_kills_total 1\n").then_some(metrics)
+    });
     assert!(!metrics.text().contains("heapbeat_exits_total{"), "{}", metrics.text());
     let exits: serde_json::Value =
         serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();

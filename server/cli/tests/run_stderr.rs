@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use heapbeat_test_support::owner::get_signed;
-use heapbeat_test_support::{Server, heapbeat_command, wait_for};
+use heapbeat_test_support::{Server, child_pids, heapbeat_command, wait_for};
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -55,12 +55,11 @@ fn the_end_of_standard_error_is_kept_without_secrets_for_the_operator_only() {
     let server = Server::spawn(heapbeat_command(&run, &variables));
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
     assert!(!server.get("/exits").text().contains("cannot connect"));
-    let exits = get_signed(&server, SECRET, "/exits");
-    assert!(
-        exits.text().contains("\"stderr_tail\":\"cannot connect to redis://***@cache\""),
-        "{}",
-        exits.text()
-    );
+    // An exit is logged before it is listed.
+    wait_for("the exit in the list", || {
+        let exits = get_signed(&server, SECRET, "/exits");
+        exits.text().contains("\"stderr_tail\":\"cannot connect to redis://***@cache\"").then_some(())
+    });
     let kept: String = fs::read_dir(&flight)
         .unwrap()
         .filter_map(|entry| fs::read(entry.unwrap().path()).ok())
@@ -141,6 +140,21 @@ fn a_program_can_still_write_to_standard_error_when_the_guard_was_killed() {
     command.stderr(Stdio::from(fs::File::create(&output).unwrap()));
     let mut guard = command.spawn().unwrap();
     wait_for("the program to be ready", || fs::exists(file("ready")).unwrap().then_some(()));
+    // It opens the pipe a moment after the program was started.
+    wait_for("the watchdog to hold the pipe", || {
+        let program = *child_pids(guard.id()).first()?;
+        let pipe = fs::read_link(format!("/proc/{program}/fd/2")).ok()?;
+        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+        let watchdog = |path: &Path| {
+            let line = fs::read(path.join("cmdline")).unwrap_or_default();
+            let mut words = line.split(|byte| *byte == 0).skip(1);
+            words.next() == Some(b"__watchdog") && words.next() == Some(guard.id().to_string().as_bytes())
+        };
+        let files = processes
+            .filter(|path| watchdog(path))
+            .flat_map(|path| fs::read_dir(path.join("fd")).into_iter().flatten());
+        files.filter_map(|file| fs::read_link(file.ok()?.path()).ok()).any(|it| it == pipe).then_some(())
+    });
     guard.kill().unwrap();
     guard.wait().unwrap();
     wait_for("the program to drain", || fs::exists(file("done")).unwrap().then_some(()));
