@@ -15,6 +15,7 @@ mod family;
 pub mod gateway;
 mod heap_monitor;
 mod ipc;
+mod listen_readiness;
 mod listening;
 mod lost_processes;
 pub mod machine;
@@ -64,6 +65,7 @@ use agent_link::AgentLink;
 use external::{ExternalProgram, ProgramMonitor};
 use external_status::ExternalStatus;
 use gateway::Gateway;
+use listen_readiness::ListenReadiness;
 use policy::{FrontPolicy, SupervisorPolicy};
 use process::Program;
 use program_status::ProgramRoutes;
@@ -156,7 +158,12 @@ pub fn supervise_program(
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
     };
-    let monitor = ProgramMonitor::new(guarded.clone())?;
+    // A socket that is passed on listens from the start.
+    let listen_readiness = (integrations.gateway.is_none() && ports.listen.is_none()).then(|| {
+        let has_port = std::env::var_os("PORT").is_some();
+        ListenReadiness::new(guarded.ready_after, guarded.ready_timeout, has_port)
+    });
+    let monitor = ProgramMonitor::new(guarded.clone(), listen_readiness)?;
     let named = |error, flag| match error {
         Error::Listen(error) => Error::Listen(error.with_setting(flag)),
         error => error,
@@ -193,8 +200,7 @@ pub fn supervise_program(
     policy.failure_reset_after = Some(if integrations.gateway.is_some() { PROVEN_UNREADY } else { PROVEN });
     policy.stop_signal = Some(guarded.stop_signal);
     // The front says first whether an instance is ready in time, and what it does instead.
-    let ready = if integrations.gateway.is_some() { guarded.ready_timeout } else { guarded.ready_after };
-    policy.start_timeout = ready + READY_MARGIN;
+    policy.start_timeout = guarded.ready_timeout.max(guarded.ready_after) + READY_MARGIN;
     // Below the first level a replacement is wanted for another reason, such as a full heap.
     policy.judged_from = Some(guarded.thresholds.levels(guarded.limit)?.enter(Pressure::Alert));
     policy.front = integrations

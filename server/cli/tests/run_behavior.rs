@@ -106,3 +106,25 @@ fn a_program_that_exits_at_once_is_restarted_with_growing_pauses() {
     assert!(server.exit_kinds().len() >= 3);
     assert_eq!(server.get("/health").status, 503);
 }
+
+#[test]
+fn a_program_that_listens_late_is_ready_when_it_listens() {
+    let Some(python) =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|it| fs::exists(it).unwrap())
+    else {
+        return heapbeat_test_support::privileged::report_skipped("Python is not installed");
+    };
+    let script =
+        "import socket, time\ntime.sleep(6)\ns = socket.create_server(('127.0.0.1', 0))\ntime.sleep(600)";
+    let run =
+        ["run", "--front", "off", "--side-port", "0", "--ready-after", "1s", "--", python, "-c", script];
+    // `PORT` says that it will listen.
+    let server = Server::spawn(heapbeat_command(&run, &[("PATH", PATH), ("PORT", "1")]));
+    let begun = Instant::now();
+    wait_for("a recycle to be possible", || {
+        server.send_signal("USR2");
+        server.log_events("requested by the operator").pop()
+    });
+    assert!(begun.elapsed() > Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(!server.log_events("the instance is still starting").is_empty());
+}

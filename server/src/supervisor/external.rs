@@ -15,6 +15,8 @@ use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind, HeapTotals};
 use super::alert_cause::{Judged, explain_level};
 use super::family;
 use super::heap_monitor::HeapMonitor;
+use super::listen_readiness::ListenReadiness;
+use super::listening::listening_ports;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
 use super::program_status::recorder::Measured;
@@ -65,6 +67,7 @@ pub struct ExternalProgram {
 #[derive(Debug)]
 pub(super) struct ProgramMonitor {
     guarded: ExternalProgram,
+    listen_readiness: Option<ListenReadiness>,
     levels: Levels,
     ladder: Ladder,
     pub(super) number: WorkerNumber,
@@ -103,10 +106,15 @@ pub(super) struct MonitoredProcess<'a> {
 }
 
 impl ProgramMonitor {
-    pub(super) fn new(guarded: ExternalProgram) -> Result<Self, ThresholdsError> {
+    /// `listen_readiness` tells by its ports when an instance is ready; without it, that is asked elsewhere or a matter of time.
+    pub(super) fn new(
+        guarded: ExternalProgram,
+        listen_readiness: Option<ListenReadiness>,
+    ) -> Result<Self, ThresholdsError> {
         let levels = guarded.thresholds.levels(guarded.limit)?;
         Ok(ProgramMonitor {
             guarded,
+            listen_readiness,
             levels,
             ladder: ladder(),
             number: 0,
@@ -151,7 +159,7 @@ impl ProgramMonitor {
             let measured = ProgramMemory { tree, judged: memory, processes, heap };
             self.measured.push(Measured { number: subject.number, memory: measured, cgroup });
             events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
-            if !subject.ready.unwrap_or(subject.age >= self.guarded.ready_after) {
+            if !self.is_ready(subject) {
                 continue;
             }
             events.push(MachineEvent::Ready(subject.number));
@@ -160,6 +168,16 @@ impl ProgramMonitor {
             }
         }
         events
+    }
+
+    fn is_ready(&mut self, subject: &MonitoredProcess<'_>) -> bool {
+        if let Some(ready) = subject.ready {
+            return ready;
+        }
+        let Some(readiness) = &mut self.listen_readiness else {
+            return subject.age >= self.guarded.ready_after;
+        };
+        readiness.is_ready(subject.number, subject.age, || !listening_ports(subject.family).is_empty())
     }
 
     fn apply_ladder(
