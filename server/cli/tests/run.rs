@@ -89,7 +89,10 @@ fn a_crash_is_restarted_logged_and_counted() {
     let running = wait_for("the program", || child_pids(server.pid()).into_iter().find(|pid| is_alive(*pid)));
     wait_for("/health to answer", || (server.get("/health").status == 200).then_some(()));
     assert_eq!(server.get("/exits").status, 401, "strangers do not learn why it ended");
-    assert!(get_signed(&server, SECRET, "/exits").text().contains("it was terminated by SIGILL"));
+    wait_for("the exit in the list", || {
+        let exits = get_signed(&server, SECRET, "/exits");
+        exits.text().contains("it was terminated by SIGILL").then_some(())
+    });
     let metrics = server.get("/metrics");
     assert!(metrics.text().contains("heapbeat_exits_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_starts_total 2\n"), "{}", metrics.text());
@@ -134,7 +137,10 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     wait_for("the program to exit", || (!is_alive(program)).then_some(()));
     let (server, _) = start();
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "unknown");
-    assert!(get_signed(&server, SECRET, "/exits").text().contains("no process observed its exit"));
+    wait_for("the exit in the list", || {
+        let exits = get_signed(&server, SECRET, "/exits");
+        exits.text().contains("no process observed its exit").then_some(())
+    });
 }
 
 /// Runs `heapbeat run` with this script at a terminal, types `input` once `prompt` is on the screen, and returns the screen.
