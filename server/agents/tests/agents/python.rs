@@ -114,7 +114,7 @@ fn a_profile_becomes_a_file_for_pprof() {
     side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         let pid = guard.spawn(guard.command(python, &[&program("leaks.py"), "list"]));
-        guard.wait_for_sample(pid);
+        guard.wait_for("the leak", |guard| (guard.resident(pid) > 30 << 20).then_some(()));
         guard.server.as_mut().unwrap().request_profile(pid, 1);
         let answer = guard.wait_for_event("the profile", pid, |kind| match kind {
             AgentEventKind::Profile(answer) => Some(answer.clone()),
