@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createTempDir } from "../support/temp-dir.mjs";
@@ -45,3 +45,15 @@ for (const [name, { command, needs }] of Object.entries(WRAPPERS)) {
     if (needs === "node" || needs === "npm") t.diagnostic(`limit: ${limit}`);
   });
 }
+
+test("the table of wrappers in the documents is the one that the benchmark printed", async () => {
+  const readRows = async (/** @type {string} */ path) => {
+    const lines = (await readFile(path, "utf8")).split("\n");
+    const head = lines.findIndex((line) => line.startsWith("| program | processes |"));
+    assert.ok(head >= 0, path);
+    const rest = lines.slice(head);
+    const end = rest.findIndex((line) => !line.startsWith("|"));
+    return rest.slice(0, end);
+  };
+  assert.deepEqual(await readRows("docs/any-program.md"), await readRows("bench/results/run-wrappers.txt"));
+});

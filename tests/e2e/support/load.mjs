@@ -104,8 +104,8 @@ export function startLoad({ port, host = "127.0.0.1", rate = 200, timeoutMs = 30
   return {
     /** Counts until now. */
     counts,
-    /** Requests with this method that have no response yet. @param {string} method */
-    open: (method) => openByMethod[method] ?? 0,
+    /** Requests, or those with this method, that have no response yet. @param {string} [method] */
+    open: (method) => (method ? (openByMethod[method] ?? 0) : open),
     /** @returns {Promise<LoadResult>} */
     async stop() {
       clearInterval(timer);
