@@ -31,6 +31,7 @@ pub mod program_status;
 mod readiness;
 pub mod recycle_client;
 mod redact;
+mod renewal;
 mod restart_budget;
 mod runtime_oom;
 mod runtime_settings;

@@ -66,6 +66,9 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "HEAPBEAT_STDERR_TAIL", value_name = "SWITCH", default_value = "on", value_parser = parse_switch,
           action = ArgAction::Set)]
     stderr_tail: bool,
+    /// Signal that asks the program to renew itself before it is replaced: HUP for gunicorn, USR1 for puma in cluster mode
+    #[arg(long, value_name = "SIGNAL", value_parser = parse_signal)]
+    recycle_signal: Option<i32>,
     /// Signal that asks the program to shrink: USR1, USR2, HUP, WINCH or PWR
     #[arg(long, value_name = "SIGNAL", value_parser = parse_signal)]
     shrink_signal: Option<i32>,
@@ -143,6 +146,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         limit: supervisor::worker_memory_limit(&config),
         thresholds: config.thresholds,
         shrink,
+        recycle_signal: arguments.recycle_signal,
         ready_after: arguments.ready_after,
         stop_signal: arguments.stop_signal,
         single: arguments.front.single(),

@@ -282,6 +282,37 @@ fn bytes_are_forwarded_without_http() {
     assert_ne!(guarded.get("/"), first);
 }
 
+/// Grows to 110 MB by 10 MB a second, and starts again at a SIGHUP, once.
+const RENEWING: &str = "import signal, time
+kept = []
+renewed = False
+def renew(*_):
+  global renewed
+  renewed = True
+  kept.clear()
+signal.signal(signal.SIGHUP, renew)
+while True:
+  if len(kept) < 110 and not renewed: kept.append(bytes([1]) * (1 << 20))
+  time.sleep(0.1)
+";
+
+#[test]
+fn a_program_that_can_renew_itself_is_asked_before_it_is_replaced() {
+    let Some(python) =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|it| Path::new(it).exists())
+    else {
+        return report_skipped("Python is not installed");
+    };
+    let options = ["--no-listen", "--ready-after", "1s", "--limit", "110MB", "--recycle-signal", "HUP"];
+    let run =
+        [&["run", "--side-port", "0", "--port", "0"], &options[..], &["--", python, "-c", RENEWING]].concat();
+    let server = Server::spawn(heapbeat_command(&run, &[("PATH", PATH), ("HEAPBEAT_AGENT", "off")]));
+    server.wait_for_log("to renew itself");
+    server.wait_for_log("memory pressure cleared");
+    assert_eq!(server.log_events("to renew itself").len(), 1);
+    assert!(server.exit_kinds().is_empty(), "it was not replaced");
+}
+
 #[test]
 fn arguments_that_do_not_fit_together_are_refused() {
     let cases: [(&[&str], &str); 6] = [

@@ -20,6 +20,7 @@ use super::listening::listening_ports;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
 use super::program_status::recorder::Measured;
+use super::renewal::{Renewal, RenewalStep};
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus, ShedShare};
 use crate::sampling::{Cgroup, CgroupMemory, ProgramMemory, RuntimeHeap};
@@ -49,6 +50,8 @@ pub struct ExternalProgram {
     pub thresholds: Thresholds,
     /// How the program is asked to shrink at `purge`.
     pub shrink: ShrinkMethod,
+    /// Number of the signal that asks the program to renew itself, before it is replaced.
+    pub recycle_signal: Option<i32>,
     /// Time after the start at which the program counts as ready.
     pub ready_after: Duration,
     /// Number of the signal that asks the program to stop.
@@ -77,6 +80,7 @@ pub(super) struct ProgramMonitor {
     cgroup: Option<Cgroup>,
     /// Whether a replacement of this instance could take over.
     pub(super) replacement_status: (WorkerNumber, ReplacementStatus),
+    renewal: Renewal,
     heap_monitor: HeapMonitor,
     /// Sums of the heaps, if a process has an agent.
     heap: Option<HeapTotals>,
@@ -122,6 +126,7 @@ impl ProgramMonitor {
             forecaster: Forecaster::new(),
             cgroup: Cgroup::of_this_process(),
             replacement_status: (0, ReplacementStatus::Available),
+            renewal: Renewal::default(),
             heap_monitor: HeapMonitor::default(),
             heap: None,
             is_growing: false,
@@ -189,7 +194,7 @@ impl ProgramMonitor {
     ) -> Option<MachineEvent> {
         if subject.number > self.number {
             (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
-            self.heap_monitor = HeapMonitor::default();
+            (self.heap_monitor, self.renewal) = (HeapMonitor::default(), Renewal::default());
         }
         let limit = self.levels.limit();
         let full = agents.as_deref_mut().and_then(|agents| {
@@ -259,7 +264,9 @@ impl ProgramMonitor {
                         Some(full) => full.describe(),
                         None => format!("{reason} ({memory} of {limit})"),
                     };
-                    recycle_request = Some(MachineEvent::RecycleRequested(subject.number, memory, why));
+                    if !self.renews(subject, step.pressure, &why) {
+                        recycle_request = Some(MachineEvent::RecycleRequested(subject.number, memory, why));
+                    }
                 }
                 Action::Shutdown => {}
             }
@@ -291,6 +298,27 @@ impl ProgramMonitor {
                 tracing::warn!("process {pid} is about to exit: uncaught {name}");
             }
             AgentNoticeKind::Profile(_) => {}
+        }
+    }
+
+    /// Whether the program renews itself instead of being replaced; asks it to, if it was not asked already.
+    fn renews(&mut self, subject: MonitoredProcess<'_>, pressure: Pressure, why: &str) -> bool {
+        let Some(signal) = self.guarded.recycle_signal.and_then(Signal::from_named_raw) else { return false };
+        match self.renewal.step(subject.age, pressure) {
+            RenewalStep::Wait => true,
+            RenewalStep::Replace => false,
+            RenewalStep::Ask => match kill_process(subject.pid, signal) {
+                Ok(()) => {
+                    tracing::warn!(
+                        "{why}; sent {signal:?} to the program to renew itself (--recycle-signal)"
+                    );
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!("cannot send {signal:?} to the program to renew itself: {error}");
+                    false
+                }
+            },
         }
     }
 
