@@ -44,25 +44,24 @@ fn cores_used(before: &Reading, now: &Reading) -> f64 {
 }
 
 fn write(reading: &Reading, pressure: Pressure, cores: Option<f64>) {
-    let process = reading.process.unwrap_or_default();
-    let heap = reading.heap.unwrap_or_default();
+    let (process, heap) = (reading.process, reading.heap);
     let sample = reading.sample();
     tracing::info!(
         target: "heapbeat::memory",
         {
         process.memory.usage = sample.rss.0,
-        process.memory.anonymous = process.anon.0,
-        process.memory.file = process.file.0,
-        process.memory.swap = process.swap.0,
-        process.thread.count = process.threads,
-        process.unix.file_descriptor.count = process.descriptors,
+        process.memory.anonymous = process.map(|process| process.anon.0),
+        process.memory.file = process.map(|process| process.file.0),
+        process.memory.swap = process.map(|process| process.swap.0),
+        process.thread.count = process.map(|process| process.threads),
+        process.unix.file_descriptor.count = process.and_then(|process| process.descriptors),
         process.uptime = reading.now.age.as_secs(),
         process.cpu.cores = cores.map(|cores| (cores * 1000.0).round() / 1000.0),
         heapbeat.heap.used = sample.heap_used.0,
         heapbeat.heap.total = sample.heap_total.0,
         heapbeat.heap.resident = sample.heap_resident.0,
-        heapbeat.heap.retained = heap.retained.0,
-        heapbeat.heap.metadata = heap.metadata.0,
+        heapbeat.heap.retained = heap.map(|heap| heap.retained.0),
+        heapbeat.heap.metadata = heap.map(|heap| heap.metadata.0),
         heapbeat.memory.external = sample.external().0,
         heapbeat.memory.working_set = sample.working_set.0,
         heapbeat.memory.limit = reading.limit.bytes.0,
