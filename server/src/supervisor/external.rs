@@ -228,7 +228,7 @@ impl ProgramMonitor {
         };
         let judged = Judged {
             limit_is_near: observation.reaches_limit_in.is_some_and(|time| time <= rules().replacement),
-            replaceable: replacement != ReplacementStatus::RateLimited,
+            replaceable: replacement != ReplacementStatus::RateLimited && subject.age >= rules().grace,
         };
         let step = self.ladder.step(&observation);
         self.is_growing =
