@@ -123,8 +123,12 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     let (mut server, program) = start();
     send_signal(program, "KILL");
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
-    let exits: serde_json::Value =
-        serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();
+    // It is logged first, and listed a moment later.
+    let exits = wait_for("the exit in the list", || {
+        let exits: serde_json::Value =
+            serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();
+        exits[0].is_object().then_some(exits)
+    });
     let last = &exits[0]["last"];
     assert!(last["rss"].as_u64().is_some_and(|rss| rss > 0 && rss < 64 << 20), "{exits}");
     assert_eq!(exits[0]["pressure"], "calm", "{exits}");

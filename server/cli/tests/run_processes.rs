@@ -282,17 +282,20 @@ fn an_oom_kill_of_a_child_is_told_though_the_program_lives() {
         .env("HEAPBEAT_SECRET", SECRET);
     command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
     let server = Server::spawn(command);
-    let told = server.wait_for_log("(tail) of instance 1: out of memory; the program itself still runs");
-    assert_eq!((&told["heapbeat.process.name"], &told["heapbeat.oom.sure"]), (&"tail".into(), &true.into()));
+    let told = server.wait_for_log("out of memory; the program itself still runs");
+    assert_eq!(&told["heapbeat.oom.sure"], true);
+    // On a busy machine it can grow and die between two looks at the processes; then it is not named.
+    let name = &told["heapbeat.process.name"];
+    assert!(name == "tail" || name.is_null(), "{told}");
     let metrics = wait_for("the kill to be counted", || {
         let metrics = server.get("/metrics");
         metrics.text().contains("heapbeat_process_oom_kills_total 1\n").then_some(metrics)
     });
     assert!(!metrics.text().contains("heapbeat_exits_total{"), "{}", metrics.text());
-    let exits: serde_json::Value =
-        serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();
-    assert_eq!(
-        (&exits[0]["kind"], &exits[0]["evidence"][0]["code"]),
-        (&"oom_kill".into(), &"process-oom-killed".into())
-    );
+    wait_for("the kill in the list", || {
+        let exits: serde_json::Value =
+            serde_json::from_slice(&get_signed(&server, SECRET, "/exits").body).unwrap();
+        let code = &exits[0]["evidence"][0]["code"];
+        (exits[0]["kind"] == "oom_kill" && (name.is_null() || code == "process-oom-killed")).then_some(())
+    });
 }
