@@ -27,7 +27,8 @@ pub struct SupervisorPolicy {
     pub drain_timeout: Duration,
     /// Time from the request to drain until a worker is killed if its replacement can only start after it has exited.
     pub short_drain_timeout: Duration,
-    /// Minimum time between two replacements that the guard requests.
+    /// Minimum time between two replacements that the guard requests; [`FRONT_RECYCLE_INTERVAL`] behind a front, unless the last one
+    /// failed.
     pub recycle_interval: Duration,
     /// First pause after workers that did not get ready, doubled with each; the first restart is immediate.
     pub min_backoff: Duration,
@@ -56,6 +57,10 @@ pub struct SupervisorPolicy {
     /// Memory limit that the kernel enforces: a draining worker is stopped before it is reached.
     pub enforced_memory_limit: Bytes,
 }
+
+/// Minimum time between two replacements behind a front, where one costs no request. The requests that waited for a worker can fill its
+/// memory again within seconds, and would be refused until the next replacement.
+pub(super) const FRONT_RECYCLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Times of a front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

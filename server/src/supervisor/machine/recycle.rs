@@ -6,7 +6,7 @@ use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
 use super::{Command, Effect, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber};
-use crate::supervisor::policy::AFTER_DRAIN;
+use crate::supervisor::policy::{AFTER_DRAIN, FRONT_RECYCLE_INTERVAL};
 
 /// Age of a reading of memory from which it is not that of this moment, of a process that is still starting.
 const FRESH_FOR: Duration = Duration::from_millis(100);
@@ -186,7 +186,9 @@ impl Machine {
 
     /// Returns when the guard may request a replacement again.
     pub(super) fn next_replacement_at(&self) -> Duration {
-        self.replaced_at.map_or(Duration::ZERO, |at| at + self.policy.recycle_interval)
+        let costs_nothing = self.policy.front.is_some() && !self.replacement_failed_before;
+        let interval = if costs_nothing { FRONT_RECYCLE_INTERVAL } else { self.policy.recycle_interval };
+        self.replaced_at.map_or(Duration::ZERO, |at| at + interval)
     }
 
     pub(super) fn send_replacement_status(&mut self, status: ReplacementStatus, effects: &mut Vec<Effect>) {

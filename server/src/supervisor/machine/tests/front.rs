@@ -62,6 +62,24 @@ fn without_room_for_two_requests_wait_while_one_follows_the_other() {
 }
 
 #[test]
+fn a_worker_that_fills_its_memory_at_once_is_replaced_again_after_a_second() {
+    for (after, replaced) in [(0.9, false), (1.1, true)] {
+        let mut machine = serving_behind_front(490);
+        play(
+            &mut machine,
+            &[],
+            &[(61.0, RecycleRequested(1, mb(490), "threshold".into())), (61.1, Drained(1))],
+        );
+        play(&mut machine, &[], &[(61.2, Exited(1, ProcessExit::Code(0))), (61.4, Heartbeat(2, 1, mb(40)))]);
+        play(&mut machine, &[], &[(61.5, Ready(2)), (62.0, Heartbeat(2, 2, mb(490)))]);
+        // The one before has exited at 61.2.
+        let again = [(61.2 + after, RecycleRequested(2, mb(490), "threshold".into()))];
+        let effects = play(&mut machine, &[], &again);
+        assert_eq!(effects.contains(&Drain(2)), replaced, "{effects:?}");
+    }
+}
+
+#[test]
 fn a_worker_that_grows_needs_headroom_until_the_next_one_is_ready() {
     // Growth in MB a second, and whether the replacement starts beside the worker: 400 + 40 MB and 4 s of growth, of 512 MB.
     for (growth, beside) in [(10, true), (18, true), (19, false), (30, false)] {
