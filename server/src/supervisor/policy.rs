@@ -27,7 +27,7 @@ pub struct SupervisorPolicy {
     pub drain_timeout: Duration,
     /// Time from the request to drain until a worker is killed if its replacement can only start after it has exited.
     pub short_drain_timeout: Duration,
-    /// Minimum time between two replacements that the guard requests; [`FRONT_RECYCLE_INTERVAL`] behind a front, unless the last one
+    /// Minimum time between two replacements that the guard requests; `FRONT_RECYCLE_INTERVAL` behind a front, unless the last one
     /// failed.
     pub recycle_interval: Duration,
     /// First pause after workers that did not get ready, doubled with each; the first restart is immediate.
