@@ -2,14 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::fs;
-use std::path::Path;
 
 use heapbeat_test_support::owner::{fetch_report, get_signed};
 use heapbeat_test_support::pprof::Profile;
-use heapbeat_test_support::privileged::report_skipped;
-use heapbeat_test_support::{Server, heapbeat_command, wait_for};
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+use heapbeat_test_support::programs::{is_installed, start_in_directory};
+use heapbeat_test_support::{Server, wait_for};
 
 const SECRET: &str = "a secret for tests of run";
 
@@ -29,25 +26,15 @@ struct Guarded {
 impl Guarded {
     /// Starts the leak behind a shell; `None` if Node is not installed.
     fn start(limit: &str, variables: &[(&str, &str)]) -> Option<Self> {
-        if !PATH.split(':').any(|directory| Path::new(directory).join("node").exists()) {
-            report_skipped("Node is not installed");
+        if !is_installed("node") {
             return None;
         }
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("leak.js"), LEAK).unwrap();
-        fs::create_dir(directory.path().join("tmp")).unwrap();
         let run = ["run", "--front", "off", "--side-port", "0", "--limit", limit];
         let run: Vec<&str> = run.into_iter().chain(["--", "sh", "-c", "node leak.js; exit $?"]).collect();
-        let temporary = directory.path().join("tmp");
-        let given = [
-            ("PATH", PATH),
-            ("HEAPBEAT_SECRET", SECRET),
-            ("HEAPBEAT_AGENT_INTERVAL", "100"),
-            ("TMPDIR", temporary.to_str().unwrap()),
-        ];
-        let mut command = heapbeat_command(&run, &[&given, variables].concat());
-        command.current_dir(directory.path());
-        Some(Guarded { server: Server::spawn(command), directory })
+        let given = [("HEAPBEAT_SECRET", SECRET), ("HEAPBEAT_AGENT_INTERVAL", "100")];
+        let (directory, server) =
+            start_in_directory(&[("leak.js", LEAK)], &run, &[&given, variables].concat());
+        Some(Guarded { directory, server })
     }
 
     /// The heap of `/health` in MB, once it is ready.
@@ -58,7 +45,7 @@ impl Guarded {
 
     /// The run directories of agents.
     fn run_directories(&self) -> usize {
-        let entries = fs::read_dir(self.directory.path().join("tmp")).unwrap().flatten();
+        let entries = fs::read_dir(self.directory.path()).unwrap().flatten();
         entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("heapbeat-agents-")).count()
     }
 }

@@ -6,9 +6,8 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use heapbeat_test_support::programs::PATH;
 use heapbeat_test_support::{Server, child_pids, heapbeat_command, is_alive, wait_for};
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 fn guard(options: &[&str], variables: &[(&str, &str)], script: &str) -> Server {
     let run: Vec<&str> =

@@ -1,7 +1,6 @@
 //! `heapbeat run` with the front: requests while a program is replaced, crashes, starts slowly, or takes no requests.
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -9,11 +8,10 @@ use std::time::Instant;
 
 use heapbeat_test_support::load::{Load, LoadPlan, RequestCounts};
 use heapbeat_test_support::privileged::report_skipped;
+use heapbeat_test_support::programs::{PATH, is_installed, start_in_directory};
 use heapbeat_test_support::{
     Server, child_pids, connect, heapbeat_command, is_alive, send_request, send_signal, wait_for,
 };
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A server that leaks `LEAK` MB each second and starts after `DELAY` ms. `/` answers with its process id, `/slow` after a second,
 /// `/stream` with a line each 100 ms for three seconds; an upgraded connection is echoed.
@@ -50,18 +48,14 @@ struct Guarded {
 impl Guarded {
     /// Starts the server; `None` if Node is not installed. Without `PORT` the front has a free port.
     fn start(options: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
-        if !PATH.split(':').any(|directory| Path::new(directory).join("node").exists()) {
-            report_skipped("Node is not installed");
+        if !is_installed("node") {
             return None;
         }
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("server.js"), NODE).unwrap();
         let run: Vec<&str> =
             [&["run", "--side-port", "0", "--port", "0"], options, &["--", "node", "server.js"]].concat();
-        let given = [("PATH", PATH), ("HEAPBEAT_DRAIN_WINDOW", "0s"), ("HEAPBEAT_AGENT", "off")];
-        let mut command = heapbeat_command(&run, &[&given, variables].concat());
-        command.current_dir(directory.path());
-        let server = Server::spawn(command);
+        let given = [("HEAPBEAT_DRAIN_WINDOW", "0s"), ("HEAPBEAT_AGENT", "off")];
+        let (directory, server) =
+            start_in_directory(&[("server.js", NODE)], &run, &[&given, variables].concat());
         let address = front_address(&server);
         Some(Guarded { _directory: directory, server, address })
     }

@@ -1,18 +1,14 @@
 //! The endpoints of a program under `heapbeat run`: health, metrics, exits and the signed report at the program's own port.
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
-use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
 
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::exit::InFlight;
 use heapbeat_shared::{Cursor, ExitKind};
 use heapbeat_test_support::owner::{fetch_report, get_signed};
-use heapbeat_test_support::privileged::report_skipped;
+use heapbeat_test_support::programs::{PATH, is_installed, start_in_directory};
 use heapbeat_test_support::{Response, Server, connect, heapbeat_command, send_signal, wait_for};
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 const SECRET: &str = "a secret for tests of run";
 
@@ -37,17 +33,14 @@ struct Guarded {
 impl Guarded {
     /// Starts the server and waits until it is ready; `None` if Node is not installed.
     fn start(options: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
-        if !PATH.split(':').any(|directory| Path::new(directory).join("node").exists()) {
-            report_skipped("Node is not installed");
+        if !is_installed("node") {
             return None;
         }
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("server.js"), NODE).unwrap();
         let run: Vec<&str> = [&["run", "--port", "0"], options, &["--", "node", "server.js"]].concat();
-        let given = [("PATH", PATH), ("HEAPBEAT_SECRET", SECRET), ("HEAPBEAT_DRAIN_WINDOW", "0s")];
-        let mut command = heapbeat_command(&run, &[&given, variables].concat());
-        command.current_dir(directory.path());
-        let guarded = Guarded { _directory: directory, server: Server::spawn(command) };
+        let given = [("HEAPBEAT_SECRET", SECRET), ("HEAPBEAT_DRAIN_WINDOW", "0s")];
+        let (directory, server) =
+            start_in_directory(&[("server.js", NODE)], &run, &[&given, variables].concat());
+        let guarded = Guarded { _directory: directory, server };
         wait_for("the program to serve", || (guarded.get("/").status == 200).then_some(()));
         Some(guarded)
     }

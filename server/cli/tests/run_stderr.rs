@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use heapbeat_test_support::owner::get_signed;
+use heapbeat_test_support::programs::PATH;
 use heapbeat_test_support::{Server, child_pids, heapbeat_command, wait_for};
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 const SECRET: &str = "a secret of the owner's";
 

@@ -12,7 +12,7 @@ use super::machine::WorkerNumber;
 use super::process_tree::ProcessTable;
 
 /// Time within which a process vanishes that the kernel has killed: it is counted before its memory has been freed.
-const TOGETHER: Duration = Duration::from_secs(5);
+pub(super) const TOGETHER: Duration = Duration::from_secs(5);
 
 /// Memory in pages from which a process that vanished is taken for the one that was killed, if it had twice that of any other.
 const LARGE: u64 = 1024;

@@ -62,10 +62,10 @@ impl OomWatch {
         }
     }
 
-    /// Whether a kill was counted at least [`SETTLED_AFTER`] ago that belongs to no exit.
-    pub(super) fn has_settled_kill(&self, now: Instant) -> bool {
-        let settled = |at: Instant| now.saturating_duration_since(at) >= SETTLED_AFTER;
-        self.kills.recent.front().is_some_and(|(at, _)| settled(*at))
+    /// Returns how long ago the oldest kill was counted that belongs to no exit, if that is at least [`SETTLED_AFTER`].
+    pub(super) fn age_of_settled_kill(&self, now: Instant) -> Option<Duration> {
+        let (at, _) = self.kills.recent.front()?;
+        Some(now.saturating_duration_since(*at)).filter(|age| *age >= SETTLED_AFTER)
     }
 
     fn read_counter(&mut self) -> KillCounter {

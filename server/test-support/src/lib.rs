@@ -9,6 +9,7 @@ pub mod openmetrics;
 pub mod owner;
 pub mod pprof;
 pub mod privileged;
+pub mod programs;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};

@@ -7,7 +7,7 @@ use heapbeat_shared::exit::{Evidence, OomCount};
 use heapbeat_shared::{Exit, ExitKind};
 
 use super::Supervisor;
-use crate::supervisor::lost_processes::{LostProcess, read_name};
+use crate::supervisor::lost_processes::{LostProcess, TOGETHER, read_name};
 use crate::supervisor::machine::WorkerNumber;
 use crate::supervisor::process_tree::ProcessTable;
 
@@ -23,8 +23,12 @@ impl Supervisor {
         for live in self.live.iter().filter(|live| live.stop.in_progress()) {
             self.lost.forget(live.number);
         }
-        while self.oom.has_settled_kill(now) && !self.live.is_empty() {
+        while let Some(age) = self.oom.age_of_settled_kill(now).filter(|_| !self.live.is_empty()) {
             let lost = self.lost.take_largest();
+            // The kernel counts a kill before the process is gone.
+            if lost.is_none() && age < TOGETHER {
+                return;
+            }
             if lost.as_ref().is_some_and(|lost| !self.live.iter().any(|live| live.number == lost.instance)) {
                 continue;
             }
