@@ -3,4 +3,5 @@
 mod naming;
 mod node;
 mod python;
+mod shapes;
 mod support;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::shapes::{NODE_HEALTHY, NODE_LEAKS, PYTHON_HEALTHY, PYTHON_LEAKS};
 use super::support::{Guard, nodes, program, pythons};
 
 /// Runs of each program.
@@ -20,32 +21,6 @@ const RECORDING_SECONDS: u32 = 4;
 
 /// Requests for holders from each healthy Node program in each run.
 const REQUESTS: usize = 8;
-
-const NODE_LEAKS: [(&str, &str); 5] = [
-    ("array", "listOrders"),
-    ("map", "renderPage"),
-    ("closure", "subscribe"),
-    ("listeners", "handleConnection"),
-    ("buffers", "keepUpload"),
-];
-
-const NODE_HEALTHY: [&str; 10] = [
-    "warmUp",
-    "boundedCache",
-    "churn",
-    "sawtooth",
-    "bufferPool",
-    "bufferChurn",
-    "queue",
-    "listeners",
-    "promises",
-    "strings",
-];
-
-const PYTHON_LEAKS: [(&str, &str); 3] =
-    [("list", "list_orders"), ("dict", "render_page"), ("closure", "subscribe")];
-
-const PYTHON_HEALTHY: [&str; 3] = ["churn", "bounded_cache", "queue"];
 
 /// The results of one shape.
 #[derive(Default)]

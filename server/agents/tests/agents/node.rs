@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::shapes::{NODE_HEALTHY, NODE_LEAKS};
 use super::support::{
     Guard, assert_program_ends_in_time, find_on_path, is_near, nodes, plain_command, program, side_by_side,
     skipped,
@@ -72,17 +73,10 @@ fn a_purge_frees_garbage_once_in_five_seconds_and_leaves_no_function_behind() {
 
 #[test]
 fn the_leaking_function_is_named_first() {
-    let shapes = [
-        ("array", "listOrders"),
-        ("map", "renderPage"),
-        ("closure", "subscribe"),
-        ("listeners", "handleConnection"),
-        ("buffers", "keepUpload"),
-    ];
     side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
         let mut pids = BTreeMap::new();
-        for (shape, function) in shapes {
+        for (shape, function) in NODE_LEAKS {
             let pid = guard.spawn(guard.command(node, &[&program("leaks.cjs"), shape]));
             pids.insert(pid, (shape, function));
         }
@@ -105,21 +99,9 @@ fn the_leaking_function_is_named_first() {
 
 #[test]
 fn healthy_programs_are_not_accused() {
-    let shapes = [
-        "warmUp",
-        "boundedCache",
-        "churn",
-        "sawtooth",
-        "bufferPool",
-        "bufferChurn",
-        "queue",
-        "listeners",
-        "promises",
-        "strings",
-    ];
     side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
-        let pids: Vec<(u32, &str)> = shapes
+        let pids: Vec<(u32, &str)> = NODE_HEALTHY
             .iter()
             .map(|shape| (guard.spawn(guard.command(node, &[&program("healthy.cjs"), shape])), *shape))
             .collect();

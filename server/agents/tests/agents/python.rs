@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::shapes::{PYTHON_HEALTHY, PYTHON_LEAKS};
 use super::support::{
     Guard, assert_program_ends_in_time, is_near, plain_command, program, pythons, side_by_side, skipped,
 };
@@ -63,8 +64,7 @@ fn the_leaking_function_is_named_first_by_one_recording() {
     side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
         let mut pids = BTreeMap::new();
-        for (shape, function) in [("list", "list_orders"), ("dict", "render_page"), ("closure", "subscribe")]
-        {
+        for (shape, function) in PYTHON_LEAKS {
             let pid = guard.spawn(guard.command(python, &[&program("leaks.py"), shape]));
             guard.wait_for_sample(pid);
             guard.server.as_mut().unwrap().request_holders(pid, 4);
@@ -94,7 +94,7 @@ fn the_leaking_function_is_named_first_by_one_recording() {
 fn healthy_programs_are_not_accused() {
     side_by_side(pythons(), |python| {
         let mut guard = Guard::new();
-        for shape in ["churn", "bounded_cache", "queue"] {
+        for shape in PYTHON_HEALTHY {
             let pid = guard.spawn(guard.command(python, &[&program("healthy.py"), shape]));
             guard.wait_for_sample(pid);
             guard.serve_for(Duration::from_millis(500));
