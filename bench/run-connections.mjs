@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntil } from "../tests/e2e/support/wait.mjs";
 import { loadAverage } from "./support/conditions.mjs";
 import { startUnderHeapbeat, startUnderPm2 } from "./support/contenders.mjs";
+import { prepareExpress, prepareFastApi } from "./support/examples.mjs";
 import { installProgram } from "./support/programs.mjs";
 import { WebSocketClient } from "./support/websocket.mjs";
 
@@ -114,17 +115,8 @@ async function measure(contender, replace) {
   await contender.stop();
 }
 
-const express = {
-  name: "Express",
-  cwd: installProgram.express(),
-  command: () => ["node", "server.js"],
-  script: "server.js",
-};
-const uvicorn = {
-  name: "FastAPI under uvicorn",
-  cwd: installProgram.fastapi(),
-  command: () => ["venv/bin/python", "app.py"],
-};
+const express = prepareExpress();
+const uvicorn = prepareFastApi();
 const fastify = { name: "Fastify", cwd: installProgram.fastify(), command: () => ["npm", "start"] };
 const drain = { env: { HEAPBEAT_DRAIN_TIMEOUT: "17s" }, note: "drain timeout 17 s" };
 console.log(`== replacement with open connections, ${loadAverage()}`);

@@ -8,23 +8,14 @@ import { formatLoad, startLoad } from "../tests/e2e/support/load.mjs";
 import { waitUntil } from "../tests/e2e/support/wait.mjs";
 import { loadAverage } from "./support/conditions.mjs";
 import { startUnderHeapbeat, startUnderPm2 } from "./support/contenders.mjs";
-import { installProgram } from "./support/programs.mjs";
+import { prepareExpress, prepareFastApi } from "./support/examples.mjs";
 
 const KILLS = Number(process.env.KILLS ?? 20);
 const PAUSE_MS = 2000;
 const RATE = Number(process.env.RATE ?? 200);
 
-const express = {
-  name: "Express",
-  cwd: installProgram.express(),
-  command: () => ["node", "server.js"],
-  script: "server.js",
-};
-const uvicorn = {
-  name: "FastAPI under uvicorn",
-  cwd: installProgram.fastapi(),
-  command: () => ["venv/bin/python", "app.py"],
-};
+const express = prepareExpress();
+const uvicorn = prepareFastApi();
 
 /** @param {number} n */
 const mixed = (n) => {

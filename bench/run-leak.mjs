@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatLoad, startLoad } from "../tests/e2e/support/load.mjs";
 import { loadAverage, toMb, watchPeakMemory } from "./support/conditions.mjs";
 import { startAlone, startUnderHeapbeat, startUnderPm2 } from "./support/contenders.mjs";
+import { prepareExpress, prepareFastApi } from "./support/examples.mjs";
 import { installProgram } from "./support/programs.mjs";
 
 const SECONDS = Number(process.env.SECONDS ?? 60);
@@ -47,8 +48,7 @@ async function compare(title, mbPerSecond, ...starting) {
 }
 
 if (language === "node") {
-  const cwd = installProgram.express();
-  const express = { name: "Express", cwd, command: () => ["node", "server.js"], script: "server.js" };
+  const express = prepareExpress();
   const slow = { ...express, name: "Express that starts in 5 s", env: { START_SECONDS: "5" } };
   const fixed = { ...express, name: "Express on a fixed port" };
   for (const rate of [20, 5]) {
@@ -69,20 +69,14 @@ if (language === "node") {
     startUnderPm2(slow, "fork"),
   );
 } else {
-  const uvicorn = {
-    name: "FastAPI under uvicorn",
-    cwd: installProgram.fastapi(),
-    command: () => ["venv/bin/python", "app.py"],
-    script: "app.py",
-    interpreter: "venv/bin/python",
-  };
+  const uvicorn = prepareFastApi();
   const gunicorn = {
     name: "Flask under gunicorn",
     cwd: installProgram.flask(),
     command: () => ["venv/bin/gunicorn", "--threads", "8", "app:app"],
   };
   for (const rate of [20, 5]) {
-    // The number of requests after which 220 MB have leaked: what somebody would set who knows the leak.
+    // The number of requests after which 220 MB have leaked, as an owner who knows the leak would set it.
     const maxRequests = String(Math.round((220 / rate) * RATE));
     const renewing = (/** @type {string} */ workers) => ({
       ...gunicorn,
