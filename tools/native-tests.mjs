@@ -7,11 +7,12 @@
 // slowest begin first, by the times of the last run. A program's output is printed if it fails. TEST_PROGRAMS is the number of
 // programs at a time.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, relative } from "node:path";
 import { fail, logNote, logStep } from "./log.mjs";
+import { captureCommand } from "./process.mjs";
 
 /** Seconds of each job in the last run. */
 const TIMES = "target/tests/seconds.json";
@@ -44,22 +45,22 @@ function findPrograms() {
 }
 
 /** Runs a job; returns its seconds, its output and whether it succeeded. @param {Job} job */
-async function run({ command: [program, ...args], cwd, env }) {
+async function run({ command, cwd, env }) {
   const began = performance.now();
-  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text) => {
-      output += text;
+  let passed = true;
+  try {
+    await captureCommand(command, {
+      cwd,
+      env,
+      onOutput: (text) => {
+        output += text;
+      },
     });
+  } catch (error) {
+    output += /** @type {Error} */ (error).message;
+    passed = false;
   }
-  const passed = await new Promise((resolve) => {
-    child.once("error", (error) => {
-      output += error.message;
-      resolve(false);
-    });
-    child.once("close", (code) => resolve(code === 0));
-  });
   return { passed, output, seconds: (performance.now() - began) / 1000 };
 }
 

@@ -10,13 +10,13 @@ const STOP_TIMEOUT = 5000;
 /** @typedef {{ cwd?: string, env?: Record<string, string | undefined> }} CommandOptions */
 
 /**
- * Resolves when a process has exited: to undefined after success, otherwise to a description of the failure.
+ * Resolves when a process has exited and all of its output was read: to undefined after success, otherwise to a description of the failure.
  * @param {import("node:child_process").ChildProcess} child @returns {Promise<string | undefined>}
  */
 const waitForExit = (child) =>
   new Promise((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(code === 0 ? undefined : (signal ?? `exit code ${code}`)));
+    child.once("close", (code, signal) => resolve(code === 0 ? undefined : (signal ?? `exit code ${code}`)));
   });
 
 /**
