@@ -9,7 +9,6 @@ pub mod agent_link;
 mod alert_cause;
 mod event_loop;
 pub mod external;
-mod external_status;
 mod fallback_responder;
 mod family;
 pub mod gateway;
@@ -27,6 +26,7 @@ pub(crate) mod process;
 pub mod process_tree;
 mod profile_requests;
 mod program_heap;
+mod program_observer;
 pub mod program_status;
 mod readiness;
 pub mod recycle_client;
@@ -64,11 +64,11 @@ use crate::listen;
 use crate::sampling::{Cgroup, Limit, physical_memory};
 use agent_link::AgentLink;
 use external::{ExternalProgram, ProgramMonitor};
-use external_status::ExternalStatus;
 use gateway::Gateway;
 use listen_readiness::ListenReadiness;
 use policy::{FrontPolicy, SupervisorPolicy};
 use process::Program;
+use program_observer::ProgramObserver;
 use program_status::ProgramRoutes;
 use program_status::recorder::ProgramRecorder;
 use runtime_settings::runtime_settings;
@@ -216,7 +216,7 @@ pub fn supervise_program(
     let routes = &integrations.routes;
     let recorder =
         ProgramRecorder::new(Arc::clone(routes), program_limit(config, guarded.limit), config.log_interval);
-    let external = ExternalStatus::new(monitor, recorder);
+    let external = ProgramObserver::new(monitor, recorder);
     let recorders = RecorderDirectory::open(&recorder_location(config, "run-", ports.own));
     let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, &version_or_commit(None))
         .map_err(system)?;

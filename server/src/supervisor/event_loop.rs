@@ -1,6 +1,7 @@
 //! The supervisor's event loop: waits for sockets, signals and deadlines, passes events to the machine and applies its effects.
 
 mod exit_history;
+mod exits;
 mod passed_sockets;
 mod process_kills;
 mod programs;
@@ -12,8 +13,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use heapbeat_shared::exit::{ProcessExit, StopReason};
-use heapbeat_shared::{Exit, InstanceId};
+use heapbeat_shared::Exit;
+use heapbeat_shared::exit::ProcessExit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
@@ -21,17 +22,17 @@ use sd_notify::NotifyState;
 
 use super::Integrations;
 use super::agent_link::AgentLink;
-use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
 use super::family::Families;
 use super::ipc::{SupervisorMessage, WorkerMessage};
 use super::lost_processes::LostProcesses;
-use super::machine::{Command, Effect, Machine, MachineEvent, Notice, Outage, WorkerNumber};
+use super::machine::{Command, Effect, Machine, MachineEvent, Notice, WorkerNumber};
 use super::oom::OomWatch;
 use super::policy::SupervisorPolicy;
 use super::postmortem;
-use super::postmortem::{ObservedExit, leftover_exit};
+use super::postmortem::leftover_exit;
 use super::process::{Program, WorkerProcess};
+use super::program_observer::ProgramObserver;
 use super::program_status::recorder::StartedInstance;
 use super::signals::Signals;
 use super::stderr_tail::StderrTail;
@@ -62,7 +63,7 @@ pub(super) struct Supervisor {
     oom: OomWatch,
     live: Vec<WorkerProcess>,
     fallback: Option<FallbackResponder>,
-    external: Option<ExternalStatus>,
+    external: Option<ProgramObserver>,
     /// The front of a guarded program.
     requests: Option<Requests>,
     /// The agents inside of the program's processes.
@@ -134,7 +135,7 @@ impl Supervisor {
     pub(super) fn with_program(
         mut self,
         program: Program,
-        external: ExternalStatus,
+        external: ProgramObserver,
         integrations: Integrations,
     ) -> Self {
         self.last.iter().for_each(|exit| external.recorder.list_exit(exit));
@@ -288,92 +289,6 @@ impl Supervisor {
         self.trim_at = Some(live.since + TRIM_DELAY);
         self.live.push(live);
         Ok(())
-    }
-
-    /// Determines how a worker ended, stores the exit, and sends it to the remaining workers.
-    fn investigate(&mut self, number: WorkerNumber, exit: ProcessExit, stop_reason: Option<StopReason>) {
-        let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
-        let gone = self.live.remove(index);
-        let interrupted = self.requests.as_ref().map(|it| it.gateway.interrupted(number)).unwrap_or_default();
-        self.with_requests(|it| it.release(number));
-        let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
-        let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
-        let observed = ObservedExit {
-            exit,
-            stderr: stderr.with_setting(|| self.program.heap_setting()),
-            heap: self.external.as_mut().and_then(|external| external.take_heap(number)),
-            stop_reason,
-            stop_signal: self.program.is_external().then(|| self.program.stop_signal().as_raw()),
-            oom: self.oom.attribute_kill(Instant::now()),
-        };
-        let is_finish = observed.is_finish();
-        let mut exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);
-        if exit.kind.is_failure() && !interrupted.is_empty() {
-            exit.in_flight = postmortem::in_flight(interrupted);
-        }
-        if is_finish {
-            postmortem::log_finish(&exit, number);
-        } else {
-            postmortem::log_exit(&exit, &format!("{} {number}", self.program.noun()));
-        }
-        self.recorders.write_last_exit(&exit);
-        let history = self.external.as_ref().and_then(|external| external.recorder.samples_of_ended(number));
-        if let Some(samples) = history {
-            self.recorders.keep_history(samples);
-        }
-        self.send_samples_to_successors(exit.instance, number);
-        self.history.record_exit(&gone, &exit, &mut self.live);
-        if let Some(external) = &mut self.external {
-            external.recorder.record_exit(number, &exit);
-        }
-        self.last = Some(exit);
-    }
-
-    /// Notes that another worker has taken over, and passes on the samples so far: the first report of the successor has them, even
-    /// while this worker drains.
-    fn hand_over(&mut self, number: WorkerNumber) {
-        let Some(live) = self.live.iter_mut().find(|live| live.number == number) else { return };
-        // Behind a front it hands over when it gets no new requests, and is told to stop later.
-        if std::mem::replace(&mut live.handed_over, true) {
-            return;
-        }
-        if let Some(external) = &mut self.external {
-            if let Some(samples) = external.recorder.record_hand_over(number) {
-                let instance = samples.instance;
-                self.recorders.keep_history(samples);
-                self.send_samples_to_successors(Some(instance), number);
-            }
-            self.external.iter_mut().for_each(|external| external.recorder.report_serving());
-        } else if let Some(path) = live.flight.clone() {
-            let instance = self.recorders.keep_samples_of_running(&path);
-            self.send_samples_to_successors(instance, number);
-        }
-    }
-
-    fn send_samples_to_successors(&mut self, instance: Option<InstanceId>, number: WorkerNumber) {
-        let Some(samples) = self.recorders.orphaned().iter().find(|it| Some(it.instance) == instance) else {
-            return;
-        };
-        for live in self.live.iter_mut().filter(|live| live.number > number) {
-            live.send(&SupervisorMessage::Samples(samples.clone()));
-        }
-    }
-
-    fn respond_unavailable(&mut self, down: Outage) {
-        let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
-        let noun = self.program.noun();
-        let reason = if down.failures > 0 {
-            format!("the last {noun} {last}; {} in a row did not get ready, trying again", down.failures)
-        } else {
-            format!("the last {noun} {last}; too many restarts in a minute, trying again")
-        };
-        let retry_at = self.started_at + down.retry_at;
-        if let Some(external) = &self.external {
-            external.recorder.record_outage(reason.clone(), retry_at);
-        }
-        let time = retry_at.saturating_duration_since(Instant::now());
-        self.with_requests(|it| it.gateway.announce_outage(time));
-        self.fallback = Some(FallbackResponder::new(reason, retry_at));
     }
 
     /// Reaps workers and, as PID 1, any other child that has exited. Returns whether there was one.

@@ -15,7 +15,7 @@ use crate::overload::ladder::ReplacementStatus;
 use crate::sampling::RuntimeHeap;
 
 /// The status of a guarded program.
-pub(super) struct ExternalStatus {
+pub(super) struct ProgramObserver {
     monitor: ProgramMonitor,
     pub(super) recorder: ProgramRecorder,
     profiles: ProfileRequests,
@@ -25,11 +25,11 @@ pub(super) struct ExternalStatus {
     heaps: BTreeMap<WorkerNumber, (Bytes, Bytes)>,
 }
 
-impl ExternalStatus {
+impl ProgramObserver {
     /// Creates the status.
     pub(super) fn new(monitor: ProgramMonitor, recorder: ProgramRecorder) -> Self {
         let profiles = ProfileRequests::default();
-        ExternalStatus { monitor, recorder, profiles, processes: BTreeMap::new(), heaps: BTreeMap::new() }
+        ProgramObserver { monitor, recorder, profiles, processes: BTreeMap::new(), heaps: BTreeMap::new() }
     }
 
     /// Measures all running processes.
