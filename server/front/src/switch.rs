@@ -91,7 +91,7 @@ impl Switch {
         self.active.subscribe()
     }
 
-    /// Counts a request as in flight to the active copy. Whoever makes another one active afterwards sees it counted, so that no copy is
+    /// Counts a request as in flight to the active copy. If another one is made active afterwards, the request is counted already, so that no copy is
     /// stopped while a request is on its way.
     pub(crate) fn enter(&self) -> Option<InFlight> {
         self.active.borrow().as_ref().map(UpstreamPool::begin)

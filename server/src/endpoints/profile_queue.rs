@@ -27,12 +27,12 @@ pub(crate) struct QueuedProfile {
 }
 
 impl QueuedProfile {
-    /// Returns the time after which nobody waits for it any more.
+    /// Returns the longest time that its client waits.
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.seconds.into()) + ANSWER_TIME
     }
 
-    /// Whether somebody still waits for it.
+    /// Whether its client still waits.
     pub(crate) fn is_wanted(&self) -> bool {
         !self.answer.is_closed()
     }
@@ -64,7 +64,7 @@ impl ProfileQueue {
     }
 
     /// Takes the request that waits.
-    pub(crate) fn take(&self) -> Option<QueuedProfile> {
+    pub(crate) fn take_request(&self) -> Option<QueuedProfile> {
         self.waiting().take().filter(QueuedProfile::is_wanted)
     }
 
@@ -85,7 +85,7 @@ mod tests {
         let asking = Arc::clone(&queue);
         let request = tokio::spawn(async move { asking.request(3).await });
         let taken = loop {
-            if let Some(taken) = queue.take() {
+            if let Some(taken) = queue.take_request() {
                 break taken;
             }
             tokio::task::yield_now().await;
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!((taken.seconds, taken.timeout()), (3, Duration::from_secs(23)));
         taken.answer(Ok(vec![7]));
         assert_eq!(request.await.unwrap(), Ok(vec![7]));
-        assert!(queue.take().is_none());
+        assert!(queue.take_request().is_none());
 
         let asking = Arc::clone(&queue);
         let given_up = tokio::spawn(async move { asking.request(0).await });
@@ -103,6 +103,6 @@ mod tests {
         assert_eq!(queue.request(0).await, Err(ProfileError::Busy));
         given_up.abort();
         assert!(given_up.await.is_err());
-        assert!(queue.take().is_none(), "nobody waits for it");
+        assert!(queue.take_request().is_none(), "its client has gone");
     }
 }

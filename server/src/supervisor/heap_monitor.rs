@@ -111,7 +111,7 @@ impl HeapMonitor {
         }
     }
 
-    /// Returns the result of a purge once all answers are there, or the time for them is over; `None` if nobody collected anything.
+    /// Returns the result of a purge once all answers are there, or the time for them is over; `None` if no process collected anything.
     pub(super) fn finish_purge(&mut self, now: Instant) -> Option<PurgeResult> {
         let is_over = |purge: &mut PendingPurge| {
             purge.waits_for.is_empty() || now.duration_since(purge.begun) >= PURGE_TIMEOUT

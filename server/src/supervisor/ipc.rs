@@ -64,8 +64,8 @@ impl SupervisorMessage {
         to_line(self)
     }
 
-    /// Keeps what the message tells about earlier instances; returns the command, if it is one.
-    pub(crate) fn keep(self, previous: &PreviousRuns) -> Option<Command> {
+    /// Records what the message says about earlier instances; returns the command, if it is one.
+    pub(crate) fn record_in(self, previous: &PreviousRuns) -> Option<Command> {
         match self {
             SupervisorMessage::Command(command) => return Some(command),
             SupervisorMessage::PreviousExit(exit) => previous.set_exit(*exit),

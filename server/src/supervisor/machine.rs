@@ -235,7 +235,7 @@ struct Worker {
     drain_started: Duration,
     /// The wait for its requests in flight.
     request_drain: Option<RequestDrain>,
-    /// When requests are ended that are in flight although it was told to stop.
+    /// When the requests are ended that are still in flight after it was requested to stop.
     abort_requests_at: Option<Duration>,
     role: Role,
     termination: Option<Termination>,

@@ -179,7 +179,7 @@ impl Program {
         let mut line = None;
         let mut stderr = None;
         if self.external {
-            // They are the guard's, and whoever reports errors of the program often sends its environment along.
+            // They are the guard's, and error reports of programs often contain the environment.
             for setting in SETTINGS.iter().filter(|setting| setting.secret) {
                 process.env_remove(setting.variable);
             }
@@ -247,7 +247,7 @@ impl WorkerProcess {
     /// earlier instances is kept.
     pub(super) fn send(&mut self, command: &SupervisorMessage) {
         if let Some(previous) = &self.previous {
-            command.clone().keep(previous);
+            command.clone().record_in(previous);
         }
         let Some(line) = &mut self.line else { return };
         if let Err(error) = line.write_all(command.to_line().as_bytes()) {

@@ -25,7 +25,7 @@ impl ProfileRequests {
         if self.pending.is_some() {
             return;
         }
-        let Some(request) = queue.take() else { return };
+        let Some(request) = queue.take_request() else { return };
         let asked = agents.and_then(|agents| {
             let heaps = agents.heaps(family, now);
             let largest = heaps.iter().max_by_key(|heap| heap.used.or(heap.total))?.pid;

@@ -76,7 +76,7 @@ struct Request {
     /// Used bytes before, and their growth in the time that figures are kept for.
     used: Bytes,
     growth: Bytes,
-    /// When the answer came, and the used bytes after the collection, if the answer told them.
+    /// When the answer came, and the used bytes after the collection, if the answer has them.
     answered: Option<(Instant, Option<Bytes>)>,
     /// Whether it has been judged.
     is_done: bool,

@@ -153,7 +153,7 @@ fn pass_on(mut reader: File, output: &OwnedFd, kept: &(Mutex<Kept>, Condvar)) {
         };
         let read = &chunk[..count];
         kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(read);
-        // If nobody reads this process's standard error any more, the program is not to suffer from it.
+        // If this process's standard error has no reader any more, the program must not fail because of it.
         open = open && write_lines(output, read);
     }
     kept.0.lock().unwrap_or_else(PoisonError::into_inner).ended = true;

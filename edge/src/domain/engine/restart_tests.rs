@@ -155,7 +155,7 @@ proptest! {
         prop_assert_eq!(&found, &exits);
         let crashes = exits.iter().filter(|(_, kind, _)| kind.is_failure()).count();
         prop_assert_eq!(state.persisted.crashes.iter().flatten().count(), crashes);
-        // Only time in which nobody accepted connections is down.
+        // Only the time in which no process accepted connections is down.
         for segment in state.ledger.segments(at(end)).filter(|it| it.state == State::Down) {
             let is_served = |it: &Instance| at(it.started) < segment.to && segment.from < at(it.served.min(end));
             prop_assert!(!instances.iter().any(is_served), "{segment:?}");

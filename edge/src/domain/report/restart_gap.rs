@@ -1,7 +1,7 @@
 //! The time between the end of one instance and the start of the next.
 //!
 //! Only what is proven is recorded as `down`: from the end that a successor reports (its flight recorder or its supervisor saw
-//! it) to the start of the next instance. If nobody saw the end, nothing is known of the time since the last sample, so it is
+//! it) to the start of the next instance. If no process observed the end, nothing is known of the time since the last sample, so it is
 //! `unobserved`. An instance that started before the other ended (an overlapping deploy, a replacement worker) leaves no gap.
 
 use heapbeat_shared::UnixMillis;
@@ -16,7 +16,7 @@ pub enum InstanceEnd {
     At(UnixMillis),
     /// It still runs: it drains beside its successor.
     Running,
-    /// Nobody saw it end.
+    /// No process observed its end.
     Unknown,
 }
 

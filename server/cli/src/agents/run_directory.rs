@@ -1,7 +1,7 @@
 //! The directory of one guard's agents: their files, which the program's user must be able to read, and their socket, which is private.
 //!
 //! It is in the directory for temporary files, with a random name, and is removed with the guard. A guard that was killed leaves its
-//! directory; the next one removes it if nobody listens on its socket any more.
+//! directory; the next one removes it if its socket has no listener any more.
 
 use std::fs::{self, DirBuilder};
 use std::io;

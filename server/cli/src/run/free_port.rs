@@ -1,6 +1,6 @@
 //! A port of this machine that an instance of the program can listen on.
 //!
-//! Between the choice and the program's `listen` nobody holds the port. The kernel gives outgoing connections ports of its ephemeral
+//! Between the choice and the program's `listen` no process holds the port. The kernel gives outgoing connections ports of its ephemeral
 //! range, so the choice is made outside of it; then only another program that opens this very port could take it.
 
 use std::io;
@@ -12,7 +12,7 @@ const CHOICE: std::ops::RangeInclusive<u16> = 20_000..=60_999;
 /// Number of random ports that are tried before the kernel is asked for one.
 const ATTEMPTS: usize = 200;
 
-/// Returns a port that nobody listens on, and that no outgoing connection gets.
+/// Returns a port without a listener, which no outgoing connection gets.
 pub(super) fn choose_port() -> io::Result<u16> {
     let ephemeral = ephemeral_range(
         &std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default(),

@@ -64,7 +64,7 @@ impl FrontGateway {
     }
 }
 
-/// Returns where a program may listen that was given this port: some listen on IPv6 alone when they are told `localhost`.
+/// Returns the addresses at which a program that was given this port may listen: with `localhost` some listen on IPv6 alone.
 fn on_this_machine(port: u16) -> Vec<UpstreamAddress> {
     vec![
         UpstreamAddress::Tcp((Ipv4Addr::LOCALHOST, port).into()),

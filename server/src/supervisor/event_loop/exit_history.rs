@@ -1,7 +1,7 @@
 //! Which worker learns of which exit, and when.
 //!
 //! A worker that replaces another starts while that one still serves or drains. It learns of the exits of its predecessors one by one,
-//! each under the instance that it belongs to, so that nobody takes the exit before the last for the last.
+//! each under the instance that it belongs to, so that the exit before the last is not taken for the last.
 
 use std::collections::VecDeque;
 

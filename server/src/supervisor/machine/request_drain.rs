@@ -1,4 +1,4 @@
-//! Behind a front, a worker is told to stop only when no requests are in flight to it. Until then the front passes new ones to its
+//! Behind a front, a worker is requested to stop only when no requests are in flight to it. Until then the front passes new ones to its
 //! successor, or holds them until there is one.
 
 use std::time::Duration;
@@ -6,20 +6,20 @@ use std::time::Duration;
 use super::{Command, Effect, Machine, Role, StopSignal, SupervisorPolicy, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
 
-/// Time that a worker which was told to stop has to end what is still in flight itself, as only it can say goodbye to a WebSocket.
+/// Time that a worker has after the request to stop to end what is still in flight itself, as only it can say goodbye to a WebSocket.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A worker whose requests in flight are awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestDrain {
-    /// When the worker is told to stop although requests are still in flight.
+    /// When the worker is requested to stop although requests are still in flight.
     until: Duration,
     /// Until when the worker may then take to stop.
     stop_until: Duration,
     then: AfterRequests,
 }
 
-/// What a worker is told after its requests.
+/// What follows for a worker after its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AfterRequests {
     HandOver,
@@ -58,8 +58,8 @@ impl Worker {
 
     /// Ends the requests in flight that are awaited.
     pub(super) fn abort_requests(&mut self, effects: &mut Vec<Effect>) {
-        let told = self.abort_requests_at.take().is_some();
-        if self.request_drain.take().is_some() || told {
+        let requested = self.abort_requests_at.take().is_some();
+        if self.request_drain.take().is_some() || requested {
             effects.push(Effect::AbortRequests(self.number));
         }
     }
@@ -80,7 +80,7 @@ impl Worker {
         effects.push(Effect::Drain(self.number));
     }
 
-    /// Awaits the requests in flight before the worker is told to stop.
+    /// Awaits the requests in flight before the worker is requested to stop.
     pub(super) fn begin_stop(
         &mut self,
         time: DrainTime,
@@ -91,7 +91,7 @@ impl Worker {
         let then = AfterRequests::Stop(signal, 1);
         match (&mut self.request_drain, self.role) {
             (Some(drain), _) => drain.then = then,
-            // One that was never ready has no requests, and one that drains without awaiting them was told to stop already.
+            // One that was never ready has no requests, and one that drains without awaiting them was requested to stop already.
             (None, Role::Serving) if self.ready_at.is_some() => {
                 let until = now + time.requests;
                 self.request_drain = Some(RequestDrain { until, stop_until: until + time.stop, then });

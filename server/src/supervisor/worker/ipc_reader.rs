@@ -52,7 +52,7 @@ impl IpcReader {
     }
 
     fn handle_message(&self, message: SupervisorMessage) {
-        match message.keep(&self.link.previous) {
+        match message.record_in(&self.link.previous) {
             Some(Command::Stop(signal, count)) => self.forward_stop(StopRequest::Stop(signal, count)),
             Some(Command::HandOver(within)) => self.forward_stop(StopRequest::HandOver(within)),
             Some(Command::Replacement(replacement_status)) => {

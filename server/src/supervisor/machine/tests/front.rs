@@ -1,4 +1,4 @@
-//! Workers behind a front: they are told to stop when no requests are in flight to them.
+//! Workers behind a front: they are requested to stop when no requests are in flight to them.
 
 use Effect::{AbortRequests, Activate, CloseFront, Drain};
 use MachineEvent::Drained;
