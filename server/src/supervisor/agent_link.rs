@@ -204,3 +204,6 @@ mod tests {
         assert_eq!(HeapTotals::of(&[]), None);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fake;

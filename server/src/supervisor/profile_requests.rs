@@ -13,7 +13,7 @@ pub(super) struct ProfileRequests {
 }
 
 impl ProfileRequests {
-    /// Requests the next profile from a process of `family`.
+    /// Requests the next profile from a process of `family`. A request to a process that is not one of them any more is given up.
     pub(super) fn step(
         &mut self,
         queue: &ProfileQueue,
@@ -21,7 +21,9 @@ impl ProfileRequests {
         family: &[u32],
         now: Instant,
     ) {
-        self.pending.take_if(|(_, request, until)| now >= *until || !request.is_wanted());
+        // Dropping a request answers it.
+        self.pending
+            .take_if(|(pid, request, until)| now >= *until || !request.is_wanted() || !family.contains(pid));
         if self.pending.is_some() {
             return;
         }
@@ -43,5 +45,29 @@ impl ProfileRequests {
             tracing::warn!("process {pid} did not make a heap profile: {reason}");
             ProfileError::Refused
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::supervisor::agent_link::fake::{FakeAgents, heap};
+
+    #[tokio::test]
+    async fn a_request_to_a_process_that_was_replaced_is_answered_at_once() {
+        let (queue, now) = (Arc::new(ProfileQueue::default()), Instant::now());
+        let mut agents = FakeAgents { heaps: vec![heap(7, 10, 100, now)], ..FakeAgents::default() };
+        let mut requests = ProfileRequests::default();
+        let asking = Arc::clone(&queue);
+        let request = tokio::spawn(async move { asking.request(0).await });
+        while requests.pending.is_none() {
+            tokio::task::yield_now().await;
+            requests.step(&queue, Some(&mut agents), &[7, 8], now);
+        }
+        requests.step(&queue, Some(&mut agents), &[8], now + Duration::from_secs(1));
+        assert_eq!(request.await.unwrap(), Err(ProfileError::NoAnswer));
     }
 }

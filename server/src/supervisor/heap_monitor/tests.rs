@@ -1,78 +1,8 @@
-use std::ffi::OsString;
-use std::os::fd::BorrowedFd;
-
-use heapbeat_shared::UnixMillis;
-
 use super::*;
-use crate::supervisor::agent_link::{AgentNotice, ProcessHeap};
+use crate::supervisor::agent_link::ProcessHeap;
+use crate::supervisor::agent_link::fake::{FakeAgents, heap};
 
 const MB: u64 = 1 << 20;
-
-/// Agents that answer nothing by themselves.
-#[derive(Default)]
-struct FakeAgents {
-    heaps: Vec<ProcessHeap>,
-    growing: Vec<GrowingFunction>,
-    purges: Vec<u32>,
-    holders: Vec<u32>,
-}
-
-impl AgentLink for FakeAgents {
-    fn variables(
-        &self,
-        _: &[OsString],
-        _: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Vec<(&'static str, OsString)> {
-        Vec::new()
-    }
-
-    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
-        Vec::new()
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
-    fn serve(&mut self, _: Instant, _: UnixMillis) -> Vec<AgentNotice> {
-        Vec::new()
-    }
-
-    fn heaps(&self, processes: &[u32], _: Instant) -> Vec<ProcessHeap> {
-        self.heaps.iter().filter(|heap| processes.contains(&heap.pid)).cloned().collect()
-    }
-
-    fn growing(&self, processes: &[u32], _: Instant) -> Vec<GrowingFunction> {
-        self.growing.iter().filter(|function| processes.contains(&function.pid)).cloned().collect()
-    }
-
-    fn request_purge(&mut self, pid: u32) -> bool {
-        self.purges.push(pid);
-        self.heaps.iter().any(|heap| heap.pid == pid)
-    }
-
-    fn request_holders(&mut self, pid: u32) -> bool {
-        self.holders.push(pid);
-        true
-    }
-
-    fn request_profile(&mut self, _: u32, _: u32) -> bool {
-        false
-    }
-}
-
-fn heap(pid: u32, used: u64, limit: u64, at: Instant) -> ProcessHeap {
-    ProcessHeap {
-        pid,
-        runtime: "node".into(),
-        used: Some(Bytes(used * MB)),
-        total: Some(Bytes(used * MB)),
-        external: None,
-        limit: Some(Bytes(limit * MB)),
-        at,
-        is_stale: false,
-    }
-}
 
 fn function(pid: u32, name: &str, file: &str) -> GrowingFunction {
     GrowingFunction {
