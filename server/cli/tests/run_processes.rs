@@ -201,6 +201,7 @@ fn orphans_are_reaped_and_killed_when_their_program_crashes() {
     }
     let guarded = Guarded::start(&[("daemon.py", DAEMON)], &[], &["python3", "daemon.py"]);
     let orphan = guarded.wait_until_ready(1)[0];
+    wait_for("it to lose its parent", || child_pids(guarded.server.pid()).contains(&orphan).then_some(()));
     let program = child_pids(guarded.server.pid()).into_iter().find(|pid| *pid != orphan).unwrap();
     send_signal(program, "KILL");
     guarded.wait_until_ready(2);

@@ -339,6 +339,7 @@ impl Supervisor {
             let (table, families) =
                 if self.external.is_some() { self.read_families() } else { Default::default() };
             if self.external.is_some() {
+                self.kill_leftovers(&families);
                 self.watch_process_kills(&table, &families, now);
             }
             self.check_passed_socket(&families, now);

@@ -110,16 +110,23 @@ impl Supervisor {
         self.program.is_external() && self.live.iter().any(|live| live.stop.in_progress())
     }
 
+    /// Kills the processes of instances that have ended. One that lost its parent just then is seen a moment later.
+    pub(super) fn kill_leftovers(&self, families: &BTreeMap<WorkerNumber, Vec<u32>>) {
+        for (number, family) in families {
+            if !self.live.iter().any(|live| live.number == *number) {
+                kill_all(family);
+            }
+        }
+    }
+
     /// Sends signals to processes that are to get them now, and kills those of programs that were killed or have crashed.
     pub(super) fn advance_stops(&mut self) {
         self.stops_advanced_at = Instant::now();
         let (table, families) = self.read_families();
+        self.kill_leftovers(&families);
         let now = Instant::now();
         for (number, family) in families {
-            let Some(live) = self.live.iter_mut().find(|live| live.number == number) else {
-                kill_all(&family);
-                continue;
-            };
+            let Some(live) = self.live.iter_mut().find(|live| live.number == number) else { continue };
             if live.stop.killed_at.is_some() {
                 kill_all(&family);
             } else if let Some((delivery, begun, time)) = &mut live.stop.delivery {
