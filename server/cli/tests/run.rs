@@ -116,7 +116,10 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
         let server = Server::spawn(heapbeat_command(&run, &variables));
         let program = wait_for("the program", || child_pids(server.pid()).into_iter().next());
         wait_for("the first sample of the program", || {
-            (!server.get("/metrics").text().contains("_memory_bytes 0\n")).then_some(())
+            let metrics = server.get("/metrics");
+            let tree =
+                metrics.text().lines().find_map(|it| it.strip_prefix("heapbeat_tree_memory_bytes "))?;
+            (tree.parse::<f64>().ok()? > 0.0).then_some(())
         });
         (server, program)
     };

@@ -53,7 +53,11 @@ fn the_report_and_check_memory_show_the_previous_exit() {
     const SECRET: &str = "a secret of the owner's";
     let server = Server::start(&[("HEAPBEAT_SECRET", SECRET)]);
     assert_eq!(fetch_report(&server, SECRET, "").0.previous_exit, None, "there is no previous instance");
-    let (first, killed) = (fetch_report(&server, SECRET, "").0.instance, server.worker_pid());
+    let first = wait_for("the first sample", || {
+        let report = fetch_report(&server, SECRET, "").0;
+        (report.latest.rss > Bytes::from_mb(1)).then_some(report.instance)
+    });
+    let killed = server.worker_pid();
     send_signal(killed, "KILL");
     server.wait_for_exit(0);
     wait_for("another worker", || (server.worker_pid() != killed).then_some(()));

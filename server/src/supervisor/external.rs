@@ -153,6 +153,10 @@ impl ProgramMonitor {
         let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         for subject in subjects {
             let tree = process_tree::memory(subject.family);
+            // It is ending. What it held before is its last sample.
+            if tree == Bytes::ZERO {
+                continue;
+            }
             let mut memory = tree;
             // With a second instance the group's charge cannot be split.
             if let ([_], Some(charged)) = (subjects, &cgroup) {
