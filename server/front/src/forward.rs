@@ -1,10 +1,13 @@
-//! Sends one request to the program, and once more where that is safe.
+//! Sends one request to the program, and again where that is safe.
 //!
 //! What may be sent again is decided by how far the request had come:
 //! - not written at all (the connection was refused, or a kept one turned out closed): any request;
-//! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, once;
+//! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, until the longest
+//!   wait of a request is over;
 //! - after the response head: never.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::body::{BodyFault, ClientBody, RequestBody};
 use crate::headers::keep_alive_seconds;
+use crate::hold::Turn;
 use crate::pool::InFlight;
 use crate::response_body::ReturnTicket;
 use crate::shared::Shared;
@@ -25,6 +29,9 @@ use crate::wait::{HoldError, Wait};
 
 /// Most kept connections that one request tries before it opens a new one.
 const MAX_STALE: usize = 2;
+
+/// Longest time for which a request that waited keeps the turn: if the program takes longer, the next one is passed on.
+const TURN: Duration = Duration::from_millis(50);
 
 /// Why a request got no response of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,16 +81,15 @@ pub(crate) async fn forward(
     let ForwardRequest { head, body } = request;
     let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, size_of_head(&head));
     let idempotent = is_idempotent(&head.method);
-    let method_reason = if idempotent { "" } else { "its method is not idempotent" };
     // Taken by the attempt that writes it; kept aside while another attempt is possible.
     let mut head = head;
-    let mut repeats = 0;
+    let mut losses = 0;
     let mut stale = 0;
     loop {
         let mut in_flight = wait.enter().await.map_err(ForwardError::Held)?;
         in_flight.set_route(route.clone());
         let pool = Arc::clone(in_flight.pool());
-        let reused = if stale < MAX_STALE && repeats == 0 { pool.reuse(idempotent) } else { None };
+        let reused = if stale < MAX_STALE && losses == 0 { pool.reuse(idempotent) } else { None };
         let connection = match reused {
             Some(connection) => connection,
             None => match pool.connect().await {
@@ -96,14 +102,13 @@ pub(crate) async fn forward(
                 }
             },
         };
-        wait.pass();
-        let may_repeat = idempotent && repeats == 0;
-        let spare = may_repeat.then(|| head.clone());
+        let turn = wait.pass();
+        let spare = idempotent.then(|| head.clone());
         let view = body.as_ref().map_or_else(RequestBody::empty, ClientBody::view);
         let was_reused = connection.reused;
         let attempt =
             attempt(shared, in_flight, connection.sender, Request::from_parts(head, view), body.as_ref());
-        match attempt.await {
+        match in_turn(turn, attempt).await {
             Ok(forwarded) => {
                 if let Some(body) = &body {
                     body.forget();
@@ -122,19 +127,33 @@ pub(crate) async fn forward(
             }
             Err(Attempt::Lost) => {
                 let whole = body.as_ref().is_none_or(|body| body.is_whole());
-                match spare {
-                    Some(spare) if whole => head = spare,
+                head = match spare {
+                    Some(spare) if whole => spare,
                     Some(_) => return Err(ForwardError::Died("a part of its body is no longer at hand")),
-                    None if repeats > 0 => return Err(ForwardError::Died("it had been repeated already")),
-                    None => return Err(ForwardError::Died(method_reason)),
-                }
-                repeats += 1;
-                shared.statistics.count_repeated();
+                    None => return Err(ForwardError::Died("its method is not idempotent")),
+                };
+                losses += 1;
                 // A process that is being killed loses its sockets one after the other, the one that accepts perhaps last.
-                wait.after_refusal().await.map_err(ForwardError::Held)?;
+                wait.after_loss(losses).await.map_err(|error| match error {
+                    HoldError::TimedOut => ForwardError::Died("the time for repetitions is over"),
+                    error => ForwardError::Held(error),
+                })?;
+                shared.statistics.count_repeated();
             }
         }
     }
+}
+
+/// Awaits an attempt, and gives the turn to the next request when this one is answered, or a moment later.
+async fn in_turn<T>(turn: Option<Turn>, attempt: impl Future<Output = T>) -> T {
+    let mut attempt = pin!(attempt);
+    if let Some(turn) = turn {
+        if let Ok(result) = timeout(TURN, &mut attempt).await {
+            return result;
+        }
+        drop(turn);
+    }
+    attempt.await
 }
 
 async fn attempt(

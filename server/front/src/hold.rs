@@ -4,12 +4,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::HoldLimits;
 
 /// Bytes that a waiting request needs besides its head: hyper's buffers and the tasks. 480 requests that waited used 6.4 kB each.
 const OVERHEAD: usize = 8 << 10;
+
+/// Requests that waited which are passed on at the same time. A copy that has just started would otherwise get all of them at once: a
+/// thousand requests need much memory, and fill it faster than anybody could see.
+const TURNS: usize = 32;
+
+/// The turn of a request that waited: the next one has it when this is dropped.
+pub(crate) type Turn = OwnedSemaphorePermit;
 
 /// The waiting requests.
 #[derive(Debug)]
@@ -25,6 +33,7 @@ pub(crate) struct HoldRoom {
     outage_until: Mutex<Option<Instant>>,
     /// Bytes of request bodies that may still be kept for a repetition.
     repeat_bytes: Mutex<usize>,
+    turns: Arc<Semaphore>,
 }
 
 /// A request that waits, until it is dropped.
@@ -60,6 +69,7 @@ impl HoldRoom {
             refused: AtomicU64::new(0),
             outage_until: Mutex::default(),
             repeat_bytes: Mutex::new(limits.repeat_total),
+            turns: Arc::new(Semaphore::new(TURNS)),
         })
     }
 
@@ -76,6 +86,11 @@ impl HoldRoom {
         self.held.fetch_add(1, Ordering::Relaxed);
         self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
         Some(Held { room: Arc::clone(self), bytes, since: now })
+    }
+
+    /// Waits for the turn of a request that waited, in the order of the calls. `None` never occurs, as the semaphore is not closed.
+    pub(crate) async fn take_turn(&self) -> Option<Turn> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// Counts a request that waits; once, however often it enters.

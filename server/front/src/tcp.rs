@@ -42,7 +42,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: Op
             Some(Some(connected)) => break connected,
         }
     };
-    wait.pass();
+    drop(wait.pass());
     let stop = stopped(in_flight.pool().aborted(), stage);
     tunnel(client, program, stop).await;
     drop(in_flight);

@@ -7,12 +7,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::HoldLimits;
-use crate::hold::{Held, HoldRoom};
+use crate::hold::{Held, HoldRoom, Turn};
 use crate::pool::{InFlight, UpstreamPool};
 use crate::switch::Switch;
 
 /// First and longest pause until a copy that refused a connection is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+
+/// Pause before a request is sent for the third time because the program died twice while it had it, doubled with each further time up to
+/// the longest one. Such a request may be what the program dies of: so it takes few copies with it until its time is over.
+const SUSPECT_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 
 /// Why a request waited in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub(crate) struct Wait<'a> {
     /// Bytes of the request's head.
     head: usize,
     held: Option<Held>,
+    turn: Option<Turn>,
     deadline: Option<Instant>,
     follow: Option<watch::Receiver<Option<Arc<UpstreamPool>>>>,
     pause: Duration,
@@ -46,15 +51,18 @@ impl<'a> Wait<'a> {
             time: limits.time,
             head,
             held: None,
+            turn: None,
             deadline: None,
             follow: None,
             pause: PAUSES.0,
         }
     }
 
-    /// Enters the active copy; waits while there is none. The request counts as in flight to it from now on.
+    /// Enters the active copy; waits while there is none. The request counts as in flight to it from now on. Requests that waited enter
+    /// in turns.
     pub(crate) async fn enter(&mut self) -> Result<InFlight, HoldError> {
         loop {
+            self.take_turn().await?;
             let entered = match &mut self.follow {
                 // As in `Switch::enter`, it is counted while the active copy cannot change.
                 Some(follow) => follow.borrow_and_update().as_ref().map(UpstreamPool::begin),
@@ -68,6 +76,19 @@ impl<'a> Wait<'a> {
         }
     }
 
+    async fn take_turn(&mut self) -> Result<(), HoldError> {
+        let waited = self.held.is_some() && self.turn.is_none();
+        let Some(deadline) = self.deadline.filter(|_| waited && self.switch.active().is_some()) else {
+            return Ok(());
+        };
+        let Ok(turn) = timeout_at(deadline, self.room.take_turn()).await else {
+            self.room.refuse();
+            return Err(HoldError::TimedOut);
+        };
+        self.turn = turn;
+        Ok(())
+    }
+
     /// Waits a moment after a copy refused a connection, or until another one is active.
     pub(crate) async fn after_refusal(&mut self) -> Result<(), HoldError> {
         let pause = self.pause;
@@ -75,12 +96,28 @@ impl<'a> Wait<'a> {
         self.until_change(Some(pause)).await
     }
 
-    /// Ends the wait for now: the request is being sent.
-    pub(crate) fn pass(&mut self) {
+    /// Waits before the request is sent again, because a copy died while it had it; so often until now.
+    pub(crate) async fn after_loss(&mut self, times: u32) -> Result<(), HoldError> {
+        let Some(doublings) = times.checked_sub(2) else { return self.after_refusal().await };
+        let pause = SUSPECT_PAUSES.0.saturating_mul(1 << doublings.min(8)).min(SUSPECT_PAUSES.1);
+        let until = Instant::now() + pause;
+        loop {
+            self.until_change(Some(until.saturating_duration_since(Instant::now()))).await?;
+            if Instant::now() >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the wait for now: the request is being sent. Returns its turn, if it waited.
+    pub(crate) fn pass(&mut self) -> Option<Turn> {
         self.held = None;
+        self.turn.take()
     }
 
     async fn until_change(&mut self, pause: Option<Duration>) -> Result<(), HoldError> {
+        // Whoever waits has no turn.
+        self.turn = None;
         let now = Instant::now();
         if let Some(time) = self.room.outlasting_outage(self.deadline.unwrap_or(now + self.time), now) {
             self.room.refuse();
