@@ -238,6 +238,11 @@ impl Store {
         settings::write_heartbeat(&self.sql, monitor, beat)
     }
 
+    /// Deletes the heartbeat of a job.
+    pub fn delete_heartbeat(&self, monitor: &MonitorId) -> Result<(), StoreError> {
+        settings::delete_heartbeat(&self.sql, monitor)
+    }
+
     /// Reads at most `most` rows of a table for an export, after the first `skip`, and calls `visit` for each until it breaks.
     pub fn for_each_export_row(
         &self,

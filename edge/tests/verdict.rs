@@ -60,3 +60,13 @@ garbage
     assert_eq!(lines[9], r#"{"ok":true,"conditions":[]}"#);
     assert!(!all_judged);
 }
+
+#[test]
+fn the_documented_example_has_the_documented_output() {
+    let page = include_str!("../../docs/conditions.md");
+    let mut lines = page.lines().skip_while(|line| !line.starts_with(r#"    {"conditions""#));
+    let (input, expected) = (lines.next().unwrap().trim(), lines.next().unwrap().trim());
+    let mut output = Vec::new();
+    assert!(evaluate_lines(&mut input.as_bytes(), &mut output).unwrap());
+    assert_eq!(String::from_utf8(output).unwrap().trim(), expected);
+}

@@ -183,23 +183,34 @@ impl UnixMillis {
 
 /// The text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d")]
+#[error("a duration is a number and a unit, such as 500ms, 30s, 5m, 1h30m or 7d")]
 pub struct ParseDurationError;
 
-/// Parses `500ms`, `30s`, `1.5m`, `24h` or `7d`. The unit is required, as `30` would be ambiguous.
+/// Units of a duration with their milliseconds, longest first.
+const DURATION_UNITS: [(&[&str], u64); 5] =
+    [(&["d"], 86_400_000), (&["h"], 3_600_000), (&["m", "min"], 60_000), (&["s"], 1_000), (&["ms"], 1)];
+
+/// Parses `500ms`, `30s`, `1.5m`, `24h`, `7d` or `1h30m`. A unit is required, as `30` would be ambiguous. Of several parts each has a
+/// shorter unit than the one before, so that a part that is repeated or out of order is refused.
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let millis = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(ParseDurationError),
-    };
-    scale_decimal(number, millis).map(Duration::from_millis).ok_or(ParseDurationError)
+    let (mut rest, mut units, mut total) = (text.trim(), DURATION_UNITS.as_slice(), 0_u64);
+    loop {
+        let (number, after) = split_while(rest, |c| c.is_ascii_digit() || c == '.');
+        let (unit, after) = split_while(after.trim_start(), |c| c.is_ascii_alphabetic());
+        let place = units.iter().position(|(names, _)| names.contains(&unit)).ok_or(ParseDurationError)?;
+        let part = scale_decimal(number, units[place].1).ok_or(ParseDurationError)?;
+        total = total.checked_add(part).ok_or(ParseDurationError)?;
+        units = &units[place + 1..];
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return Ok(Duration::from_millis(total));
+        }
+    }
+}
+
+/// Splits off the beginning whose characters all match.
+fn split_while(text: &str, matches: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !matches(c)).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -291,12 +302,24 @@ mod tests {
 
     #[test]
     fn durations_need_a_unit() {
-        let cases =
-            [("500ms", 500), ("30s", 30_000), ("1.5m", 90_000), ("24h", 86_400_000), ("7d", 604_800_000)];
+        let cases = [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("1.5m", 90_000),
+            ("5min", 300_000),
+            ("24h", 86_400_000),
+            ("7d", 604_800_000),
+            ("1h30m", 5_400_000),
+            ("2d 12h", 216_000_000),
+            (" 1m 1s1ms ", 61_001),
+            ("1.5h30m", 7_200_000),
+        ];
         for (text, millis) in cases {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["30", "", "s", "-5s", "1h30m", "1.5ms"] {
+        for text in
+            ["30", "", "s", "-5s", "1h30", "h30m", "30m1h", "1h1h", "1h-30m", "1h,30m", "1.5ms", "584542046y"]
+        {
             assert_eq!(parse_duration(text), Err(ParseDurationError), "{text:?}");
         }
     }

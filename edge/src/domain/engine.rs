@@ -17,6 +17,7 @@ use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::schedule;
 use crate::domain::check::verdict::CheckVerdict;
+use crate::domain::heartbeat::{UnwatchedSpan, unwatched_spans};
 use crate::domain::history::ledger::{Ledger, LedgerChanges, LedgerEntry};
 use crate::domain::history::retention;
 use crate::domain::report::last_report::LastReport;
@@ -113,6 +114,17 @@ impl Engine {
         self.last_tick.map_or(wall, |last| last.scheduled_time_at(wall))
     }
 
+    /// The instant of what arrives when the edge's own clock is at `wall`; it does not depend on how late the last tick was.
+    pub fn arrival_time(&self, wall: UnixMillis) -> UnixMillis {
+        self.last_tick.map_or(wall, |last| last.arrival_time(wall))
+    }
+
+    /// The spans up to `now` in which nobody watched `monitor`, oldest first.
+    pub fn unwatched_spans(&self, monitor: &MonitorId, now: UnixMillis) -> Vec<UnwatchedSpan> {
+        let ledger = self.monitors.get(monitor).map(|state| &state.ledger);
+        ledger.map_or_else(Vec::new, |ledger| unwatched_spans(ledger.segments(now)))
+    }
+
     /// The monitors that the tick of `now` has to probe. Those that were up come first, as they respond soonest; among the
     /// others those that have waited longest.
     pub fn due_monitors<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<&'c Monitor> {
@@ -197,6 +209,11 @@ impl Engine {
         }
         if changes != LedgerChanges::default() {
             commit.ledgers.push((id(), changes));
+        }
+        let unheard = CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet);
+        if evaluation.verdict == unheard && state.incidents.close(at, Statement::monitor_removed()) {
+            // A job that was added again or rescheduled is another one.
+            commit.incidents.extend(state.incidents.latest.clone());
         }
         let observation = TickObservation {
             at,

@@ -3,17 +3,12 @@
 //! During maintenance a monitor's state is `maintenance` whatever its probes find. Probes continue for the memory history, and open
 //! no incidents. State from before the maintenance window is discarded, as after unobserved time.
 
-use std::time::Duration;
-
 use heapbeat_shared::UnixMillis;
 
 use crate::monitor_config::maintenance::Maintenance;
 use crate::monitor_config::{MonitorConfig, MonitorId};
 
-/// How long before its beginning a window is shown to the public.
-pub const ANNOUNCEMENT_PERIOD: Duration = Duration::from_secs(7 * 86_400);
-
-/// A maintenance window that is in progress or begins soon.
+/// A maintenance window that is in progress, or the next one of its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaintenanceWindow {
     /// The id of the maintenance entry.
@@ -28,8 +23,8 @@ pub struct MaintenanceWindow {
     pub to: UnixMillis,
 }
 
-/// Returns the windows of `list` that are in progress at `now` or begin soon, soonest first. `offset` gives the offset of a time
-/// zone from UTC in seconds.
+/// Returns the window of each entry of `list` that is in progress at `now`, or else its next one, however far ahead; soonest first.
+/// `offset` gives the offset of a time zone from UTC in seconds.
 pub fn announced_windows(
     list: &[Maintenance],
     now: UnixMillis,
@@ -37,8 +32,7 @@ pub fn announced_windows(
 ) -> Vec<MaintenanceWindow> {
     let window = |it: &Maintenance| {
         let (from, to) = it.window_at(now, |at| offset(it.zone(), at))?;
-        let soon = from <= now.plus(ANNOUNCEMENT_PERIOD);
-        soon.then(|| MaintenanceWindow {
+        Some(MaintenanceWindow {
             id: it.id.clone(),
             title: it.title.clone(),
             monitors: it.monitors.clone(),
@@ -70,6 +64,8 @@ pub fn affected_monitors(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -88,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_announced_a_week_before_they_affect_monitors() {
+    fn windows_are_announced_before_they_affect_monitors() {
         let list = [
             json!({"id":"later","from":"2026-01-20T00:00Z","to":"2026-01-20T01:00Z"}),
             json!({"id":"soon","from":"2026-01-02T00:01Z","to":"2026-01-02T01:00Z"}),
@@ -106,9 +102,9 @@ mod tests {
                 .collect();
             (named.join(" "), affected.join(" "))
         };
-        assert_eq!(ids(0), ("now soon".into(), "api".into()));
-        assert_eq!(ids(10), ("now soon".into(), String::new()), "tomorrow's");
-        assert_eq!(ids(1441), ("now soon".into(), "api db".into()));
+        assert_eq!(ids(0), ("now soon later".into(), "api".into()));
+        assert_eq!(ids(10), ("now soon later".into(), String::new()), "tomorrow's");
+        assert_eq!(ids(1441), ("now soon later".into(), "api db".into()));
         assert_eq!(ids(19 * 1440 + 20), ("later now".into(), "api db".into()));
     }
 

@@ -17,6 +17,7 @@ use super::{ProbeSkipped, State};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::{RegionVerdict, combine_verdicts};
 use crate::domain::check::schedule;
+use crate::domain::check::threshold::ThresholdState;
 use crate::domain::check::verdict::{CheckVerdict, Evaluation, evaluate};
 use crate::domain::history::latency::RecentLatency;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, Validity};
@@ -87,7 +88,11 @@ impl MonitorState {
         let is_offline = evaluation.verdict == CheckVerdict::Skipped(ProbeSkipped::EdgeOffline);
         self.persisted.offline_since = is_offline.then(|| self.persisted.offline_since.unwrap_or(at));
         let Some(result) = evaluation.verdict.check_result() else {
-            let changes = self.ledger.expire(at);
+            let changes = if evaluation.verdict == CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet) {
+                self.forget_state(at)
+            } else {
+                self.ledger.expire(at)
+            };
             return StateUpdate { evaluation, changes, restarted: false, delta: ReportDelta::default() };
         };
         if !under_maintenance {
@@ -120,6 +125,18 @@ impl MonitorState {
             self.add_memory(at, health.memory, &delta.runs);
         }
         StateUpdate { evaluation, changes, restarted, delta }
+    }
+
+    /// Forgets the state of a job that was added again or rescheduled: nothing is known of it from `at` on.
+    fn forget_state(&mut self, at: UnixMillis) -> LedgerChanges {
+        self.persisted.threshold = ThresholdState::default();
+        if self.ledger.current_entry(at).is_none_or(|entry| entry.state == State::Unobserved) {
+            return self.ledger.expire(at);
+        }
+        let until = at.plus(schedule::TICK);
+        let changes = self.ledger.record_state(Validity { at, until }, State::Unobserved);
+        self.persisted.validity = self.ledger.validity();
+        changes
     }
 
     /// Applies a signed report. Returns whether it is from another instance than the last, and what is new in it.

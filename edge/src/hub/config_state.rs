@@ -52,7 +52,16 @@ impl ConfigState {
     /// Returns all monitors of this hub.
     pub(super) fn monitors(&self) -> HubResult<Rc<MonitorConfig>> {
         self.monitors.get_or_load(|| {
-            let config = self.with_applied(&self.applied()?, self.membership.current()?.number == 0);
+            let mut config = self.with_applied(&self.applied()?, self.membership.current()?.number == 0);
+            let stored = maintenance::parse_windows(MAINTENANCE, &self.stored_maintenance()?).0;
+            for (list, windows) in
+                [(maintenance::MAINTENANCE, &self.settings.maintenance), (MAINTENANCE, &stored)]
+            {
+                for window in windows {
+                    let unknown = self.unknown_monitors(list, window, &config)?;
+                    config.problems.extend(unknown);
+                }
+            }
             for problem in &config.problems {
                 console_warn!("config: {}: {}", problem.position, problem.reason);
             }
@@ -85,7 +94,7 @@ impl ConfigState {
         Ok(self.store.opened()?.setting(Setting::Maintenance)?.unwrap_or_default())
     }
 
-    /// Returns the maintenance that is under way at `now` or begins soon.
+    /// Returns the maintenance that is under way at `now`, and the next of each entry.
     pub(super) fn announced_maintenance(&self, now: UnixMillis) -> HubResult<Vec<MaintenanceWindow>> {
         let list = self.maintenance.get_or_load(|| {
             let mut list = self.settings.maintenance.clone();
@@ -96,28 +105,52 @@ impl ConfigState {
         Ok(announced_windows(&list, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
     }
 
-    /// Returns the problems of a list of maintenance.
-    pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<ConfigProblem>> {
+    /// Returns the problems of a list of maintenance that the owner sets at `now`.
+    pub(super) fn maintenance_problems(
+        &self,
+        entries: &[Value],
+        now: UnixMillis,
+    ) -> HubResult<Vec<ConfigProblem>> {
         let (list, mut problems) = maintenance::parse_windows(MAINTENANCE, entries);
-        let (config, membership) = (self.monitors()?, self.membership.current()?);
-        let is_known = |id: &MonitorId| {
-            config.monitors.iter().any(|monitor| monitor.id == *id)
-                || membership.assignment.hub_of(id.as_str()).is_some()
-        };
+        let (config, stored) = (self.monitors()?, self.stored_maintenance()?);
+        let kept = maintenance::parse_windows(MAINTENANCE, &stored).0;
         for window in &list {
+            problems.extend(self.unknown_monitors(MAINTENANCE, window, &config)?);
             let position = format!("{MAINTENANCE}.{}", window.id);
             let mut refuse = |reason| problems.push(ConfigProblem { position: position.clone(), reason });
+            // The whole list is set each time, so a window that was set before it was over may stay in it.
+            if window.is_over(now) && !kept.contains(window) {
+                refuse("is over already; set times that are not past, or remove it".to_owned());
+            }
             if self.settings.maintenance.iter().any(|other| other.id == window.id) {
                 refuse("is in wrangler.toml already; an id must be unique".to_owned());
             }
             if zone_offset(window.zone(), wall_clock()).is_none() {
                 refuse(format!("there is no time zone `{}`; one is Europe/Berlin", window.zone()));
             }
-            for id in window.monitors.iter().flatten().filter(|id| !is_known(id)) {
-                refuse(format!("names the monitor `{id}`, which does not exist"));
-            }
         }
         Ok(problems)
+    }
+
+    /// Returns a problem for each monitor that a window names and that neither `config` nor another hub has. Only the first hub knows
+    /// the monitors of all.
+    fn unknown_monitors(
+        &self,
+        list: &str,
+        window: &Maintenance,
+        config: &MonitorConfig,
+    ) -> HubResult<Vec<ConfigProblem>> {
+        let membership = self.membership.current()?;
+        let is_known = |id: &MonitorId| {
+            config.monitors.iter().any(|monitor| monitor.id == *id)
+                || membership.assignment.hub_of(id.as_str()).is_some()
+        };
+        let unknown = window.monitors.iter().flatten().filter(|id| membership.number == 0 && !is_known(id));
+        let problem = |id: &MonitorId| ConfigProblem {
+            position: format!("{list}.{}.monitors", window.id),
+            reason: format!("names the monitor `{id}`, which does not exist"),
+        };
+        Ok(unknown.map(problem).collect())
     }
 
     /// Discards what is loaded, so that it is loaded again when it is needed next.

@@ -3,6 +3,7 @@
 use super::Hub;
 use super::error::HubResult;
 use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
+use crate::platform::clock::wall_clock;
 use crate::view::ImportResultView;
 
 impl Hub {
@@ -25,10 +26,13 @@ impl Hub {
                 self.prober.probe_for_hub(&monitors, &entries).await.map(HubResponse::RegionResults)
             }
             HubRequest::ApplyMonitors { monitors, dry_run } => {
-                self.lists.apply_monitors(monitors, dry_run).await.map(HubResponse::Applied)
+                let applied = self.lists.apply_monitors(monitors, dry_run).await;
+                self.heartbeats.forget_removed(&*self.config.monitors()?)?;
+                applied.map(HubResponse::Applied)
             }
             HubRequest::SetMaintenance { maintenance } => {
-                self.lists.set_maintenance(maintenance).await.map(HubResponse::MaintenanceSet)
+                let now = self.engine.now()?;
+                self.lists.set_maintenance(maintenance, now).await.map(HubResponse::MaintenanceSet)
             }
             request => self.handle_local(request),
         }
@@ -82,13 +86,15 @@ impl Hub {
                 HubResponse::Done
             }
             HubRequest::Heartbeat { monitor, signal } => {
-                self.heartbeats.record(&*self.config.monitors()?, monitor, signal, self.engine.now()?)?;
+                let now = self.engine.loaded()?.arrival_time(wall_clock());
+                self.heartbeats.record(&*self.config.monitors()?, monitor, signal, now)?;
                 HubResponse::Done
             }
             HubRequest::Export { from } => HubResponse::Export(self.exporter.export(from)?),
             HubRequest::Import { schema, lines, .. } => HubResponse::Imported(self.import(schema, &lines)?),
             HubRequest::Sync(assignment) => {
                 self.lists.store_assignment(assignment)?;
+                self.heartbeats.forget_removed(&*self.config.monitors()?)?;
                 HubResponse::Done
             }
             HubRequest::Tick { .. }

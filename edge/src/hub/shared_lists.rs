@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 use worker::Env;
 
@@ -94,9 +95,13 @@ impl SharedLists {
         Ok(MaintenanceListView { maintenance: self.config.stored_maintenance()? })
     }
 
-    /// Replaces the list of maintenance, unless the new one has problems.
-    pub(super) async fn set_maintenance(&self, list: Vec<Value>) -> HubResult<MaintenanceResultView> {
-        let problems = self.config.maintenance_problems(&list)?;
+    /// Replaces the list of maintenance at `now`, unless the new one has problems.
+    pub(super) async fn set_maintenance(
+        &self,
+        list: Vec<Value>,
+        now: UnixMillis,
+    ) -> HubResult<MaintenanceResultView> {
+        let problems = self.config.maintenance_problems(&list, now)?;
         self.refuse_while_syncing()?;
         let applied = problems.is_empty();
         if applied {

@@ -7,6 +7,8 @@
 //! The constructor of `js-sys` throws an exception for an unknown zone, which would end the call into the Worker. So one that
 //! returns an error is declared here.
 
+use std::cell::RefCell;
+
 use heapbeat_shared::UnixMillis;
 use js_sys::Intl::{
     DateTimeFormat, DateTimeFormatOptions, DateTimeFormatPart, DateTimeFormatPartType, TimeZoneNameFormat,
@@ -34,14 +36,36 @@ pub(crate) fn zone_offset(zone: &str, at: UnixMillis) -> Option<i32> {
     if zone == "UTC" {
         return Some(0);
     }
-    let options = DateTimeFormatOptions::new();
-    options.set_time_zone(zone);
-    options.set_time_zone_name(TimeZoneNameFormat::LongOffset);
     let date = Date::new(&JsValue::from_f64(at.0 as f64));
-    let parts = date_format("en-US", &options)?.format_to_parts(&date);
+    let parts = offset_format(zone)?.format_to_parts(&date);
     let mut parts = parts.iter().map(DateTimeFormatPart::unchecked_from_js);
     let offset = parts.find(|part| part.type_() == DateTimeFormatPartType::TimeZoneName)?;
     parse_offset(&String::from(offset.value()))
+}
+
+/// Returns the format that writes the offset of `zone`. It is kept, as making one takes most of the time of using it.
+fn offset_format(zone: &str) -> Option<DateTimeFormat> {
+    FORMATS.with_borrow_mut(|formats| {
+        if let Some((_, format)) = formats.iter().find(|(name, _)| name == zone) {
+            return Some(format.clone());
+        }
+        let options = DateTimeFormatOptions::new();
+        options.set_time_zone(zone);
+        options.set_time_zone_name(TimeZoneNameFormat::LongOffset);
+        let format = date_format("en-US", &options)?;
+        if formats.len() >= MAX_FORMATS {
+            formats.remove(0);
+        }
+        formats.push((zone.to_owned(), format.clone()));
+        Some(format)
+    })
+}
+
+/// Most formats that are kept: one for each zone of the monitors of a hub, and for those of maintenance and quiet hours.
+const MAX_FORMATS: usize = 64;
+
+thread_local! {
+    static FORMATS: RefCell<Vec<(String, DateTimeFormat)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Reads `GMT`, `GMT+02:00` or `GMT-03:30`.

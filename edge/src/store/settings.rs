@@ -88,3 +88,8 @@ pub(super) fn write_heartbeat(sql: &Sql, monitor: &MonitorId, beat: &JobState) -
         vec![monitor.as_str().into(), codec::encode(beat).into()],
     )
 }
+
+/// Deletes the heartbeat of a job.
+pub(super) fn delete_heartbeat(sql: &Sql, monitor: &MonitorId) -> Result<(), StoreError> {
+    sql.run("DELETE FROM heartbeat WHERE monitor = ?", vec![monitor.as_str().into()])
+}

@@ -7,7 +7,7 @@ use super::{Timestamp, schema};
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::monitor_config::MonitorId;
 
-/// A maintenance window that is active or begins within a week.
+/// A maintenance window that is active, or the next one that is announced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MaintenanceWindow")]
 pub struct MaintenanceView {

@@ -53,6 +53,16 @@ impl<'v> FieldReader<'v> {
         self.table.is_some_and(|table| table.contains_key(name))
     }
 
+    /// Reports each of these fields that the table has. They are known, and not allowed here for `reason`.
+    pub(super) fn refuse(&mut self, names: &[&'static str], reason: &str) {
+        for name in names {
+            if self.contains(name) {
+                self.report(name, reason.to_owned());
+            }
+        }
+        self.known.extend(names);
+    }
+
     /// Accepts unknown fields, as the kind of the entry is invalid and its fields are therefore unknown.
     pub(super) fn accept_unknown(&mut self) {
         self.accepts_unknown = true;

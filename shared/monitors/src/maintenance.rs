@@ -59,6 +59,11 @@ impl Maintenance {
         }
     }
 
+    /// Returns whether a single window is over at `now`; one that recurs never is.
+    pub fn is_over(&self, now: UnixMillis) -> bool {
+        matches!(self.schedule, MaintenanceSchedule::Once(_, to) if to <= now)
+    }
+
     /// Returns whether the window applies to this monitor.
     pub fn applies_to(&self, monitor: &MonitorId) -> bool {
         self.monitors.as_ref().is_none_or(|ids| ids.contains(monitor))
@@ -105,6 +110,10 @@ fn parse_window(fields: &mut FieldReader<'_>) -> Option<Maintenance> {
     let title = fields.optional_text("title", parse_label);
     let given = fields.contains("monitors");
     let monitors = fields.list("monitors", &[], id).map(|ids| given.then_some(ids));
+    if monitors.as_ref().is_some_and(|ids| ids.as_ref().is_some_and(Vec::is_empty)) {
+        fields
+            .report("monitors", "names no monitor; leave it out if the window is for all of them".to_owned());
+    }
     let schedule = if fields.contains("schedule") { parse_recurring(fields) } else { parse_once(fields) };
     fields.report_unknown_of("a maintenance window");
     let parsed_id = parsed_id?;
@@ -117,10 +126,14 @@ fn parse_window(fields: &mut FieldReader<'_>) -> Option<Maintenance> {
 }
 
 fn parse_once(fields: &mut FieldReader<'_>) -> Option<MaintenanceSchedule> {
-    let (from, to) = (
-        fields.required_text("from", parse_setting_instant)?,
-        fields.required_text("to", parse_setting_instant)?,
+    // Both are parsed before the first error returns, as a setting that was not parsed would be called unknown.
+    let from = fields.required_text("from", parse_setting_instant);
+    let to = fields.required_text("to", parse_setting_instant);
+    fields.refuse(
+        &["time-zone", "duration"],
+        "belongs to a recurring window, which has a `schedule`; this one has `from` and `to`",
     );
+    let (from, to) = (from?, to?);
     if from >= to || to.since(from) > MAX_DURATION {
         fields.report("to", "must be later than `from`, by at most 31 days".to_owned());
         return None;
@@ -137,6 +150,7 @@ fn parse_recurring(fields: &mut FieldReader<'_>) -> Option<MaintenanceSchedule> 
     let schedule = fields.required_text("schedule", |text| {
         Schedule::new(text, &zone).map_err(|error| format!("`{}` {error}", excerpt(text)))
     });
+    fields.refuse(&["from", "to"], "belongs to a single window; this one recurs, as it has a `schedule`");
     if !fields.contains("duration") {
         fields.report(
             "duration",
@@ -183,6 +197,10 @@ pub fn parse_instant(text: &str) -> Option<UnixMillis> {
             let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
             let hours = digit(h1)? * 10 + digit(h2)?;
             let minutes = digit(m1)? * 10 + digit(m2)?;
+            // The clocks of the world are from 12 hours behind UTC to 14 hours ahead; RFC 3339 allows up to 23:59.
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
             let seconds = hours * 3600 + minutes * 60;
             if *sign == b'+' { seconds } else { -seconds }
         }
@@ -226,6 +244,9 @@ mod tests {
             "2026-01-31T22:00:07.5",
             "2026-01-31T22:00.5Z",
             "2026-01-31T22:00:7Z",
+            "2026-01-31T22:00+99:99",
+            "2026-01-31T22:00-24:00",
+            "2026-01-31T22:00+01:60",
         ] {
             assert_eq!(parse_instant(text), None, "{text}");
         }
@@ -259,6 +280,32 @@ mod tests {
     }
 
     #[test]
+    fn a_window_begins_whenever_the_clock_shows_its_time() {
+        let entry = json!({"id":"night","schedule":"30 2 * * *","duration":"1h","time-zone":"Europe/Berlin"});
+        let night = &parse_windows(MAINTENANCE, &[entry]).0[0];
+        let summer = at("2026-03-29T01:00:00Z")..at("2026-10-25T01:00:00Z");
+        let berlin = |instant| if summer.contains(&instant) { 7200 } else { 3600 };
+        let cases = [
+            // The hour from 2 to 3 is skipped on 29 March.
+            ("2026-03-28T01:30:00Z", "2026-03-28T01:30:00Z"),
+            ("2026-03-28T02:29:59Z", "2026-03-28T01:30:00Z"),
+            ("2026-03-28T02:30:00Z", "2026-03-30T00:30:00Z"),
+            ("2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"),
+            ("2026-03-30T00:30:00Z", "2026-03-30T00:30:00Z"),
+            // And comes twice on 25 October: two windows, one after the other.
+            ("2026-10-25T00:29:59Z", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T01:29:59Z", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T01:30:00Z", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T02:29:59Z", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T02:30:00Z", "2026-10-26T01:30:00Z"),
+        ];
+        for (now, from) in cases {
+            let expected = (at(from), at(from).plus(Duration::from_secs(3600)));
+            assert_eq!(night.window_at(at(now), berlin), Some(expected), "at {now}");
+        }
+    }
+
+    #[test]
     fn an_invalid_window_is_refused_with_the_reason() {
         let cases = [
             (json!({"from":"2026-01-31T22:00Z","to":"2026-02-01T02:00Z"}), "MAINTENANCE[1].id"),
@@ -270,6 +317,18 @@ mod tests {
             (json!({"id":"a","schedule":"0 3 * * *","duration":"8d"}), "MAINTENANCE[1].duration"),
             (json!({"id":"a","schedule":"0 3 * * *","duration":"1h","from":"x"}), "MAINTENANCE[1].from"),
             (json!({"id":"ok","schedule":"0 3 * * *","duration":"1h"}), "MAINTENANCE[1].id"),
+            (
+                json!({"id":"a","from":"2026-01-31T22:00+99:99","to":"2026-02-01T02:00Z"}),
+                "MAINTENANCE[1].from",
+            ),
+            (
+                json!({"id":"a","from":"2026-01-31T22:00Z","to":"2026-02-01T02:00Z","duration":"1h"}),
+                "MAINTENANCE[1].duration",
+            ),
+            (
+                json!({"id":"a","schedule":"0 3 * * *","duration":"1h","monitors":[]}),
+                "MAINTENANCE[1].monitors",
+            ),
             (json!("tonight"), "MAINTENANCE[1]"),
         ];
         for (entry, position) in cases {
@@ -278,6 +337,9 @@ mod tests {
             assert_eq!(windows.len(), 1, "{entry}");
             assert!(problems.iter().any(|it| it.position == position), "{entry}: {problems:?}");
         }
+        let entry = json!({"id":"a","from":"soon","to":"2026-02-01T02:00Z"});
+        let problems = parse_windows(MAINTENANCE, &[entry]).1;
+        assert_eq!(problems.len(), 1, "no other setting is blamed: {problems:?}");
         let many = vec![json!({"id":"ok","schedule":"0 3 * * *","duration":"1h"}); 21];
         assert!(parse_windows(MAINTENANCE, &many).1[0].reason.contains("at most 20"));
     }

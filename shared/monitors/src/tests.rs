@@ -52,7 +52,7 @@ fn every_problem_names_its_position_and_the_expected_value() {
         (r#","interval":60"#, "MONITORS[0].interval: must be a duration in quotes, such as \"30s\", got 60"),
         (
             r#","interval":"60""#,
-            "MONITORS[0].interval: `60` is not a duration: a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d",
+            "MONITORS[0].interval: `60` is not a duration: a duration is a number and a unit, such as 500ms, 30s, 5m, 1h30m or 7d",
         ),
         (r#","timeout":"31s""#, "MONITORS[0].timeout: must be from 100ms to 30s, got `31s`"),
         (

@@ -48,12 +48,79 @@ test("a schedule is judged in its time zone", async (t) => {
   const edge = await Edge.start([JSON.parse(JSON.stringify(nightly))], { vars: { HEARTBEAT_TOKEN } });
   t.after(() => edge.stop());
   assert.equal((await edge.readStatus()).edge.config_problems, 0);
-  edge.now = Date.UTC(2026, 6, 1, 0, 0); // 02:00 in Berlin
+  edge.now = Date.UTC(2026, 6, 1, 1, 20); // 03:20 in Berlin
   await edge.tick();
   assert.equal((await sendHeartbeat(edge, "backup")).status, 204);
-  edge.now = Date.UTC(2026, 6, 1, 1, 32); // 03:32 in Berlin, within the grace
+  await edge.tickTimes(11);
+  // 03:32, within the grace
   assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
   assert.equal((await edge.tickAndReadMonitor("backup")).state, "down");
+});
+
+test("a job that starts and never ends is down, however often it starts", async (t) => {
+  const hourly = { ...BACKUP, "max-runtime": undefined };
+  const edge = await Edge.start([JSON.parse(JSON.stringify(hourly))], { vars: { HEARTBEAT_TOKEN } });
+  t.after(() => edge.stop());
+  await edge.tick();
+  assert.equal((await sendHeartbeat(edge, "backup?event=start")).status, 204);
+  await edge.tickTimes(10);
+  assert.equal((await edge.readMonitor("backup")).state, "up");
+  assert.equal((await sendHeartbeat(edge, "backup?event=start")).status, 204);
+  const hung = await edge.tickAndReadMonitor("backup");
+  assert.deepEqual([hung.state, hung.reason], ["down", "job not finished in time"]);
+  assert.equal((await sendHeartbeat(edge, "backup?exit=0")).status, 204);
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
+});
+
+test("a run that was due during maintenance or while the edge was away is not missed", async (t) => {
+  const edge = await Edge.start([BACKUP], { vars: { ADMIN_TOKEN, HEARTBEAT_TOKEN } });
+  t.after(() => edge.stop());
+  await edge.tick();
+  assert.equal((await sendHeartbeat(edge, "backup")).status, 204);
+  await edge.tick();
+  const at = (/** @type {number} */ minutes) => new Date(edge.now + minutes * 60_000).toISOString();
+  const work = { id: "work", from: at(5), to: at(15) };
+  assert.equal((await edge.requestAsAdmin("PUT", "/admin/maintenance", { maintenance: [work] })).status, 200);
+  const states = [];
+  for (let minute = 0; minute < 20; minute += 1) states.push((await edge.tickAndReadMonitor("backup")).state);
+  assert.deepEqual(new Set(states), new Set(["up", "maintenance"]), "due after nine minutes");
+  assert.equal((await sendHeartbeat(edge, "backup")).status, 204);
+  await edge.tick();
+  edge.now += 30 * 60_000;
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up", "due three times while the edge was away");
+  await edge.tickTimes(13);
+  assert.equal((await edge.readMonitor("backup")).state, "down", "and is due again");
+  assert.equal((await edge.readIncidents()).length, 1);
+});
+
+test("a job that is added again or rescheduled has not been heard of", async (t) => {
+  const edge = await Edge.start([], { vars: { ADMIN_TOKEN, HEARTBEAT_TOKEN } });
+  t.after(() => edge.stop());
+  const other = { ...BACKUP, id: "other" };
+  const unheard = ["unobserved", "no heartbeat received yet"];
+  const readJob = async () => {
+    const { state, reason } = await edge.tickAndReadMonitor("backup");
+    return [state, reason];
+  };
+  for (const [name, between] of /** @type {[string, object[] | null][]} */ ([
+    ["rescheduled", null],
+    ["added again at once", [other]],
+  ])) {
+    assert.equal((await edge.applyMonitors([BACKUP, other])).status, 200);
+    await edge.tick();
+    assert.equal((await sendHeartbeat(edge, "backup?exit=3")).status, 204);
+    assert.equal((await readJob())[0], "down", name);
+    if (between) assert.equal((await edge.applyMonitors(between)).status, 200);
+    const changed = between ? BACKUP : { ...BACKUP, interval: "20m" };
+    assert.equal((await edge.applyMonitors([changed, other])).status, 200);
+    assert.deepEqual(await readJob(), unheard, name);
+    assert.ok(
+      (await edge.readIncidents()).every(({ closed }) => closed !== null),
+      `${name}: the incident is over`,
+    );
+    assert.equal((await sendHeartbeat(edge, "backup")).status, 204);
+    assert.equal((await readJob())[0], "up", name);
+  }
 });
 
 test("heartbeats need the right token, a known job and a valid event", async (t) => {

@@ -22,10 +22,20 @@ pub struct Tick {
     pub received: UnixMillis,
 }
 
+/// How late a tick of the platform may come.
+const MAX_TICK_DELAY: Duration = Duration::from_secs(3600);
+
 impl Tick {
     /// Returns the scheduled time plus the time from the receipt of the tick to `wall`, in whole seconds.
     pub fn scheduled_time_at(self, wall: UnixMillis) -> UnixMillis {
         self.at.plus(Duration::from_secs(wall.since(self.received).as_secs()))
+    }
+
+    /// Returns the instant of what arrives at `wall`: `wall` itself, however late the tick was. Only if the tick is more than
+    /// [`MAX_TICK_DELAY`] from the platform's clock, its times are those of another clock, of a simulation, and the result is by that clock.
+    pub fn arrival_time(self, wall: UnixMillis) -> UnixMillis {
+        let distance = self.received.since(self.at).max(self.at.since(self.received));
+        if distance <= MAX_TICK_DELAY { wall } else { self.scheduled_time_at(wall) }
     }
 }
 
@@ -111,4 +121,26 @@ pub enum EngineEvent {
         /// The reason.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_is_dated_by_the_clock_and_not_by_a_late_tick() {
+        let at = UnixMillis(1_767_225_600_000);
+        let cases = [
+            ("a tick in time", 0, 20_300, 20_300),
+            ("a tick 50 s late", 50_000, 62_000, 62_000),
+            ("half an hour late", 1_800_000, 1_862_000, 1_862_000),
+            ("a clock that is a second behind", -1000, 5000, 5000),
+            ("a simulated tick of the past", 86_400_000, 86_405_500, 5000),
+            ("a simulated tick of the future", -86_400_000, -86_395_000, 5000),
+        ];
+        for (name, received, wall, expected) in cases {
+            let tick = Tick { at, received: UnixMillis(at.0 + received) };
+            assert_eq!(tick.arrival_time(UnixMillis(at.0 + wall)), UnixMillis(at.0 + expected), "{name}");
+        }
+    }
 }

@@ -59,9 +59,14 @@ fn array(description: &str, items: Value) -> Value {
     json!({ "type": "array", "description": description, "items": items })
 }
 
+/// A duration such as `30s` or `1h30m`: parts with shorter and shorter units. The pattern alone matches a text without parts as well.
+pub(super) const DURATION: &str = concat!(
+    r"^([0-9]+(\.[0-9]+)?d)?([0-9]+(\.[0-9]+)?h)?([0-9]+(\.[0-9]+)?(m|min))?",
+    r"([0-9]+(\.[0-9]+)?s)?([0-9]+ms)?$"
+);
+
 fn duration(description: &str) -> Value {
-    let pattern = "^[0-9]+(\\.[0-9]+)?(ms|s|m|min|h|d)$";
-    json!({ "type": "string", "description": description, "pattern": pattern })
+    json!({ "type": "string", "description": description, "pattern": DURATION, "minLength": 2 })
 }
 
 fn name(description: &str) -> Value {

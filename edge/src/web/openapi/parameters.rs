@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::entries::DURATION;
 use crate::domain::incident::id::LAST_SECOND;
 use crate::hub_api::NamedRange;
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
@@ -11,9 +12,6 @@ use crate::web::routes::route_table::{Access, Endpoint, IdKind, Operation};
 
 /// A text without control characters.
 const ONE_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
-
-/// A duration from 1 ms to 91 d in the units that a query accepts.
-const WINDOW: &str = "^[0-9]+(\\.[0-9]+)?(ms|s|m|min|h|d)$";
 
 /// Every parameter of an operation.
 pub(super) fn list(endpoint: &Endpoint, operation: &Operation) -> Vec<Value> {
@@ -98,7 +96,7 @@ fn query(access: Access, template: &str, name: &str) -> Value {
         ),
         (_, "window") => one(
             "How far back the window reaches from now: a duration of at most 91 days.",
-            json!({ "type": "string", "pattern": WINDOW, "default": "24h", "examples": ["24h", "30d", "91d"] }),
+            json!({ "type": "string", "pattern": DURATION, "minLength": 2, "default": "24h", "examples": ["24h", "30d", "91d"] }),
             Some(json!("24h")),
         ),
         (_, "limit") => one(
