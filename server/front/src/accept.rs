@@ -9,6 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
+use crate::client_socket::ClientSocket;
 use crate::config::FrontMode;
 use crate::connection_limit::Permit;
 use crate::progress::ConnectionProgress;
@@ -26,11 +27,6 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut stage = shared.stage.subscribe();
     let mut failing = false;
     loop {
-        let permit = tokio::select! {
-            biased;
-            () = Shared::reached(&mut stage, Stage::Closing) => break,
-            permit = shared.connections.acquire() => permit,
-        };
         let accepted = tokio::select! {
             biased;
             () = Shared::reached(&mut stage, Stage::Closing) => break,
@@ -39,6 +35,13 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match accepted {
             Ok((stream, address)) => {
                 failing = false;
+                // Only now: no connection is closed for one that nobody wants.
+                let permit = tokio::select! {
+                    biased;
+                    permit = shared.connections.acquire() => Some(permit),
+                    () = Shared::reached(&mut stage, Stage::Closing) => shared.connections.try_regular(),
+                };
+                let Some(permit) = permit else { break };
                 spawn_connection(&shared, stream, address, permit);
             }
             Err(error) if is_client_error(&error) => {}
@@ -70,7 +73,9 @@ fn spawn_connection(shared: &Arc<Shared>, stream: TcpStream, address: std::net::
     let connection = shared.connections.open(permit, &ConnectionProgress::begin(Instant::now()));
     let shared = Arc::clone(shared);
     match shared.config.mode {
-        FrontMode::Http => drop(tokio::spawn(connection::serve(shared, stream, connection, address))),
+        FrontMode::Http => {
+            drop(tokio::spawn(connection::serve(shared, ClientSocket::new(stream), connection, address)));
+        }
         FrontMode::Tcp => drop(tokio::spawn(tcp::serve(shared, stream, connection))),
     }
 }

@@ -16,8 +16,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::headers::prepare_trailers;
 use crate::hold::HoldRoom;
-use crate::progress::ConnectionProgress;
+use crate::progress::{ConnectionProgress, patience};
 
 /// Time after which the body is sent although the program has not asked for it; RFC 9110 10.1.1 wants no unlimited wait.
 const EXPECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,7 +29,7 @@ pub(crate) enum BodyFault {
     /// It is longer than allowed.
     #[error("the request body is larger than allowed")]
     TooLarge,
-    /// Its next part did not arrive in time.
+    /// Its next part did not arrive in time, or all parts arrived more slowly than allowed.
     #[error("the request body arrived too slowly")]
     TooSlow,
     /// It is malformed, or the client has gone.
@@ -41,6 +42,8 @@ pub(crate) enum BodyFault {
 pub(crate) struct BodyLimits {
     pub(crate) length: Option<u64>,
     pub(crate) timeout: Duration,
+    /// Least bytes a second on average, once the client has been waited for longer than `timeout`; 0: any.
+    pub(crate) least_rate: u64,
     /// Bytes that are recorded for a repetition; 0 for a body that is not repeated.
     pub(crate) record: usize,
 }
@@ -66,7 +69,10 @@ struct State {
     ended: bool,
     fault: Option<BodyFault>,
     timer: Option<Pin<Box<Sleep>>>,
-    waiting: bool,
+    /// Since when the client is waited for.
+    waiting_since: Option<Instant>,
+    /// Sum of all earlier waits for the client.
+    waited: Duration,
     gate: Gate,
 }
 
@@ -98,7 +104,8 @@ impl ClientBody {
             ended,
             fault: None,
             timer: None,
-            waiting: false,
+            waiting_since: None,
+            waited: Duration::ZERO,
             gate,
         };
         Arc::new(ClientBody { state: Mutex::new(state), room, limits, progress })
@@ -188,7 +195,10 @@ impl ClientBody {
         match Pin::new(&mut state.incoming).poll_frame(cx) {
             Poll::Pending => self.poll_timer(state, cx),
             Poll::Ready(frame) => {
-                state.waiting = false;
+                if let Some(since) = state.waiting_since.take() {
+                    state.waited += since.elapsed();
+                    self.progress.body_arrived();
+                }
                 self.receive(state, at, frame)
             }
         }
@@ -222,7 +232,8 @@ impl ClientBody {
             }
             Err(frame) => {
                 state.ended = true;
-                let Ok(trailers) = frame.into_trailers() else { return Poll::Ready(None) };
+                let Ok(mut trailers) = frame.into_trailers() else { return Poll::Ready(None) };
+                prepare_trailers(&mut trailers);
                 *at = usize::MAX;
                 if state.whole {
                     state.trailers = Some(trailers.clone());
@@ -237,10 +248,13 @@ impl ClientBody {
         state: &mut State,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let timeout = self.limits.timeout;
+        let BodyLimits { timeout, least_rate, .. } = self.limits;
         let timer = state.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        if !std::mem::replace(&mut state.waiting, true) {
-            timer.as_mut().reset(Instant::now() + timeout);
+        if state.waiting_since.is_none() {
+            let now = Instant::now();
+            state.waiting_since = Some(now);
+            self.progress.body_awaited(now);
+            timer.as_mut().reset(now + patience(timeout, least_rate, state.received, state.waited));
         }
         if timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
@@ -256,6 +270,7 @@ impl ClientBody {
 impl Drop for ClientBody {
     fn drop(&mut self) {
         self.forget();
+        self.progress.body_arrived();
         if !self.state().ended {
             self.progress.leave_unread();
         }

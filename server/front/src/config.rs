@@ -49,6 +49,9 @@ pub struct FrontLimits {
     pub idle_timeout: Duration,
     /// Longest time that a client may accept no part of a response.
     pub write_timeout: Duration,
+    /// Least bytes a second that a client sends of a body and takes of a response, on average over the time for which it lets the front
+    /// wait. It begins to count after `body_timeout` and `write_timeout`. 0: any.
+    pub least_rate: u64,
 }
 
 impl Default for FrontLimits {
@@ -62,6 +65,7 @@ impl Default for FrontLimits {
             response_timeout: None,
             idle_timeout: Duration::from_secs(120),
             write_timeout: Duration::from_secs(30),
+            least_rate: 1024,
         }
     }
 }

@@ -14,10 +14,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
+use crate::client_socket::ClientSocket;
 use crate::config::FrontLimits;
 use crate::connection_limit::{OpenConnection, PermitKind};
 use crate::dispatch::{ClientConnection, dispatch};
@@ -37,10 +37,14 @@ const FIRST_REQUEST: Duration = Duration::from_millis(250);
 /// Time without a request after which a connection becomes a mere socket.
 const PARK_AFTER: Duration = Duration::from_secs(1);
 
+/// Time for which a request goes on whose client has gone. What the client sent before is still read: a client that sends something and
+/// does not wait for the answer is served.
+const AFTER_CLIENT: Duration = Duration::from_secs(1);
+
 /// Serves a connection to its end.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
-    mut stream: TcpStream,
+    mut stream: ClientSocket,
     mut connection: OpenConnection,
     address: SocketAddr,
 ) {
@@ -53,8 +57,9 @@ pub(crate) async fn serve(
     let limits = Arc::new(limits_of(&shared.config.limits, client.kind));
     let mut stage = shared.stage.subscribe();
     while parked(&stream, &client.progress, &limits, &mut stage).await {
+        let mut gone = pin!(client_gone(stream.clone(), Arc::clone(&client.progress)));
         let io = TrackedIo::new(stream, Arc::clone(&client.framing), connection);
-        match Box::pin(active(&shared, io, &client, &limits, &mut stage)).await {
+        match Box::pin(active(&shared, io, &client, &limits, &mut stage, gone.as_mut())).await {
             Some(io) => (stream, connection) = io.into_inner(),
             None => return,
         }
@@ -63,7 +68,7 @@ pub(crate) async fn serve(
 
 /// Waits for a request; false if the connection is to be closed.
 async fn parked(
-    stream: &TcpStream,
+    stream: &ClientSocket,
     progress: &ConnectionProgress,
     limits: &FrontLimits,
     stage: &mut watch::Receiver<Stage>,
@@ -82,14 +87,22 @@ async fn parked(
     }
 }
 
+/// Completes a moment after the client has gone, whatever of its bytes is still unread.
+async fn client_gone(stream: ClientSocket, progress: Arc<ConnectionProgress>) {
+    stream.ended().await;
+    progress.client_left();
+    sleep(AFTER_CLIENT).await;
+}
+
 /// Serves requests until the connection ends, or is idle; then its socket is returned.
 async fn active(
     shared: &Arc<Shared>,
-    io: TrackedIo<TcpStream>,
+    io: TrackedIo<ClientSocket>,
     client: &Arc<ClientConnection>,
     limits: &FrontLimits,
     stage: &mut watch::Receiver<Stage>,
-) -> Option<TrackedIo<TcpStream>> {
+    mut gone: Pin<&mut impl Future<Output = ()>>,
+) -> Option<TrackedIo<ClientSocket>> {
     let service = service_fn(|request: Request<Incoming>| {
         let (shared, client) = (Arc::clone(shared), Arc::clone(client));
         async move { Ok::<_, Infallible>(dispatch(&shared, &client, request).await) }
@@ -110,6 +123,10 @@ async fn active(
             biased;
             ended = current => ended,
             () = progress.evicted() => return None,
+            () = &mut gone => {
+                tracing::debug!("connection from {} closed: the client has gone", client.address);
+                return None;
+            }
             () = Shared::reached(stage, if closing { Stage::Stopped } else { Stage::Closing }) => {
                 if closing {
                     return None;

@@ -1,8 +1,9 @@
 //! The limit on connections: idle ones give way, and a few permits are reserved for operator routes.
 //!
-//! A connection takes a regular permit if there is one. If all are taken, the connection that has been without a request for longest
-//! is closed for the new one. Where all are busy, a few reserve permits remain: their connections get operator routes and nothing
-//! else, are closed after one response, and have little time for their request. Further connections wait in the kernel's queue.
+//! A connection takes a regular permit if there is one. If all are taken, another connection is closed for the new one: that which has been
+//! without a request for longest, else that which has waited for its client for longest, else a silent tunnel. Where all are busy, a few
+//! reserve permits remain: their connections get operator routes and nothing else, are closed after one response, and have little time for
+//! their request; the oldest without a complete request is closed for the next one. Further connections wait in the kernel's queue.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +20,8 @@ const RESERVE: usize = 32;
 /// Number of descriptors that are left to the rest of the process.
 const OTHER_DESCRIPTORS: u64 = 64;
 
-/// Pause until idle connections are searched again.
-const SEARCH_AGAIN: Duration = Duration::from_millis(50);
+/// Pause until connections that can be closed are searched again.
+const SEARCH_AGAIN: Duration = Duration::from_millis(10);
 
 /// Returns how many of the `wanted` connections the limit on `descriptors` permits, where each may need a second descriptor for the
 /// connection to the program.
@@ -41,7 +42,8 @@ pub(crate) struct ConnectionLimit {
 #[derive(Debug, Default)]
 struct OpenConnections {
     next: u64,
-    by_number: BTreeMap<u64, Arc<ConnectionProgress>>,
+    regular: BTreeMap<u64, Arc<ConnectionProgress>>,
+    reserve: BTreeMap<u64, Arc<ConnectionProgress>>,
 }
 
 /// Kind of a permit.
@@ -92,17 +94,20 @@ impl ConnectionLimit {
         })
     }
 
-    /// Acquires a permit, if necessary by closing an idle connection; waits while there is none.
+    /// Acquires a permit for a connection that was accepted, if necessary by closing another one; waits while there is none.
     pub(crate) async fn acquire(&self) -> Permit {
         loop {
             if let Some(permit) = self.try_regular() {
                 return permit;
             }
-            self.evict_one(Instant::now());
+            self.evict_regular(Instant::now());
             // The evicted connection gives its permit back as soon as it runs. A reserve permit must not be faster.
             tokio::task::yield_now().await;
             if let Some(permit) = self.try_regular() {
                 return permit;
+            }
+            if self.reserve.available_permits() == 0 {
+                self.evict_reserve(Instant::now());
             }
             let waited = timeout(SEARCH_AGAIN, async {
                 tokio::select! {
@@ -130,10 +135,7 @@ impl ConnectionLimit {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let number = open.next;
         open.next += 1;
-        // Connections of the reserve end within seconds, and are not closed before.
-        if permit.kind == PermitKind::Regular {
-            open.by_number.insert(number, Arc::clone(progress));
-        }
+        open.of(permit.kind).insert(number, Arc::clone(progress));
         OpenConnection {
             kind: permit.kind,
             number,
@@ -160,17 +162,36 @@ impl ConnectionLimit {
         Some(Permit { kind: PermitKind::Regular, held })
     }
 
-    /// Closes the connection that has been without a request for longest.
-    fn evict_one(&self, now: Instant) {
+    /// Closes the regular connection that is missed least.
+    fn evict_regular(&self, now: Instant) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = open
-            .by_number
-            .iter()
-            .filter_map(|(number, progress)| Some((progress.evictable_since(now)?, *number)))
-            .min();
-        if let Some(progress) = oldest.and_then(|(_, number)| open.by_number.remove(&number)) {
-            progress.evict();
+        evict_first(&mut open.regular, |progress| progress.evictable(now));
+    }
+
+    /// Closes the connection of the reserve that has waited for its client for longest.
+    fn evict_reserve(&self, now: Instant) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        evict_first(&mut open.reserve, |progress| progress.reserve_evictable(now));
+    }
+}
+
+impl OpenConnections {
+    const fn of(&mut self, kind: PermitKind) -> &mut BTreeMap<u64, Arc<ConnectionProgress>> {
+        match kind {
+            PermitKind::Regular => &mut self.regular,
+            PermitKind::Reserve => &mut self.reserve,
         }
+    }
+}
+
+/// Closes the connection with the lowest order; those without one stay.
+fn evict_first<T: Ord>(
+    open: &mut BTreeMap<u64, Arc<ConnectionProgress>>,
+    order: impl Fn(&ConnectionProgress) -> Option<T>,
+) {
+    let first = open.iter().filter_map(|(number, progress)| Some((order(progress)?, *number))).min();
+    if let Some(progress) = first.and_then(|(_, number)| open.remove(&number)) {
+        progress.evict();
     }
 }
 
@@ -186,7 +207,8 @@ impl OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.limit.open.lock().unwrap_or_else(PoisonError::into_inner).by_number.remove(&self.number);
+        let mut open = self.limit.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.of(self.kind).remove(&self.number);
     }
 }
 
@@ -232,5 +254,23 @@ mod tests {
         let full = ConnectionLimit::exactly(1);
         let _busy = open_since(&full, now).await;
         assert_eq!(full.acquire().await.kind, PermitKind::Reserve, "a new connection is not closed at once");
+    }
+
+    #[tokio::test]
+    async fn idle_connections_of_the_reserve_give_way_too() {
+        let limit = ConnectionLimit::exactly(1);
+        let now = Instant::now();
+        let busy = open_since(&limit, now).await;
+        busy.progress().request_started(now);
+        let mut silent = Vec::new();
+        for age in 0..RESERVE as u64 {
+            let began = now.checked_sub(Duration::from_millis(2000 - age)).unwrap();
+            silent.push(open_since(&limit, began).await);
+        }
+        silent[0].progress().request_started(now);
+        let oldest = silent.remove(1);
+        let closed = tokio::spawn(async move { oldest.progress().evicted().await });
+        assert_eq!(limit.acquire().await.kind, PermitKind::Reserve);
+        closed.await.unwrap();
     }
 }

@@ -63,9 +63,9 @@ pub(crate) async fn dispatch(
             shared.statistics.count_rejected();
             closing_problem(fault.status(), fault.detail()).into()
         }
-        None => respond(shared, client, request).await,
+        None => respond(shared, client, number, request).await,
     };
-    client.framing.answer_upgrade(answer.tunnel);
+    client.framing.answer_upgrade(number, answer.tunnel);
     let mut response = answer.response;
     let closing = client.kind == PermitKind::Reserve || *shared.stage.borrow() != Stage::Open;
     if closing && !answer.tunnel {
@@ -75,7 +75,12 @@ pub(crate) async fn dispatch(
     response.map(|body| ResponseBody::new(body, progress, answer.ticket))
 }
 
-async fn respond(shared: &Arc<Shared>, client: &ClientConnection, request: Request<Incoming>) -> Answer {
+async fn respond(
+    shared: &Arc<Shared>,
+    client: &ClientConnection,
+    number: u64,
+    request: Request<Incoming>,
+) -> Answer {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(ClientAddress(client.address));
     if let Some(response) = shared.routes.respond(&head) {
@@ -89,7 +94,8 @@ async fn respond(shared: &Arc<Shared>, client: &ClientConnection, request: Reque
     }
     let ticket = shared.statistics.begin(&head.method, head.uri.path(), Instant::now());
     if shared.gate.admits(head.uri.path()) {
-        return forward_to_program(shared, client, head, body, ticket).await;
+        let wanted = client.framing.with(|framing| framing.is_withheld_for(number));
+        return forward_to_program(shared, client, wanted, Request::from_parts(head, body), ticket).await;
     }
     if !body.is_end_stream() {
         client.progress.leave_unread();
@@ -107,18 +113,19 @@ fn own_answer(response: Response<Full<Bytes>>, mut ticket: RequestTicket) -> Ans
 async fn forward_to_program(
     shared: &Arc<Shared>,
     client: &ClientConnection,
-    mut head: Parts,
-    body: Incoming,
+    may_become_tunnel: bool,
+    request: Request<Incoming>,
     mut ticket: RequestTicket,
 ) -> Answer {
     let limits = &shared.config.limits;
+    let (mut head, body) = request.into_parts();
     let method = head.method.clone();
     if limits.max_body.is_some_and(|longest| announced_length(&head).is_some_and(|length| length > longest)) {
         client.progress.leave_unread();
         return own_answer(explain(shared, &method, ForwardError::Body(BodyFault::TooLarge)), ticket);
     }
     let client_upgrade = head.extensions.remove::<OnUpgrade>();
-    let upgrade = upgrade_of(client, &head).zip(client_upgrade);
+    let upgrade = upgrade_of(&head).filter(|_| may_become_tunnel).zip(client_upgrade);
     let protocol = upgrade.as_ref().map(|(protocol, _)| protocol.clone());
     prepare_request(&mut head.headers, client.address, protocol);
     head.uri = origin_form(&head.uri);
@@ -133,7 +140,7 @@ async fn forward_to_program(
     ticket.answer(head.status);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let program = head.extensions.remove::<OnUpgrade>();
-        let (Some((_, client)), Some(program)) = (upgrade, program) else {
+        let (Some((_, upgraded)), Some(program)) = (upgrade, program) else {
             return own_answer(explain(shared, &method, ForwardError::Nonsense), ticket);
         };
         let protocol = head.headers.get(UPGRADE).cloned();
@@ -142,7 +149,8 @@ async fn forward_to_program(
         if let Some(protocol) = protocol {
             head.headers.insert(UPGRADE, protocol);
         }
-        spawn_upgrade(client, program, connection, ticket, shared.stage.subscribe());
+        let progress = Arc::clone(&client.progress);
+        spawn_upgrade((upgraded, progress), program, connection, ticket, shared.stage.subscribe());
         let response = Response::from_parts(head, Either::Left(Full::default()));
         return Answer { response, ticket: None, tunnel: true };
     }
@@ -152,10 +160,9 @@ async fn forward_to_program(
     Answer { response: Response::from_parts(head, body), ticket: Some(ticket), tunnel: false }
 }
 
-/// Returns the protocol that a request wants to change to, if the framing treats it as such a request.
-fn upgrade_of(client: &ClientConnection, head: &Parts) -> Option<HeaderValue> {
-    let protocol = head.headers.get(UPGRADE).filter(|value| may_upgrade(value.as_bytes()))?;
-    client.framing.with(crate::framing::RequestFraming::is_withheld).then(|| protocol.clone())
+/// Returns the protocol that a request wants to change to.
+fn upgrade_of(head: &Parts) -> Option<HeaderValue> {
+    head.headers.get(UPGRADE).filter(|value| may_upgrade(value.as_bytes())).cloned()
 }
 
 fn request_body(
@@ -178,6 +185,7 @@ fn request_body(
     let limits = BodyLimits {
         length: shared.config.limits.max_body,
         timeout: shared.config.limits.body_timeout,
+        least_rate: shared.config.limits.least_rate,
         record: if repeatable { shared.config.hold.repeat_body } else { 0 },
     };
     Some(ClientBody::new(body, limits, expect, Arc::clone(&shared.room), Arc::clone(&client.progress)))

@@ -11,9 +11,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::EXPECT;
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
@@ -172,6 +172,7 @@ async fn attempt(
         });
     }
     let mut aborted = in_flight.pool().aborted();
+    let is_head = request.method() == Method::HEAD;
     let sent = sender.try_send_request(request);
     let answered = async {
         match shared.config.limits.response_timeout {
@@ -191,7 +192,8 @@ async fn attempt(
         None => Err(Attempt::Failed(ForwardError::TimedOut)),
         Some(Ok(response)) => {
             let kept = keep_alive_seconds(response.headers());
-            Ok(Forwarded { response, connection: ReturnTicket { sender, in_flight, kept } })
+            let reusable = ends_with_its_head(is_head, response.status(), response.headers());
+            Ok(Forwarded { response, connection: ReturnTicket { sender, in_flight, kept, reusable } })
         }
         Some(Err(mut failed)) => {
             if let Some(fault) = body.and_then(|body| body.fault()) {
@@ -217,6 +219,15 @@ async fn attempt(
 /// Returns the time that a request with a body gets in addition, as the program may answer only after all of it.
 fn upload_time(body: Option<&Arc<ClientBody>>) -> Duration {
     body.map_or(Duration::ZERO, |body| body.timeout())
+}
+
+/// Whether a response certainly ends where HTTP says. A program may answer HEAD, or with a status that has no body, and send one after all;
+/// what arrives late would be read as the answer to the next request.
+fn ends_with_its_head(is_head: bool, status: StatusCode, headers: &HeaderMap) -> bool {
+    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let announced = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    !(is_head || bodiless && announced)
 }
 
 /// Whether a method may be repeated (RFC 9110 9.2.2).

@@ -168,6 +168,11 @@ impl RequestFraming {
         matches!(self.state, State::Refused)
     }
 
+    /// Whether bytes wait for the answer to this request, counted from 1: it is the last one whose head has been read.
+    pub(crate) fn is_withheld_for(&self, request: u64) -> bool {
+        self.is_withheld() && self.heads == request
+    }
+
     /// Ends the wait after a request to upgrade: the connection becomes a tunnel, or another request follows.
     pub(crate) fn answer_upgrade(&mut self, accepted: bool) {
         if self.is_withheld() {

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -21,8 +21,49 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const HOP_BY_HOP: [HeaderName; 7] =
     [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE];
 
-/// Headers that a client cannot have removed by naming them in `Connection`.
-const END_TO_END: [HeaderName; 5] = [HOST, CONTENT_LENGTH, COOKIE, EXPECT, http::header::AUTHORIZATION];
+/// Headers that a client cannot have removed by naming them in `Connection`: those that decide something, and what proxies before the front
+/// have said about the client.
+const END_TO_END: [&str; 17] = [
+    "authorization",
+    "client-ip",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "fly-client-ip",
+    "forwarded",
+    "host",
+    "origin",
+    "referer",
+    "traceparent",
+    "tracestate",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+];
+
+/// How the names of further such headers begin.
+const END_TO_END_FAMILIES: [&str; 10] = [
+    "x-forwarded-",
+    "x-real-",
+    "x-original-",
+    "x-amzn-",
+    "x-envoy-",
+    "x-request-",
+    "x-auth",
+    "cf-",
+    "fastly-",
+    "sec-",
+];
+
+fn is_end_to_end(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    END_TO_END.contains(&name) || END_TO_END_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+/// A header that programs behind CGI take for the setting `HTTP_PROXY`, and no client sends.
+const PROXY: HeaderName = HeaderName::from_static("proxy");
 
 /// Removes the headers that belong to one connection.
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -32,7 +73,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-            .filter(|name| !END_TO_END.contains(name))
+            .filter(|name| !is_end_to_end(name))
             .collect();
         for name in named {
             headers.remove(name);
@@ -64,6 +105,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, client: SocketAddr, upgra
     for name in false_names {
         headers.remove(name);
     }
+    headers.remove(PROXY);
     if let Some(protocol) = upgrade {
         headers.insert(UPGRADE, protocol);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -72,6 +114,24 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, client: SocketAddr, upgra
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     append_client(headers, client);
+    if !headers.contains_key(HOST) {
+        // Only HTTP/1.0 has none, and the request goes on in HTTP/1.1, which demands one.
+        headers.insert(HOST, HeaderValue::from_static("localhost"));
+    }
+}
+
+/// Removes from trailers what some programs would take for headers that the front has prepared.
+pub(crate) fn prepare_trailers(trailers: &mut HeaderMap) {
+    let decisive: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| {
+            is_end_to_end(name) || impersonates(name) || HOP_BY_HOP.contains(name) || *name == PROXY
+        })
+        .cloned()
+        .collect();
+    for name in decisive {
+        trailers.remove(name);
+    }
 }
 
 fn append_client(headers: &mut HeaderMap, client: SocketAddr) {
@@ -91,10 +151,28 @@ fn append_client(headers: &mut HeaderMap, client: SocketAddr) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
         element.push_str(";proto=http");
     }
+    if !headers.get_all(FORWARDED).iter().all(|value| quotes_balance(value.as_bytes())) {
+        // An open quote would swallow the element that is appended.
+        headers.remove(FORWARDED);
+    }
     append_to_list(headers, &FORWARDED, &element);
     if let Some(host) = host.filter(|_| !headers.contains_key(FORWARDED_HOST)) {
         headers.insert(FORWARDED_HOST, host);
     }
+}
+
+/// Whether every quoted string (RFC 9110 5.6.4) in a value ends.
+fn quotes_balance(value: &[u8]) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in value {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    !quoted
 }
 
 /// Appends an element to a header that is a list, on one line, because some programs read only the first.
@@ -156,19 +234,30 @@ mod tests {
             ("te", "gzip, trailers"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "h2c"),
+            ("connection", "X-Forwarded-For, Forwarded, X-Real-IP, CF-Connecting-IP, True-Client-IP, Origin"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-real-ip", "192.0.2.1"),
             ("host", "a"),
             ("content-length", "0"),
             ("trailer", "x-sum"),
             ("accept", "x"),
         ]);
         strip_hop_by_hop(&mut headers);
-        assert_eq!(text(&headers), ["accept: x", "content-length: 0", "host: a", "trailer: x-sum"]);
+        let expected = [
+            "accept: x",
+            "content-length: 0",
+            "host: a",
+            "trailer: x-sum",
+            "x-forwarded-for: 192.0.2.1",
+            "x-real-ip: 192.0.2.1",
+        ];
+        assert_eq!(text(&headers), expected);
     }
 
     #[test]
     fn the_client_is_appended_to_what_is_known_already() {
         type Given = &'static [(&'static str, &'static str)];
-        let cases: [(&str, Given, &[&str]); 3] = [
+        let cases: [(&str, Given, &[&str]); 4] = [
             (
                 "[::ffff:192.0.2.1]:5",
                 &[("host", "a.example:80")],
@@ -205,14 +294,27 @@ mod tests {
                     ("x-forwarded_proto", "https"),
                     ("x_own", "1"),
                     ("te", "trailers"),
+                    ("proxy", "http://192.0.2.9"),
                 ],
                 &[
                     "connection: te",
                     "forwarded: for=192.0.2.1;proto=http",
+                    "host: localhost",
                     "te: trailers",
                     "x-forwarded-for: 192.0.2.1",
                     "x-forwarded-proto: http",
                     "x_own: 1",
+                ],
+            ),
+            (
+                "192.0.2.1:5",
+                &[("forwarded", "for=127.0.0.1;x=\""), ("host", "a"), ("x-forwarded-proto", "https")],
+                &[
+                    "forwarded: for=192.0.2.1;host=\"a\"",
+                    "host: a",
+                    "x-forwarded-for: 192.0.2.1",
+                    "x-forwarded-host: a",
+                    "x-forwarded-proto: https",
                 ],
             ),
         ];
@@ -227,6 +329,36 @@ mod tests {
             prepare_request(&mut headers, client.parse().unwrap(), None);
             assert_eq!(text(&headers), expected, "{client}");
         }
+    }
+
+    #[test]
+    fn quoted_strings_end() {
+        let cases = [
+            ("", true),
+            ("for=a", true),
+            ("for=\"[::1]\"", true),
+            ("x=\"", false),
+            ("x=\"\\\"", false),
+            ("x=\"\\\\\"", true),
+            ("\\\"", false),
+        ];
+        for (value, balanced) in cases {
+            assert_eq!(quotes_balance(value.as_bytes()), balanced, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn trailers_say_nothing_that_only_a_head_may_say() {
+        let mut trailers = map(&[
+            ("x-sum", "1"),
+            ("x-forwarded-for", "9.9.9.9"),
+            ("x_forwarded_for", "9.9.9.9"),
+            ("authorization", "x"),
+            ("proxy", "x"),
+            ("transfer-encoding", "x"),
+        ]);
+        prepare_trailers(&mut trailers);
+        assert_eq!(text(&trailers), ["x-sum: 1"]);
     }
 
     #[test]

@@ -30,6 +30,7 @@
 
 mod accept;
 mod body;
+mod client_socket;
 mod config;
 mod connection;
 mod connection_limit;

@@ -26,15 +26,45 @@ const EVICTABLE_AFTER: Duration = Duration::from_millis(250);
 enum Phase {
     /// A request head.
     Head,
-    /// The program's response, or a tunnel's bytes.
+    /// The program's response.
     Busy,
     /// The first byte of the next request.
     Idle,
     /// The end of a client that is still sending.
     Linger,
+    /// A tunnel's bytes; the phase begins anew with each.
+    Tunnel,
 }
 
+/// Wait for a client, in the middle of a request, from which its connection may be closed for another one.
+const EVICTABLE_WAIT: Duration = Duration::from_secs(3);
+
+/// Silence of a tunnel from which it may be closed for another connection.
+const EVICTABLE_TUNNEL: Duration = Duration::from_secs(60);
+
+/// Age from which a connection of the reserve that has no complete request may be closed for another one. Who asks for a route of the
+/// operator sends the request together with the end of the handshake.
+const RESERVE_EVICTABLE_AFTER: Duration = Duration::from_millis(25);
+
 const NOT_STALLED: u64 = u64::MAX;
+
+/// Why a connection may be closed for another one, and since when; the lowest is closed first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Evictable {
+    /// It has no complete request.
+    NoRequest(Instant),
+    /// It waits for its client, which sends no body, takes no response, or has gone.
+    WaitsForClient(Instant),
+    /// It is a tunnel without bytes.
+    SilentTunnel(Instant),
+}
+
+/// Returns how long a client may let the front wait now, after it has moved so many bytes and was `waited` for already: `timeout`, or
+/// less if it would be slower than `least_rate` bytes a second.
+pub(crate) fn patience(timeout: Duration, least_rate: u64, bytes: u64, waited: Duration) -> Duration {
+    let Some(earned) = bytes.saturating_mul(1_000_000).checked_div(least_rate) else { return timeout };
+    timeout.saturating_add(Duration::from_micros(earned)).saturating_sub(waited).min(timeout)
+}
 
 /// The progress of one connection. All changes happen on the thread of the front, so the atomics need no ordering.
 #[derive(Debug)]
@@ -45,6 +75,13 @@ pub(crate) struct ConnectionProgress {
     phase_since: AtomicU64,
     /// Since when the client has accepted nothing, in microseconds since the beginning; [`NOT_STALLED`] if it accepts data.
     stalled_since: AtomicU64,
+    /// Sum of the earlier times of this response during which the client accepted nothing, in microseconds.
+    stalled_before: AtomicU64,
+    /// Bytes of this response that were written.
+    written: AtomicU64,
+    /// Since when a part of a body is awaited, as `stalled_since`.
+    body_since: AtomicU64,
+    left: AtomicBool,
     unread: AtomicBool,
     requests: AtomicU64,
     evicted: Notify,
@@ -57,6 +94,10 @@ impl ConnectionProgress {
             phase: AtomicU8::new(Phase::Head as u8),
             phase_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(NOT_STALLED),
+            stalled_before: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            body_since: AtomicU64::new(NOT_STALLED),
+            left: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             evicted: Notify::new(),
@@ -66,6 +107,8 @@ impl ConnectionProgress {
     /// Records that a request head is complete, and returns the number of the request, counted from 1.
     pub(crate) fn request_started(&self, now: Instant) -> u64 {
         self.enter(Phase::Busy, now);
+        self.stalled_before.store(0, Ordering::Relaxed);
+        self.written.store(0, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -88,9 +131,33 @@ impl ConnectionProgress {
         }
     }
 
-    /// Records that the client has accepted data.
-    pub(crate) fn write_resumed(&self) {
-        self.stalled_since.store(NOT_STALLED, Ordering::Relaxed);
+    /// Records that the client has accepted so many bytes.
+    pub(crate) fn write_resumed(&self, bytes: usize, now: impl FnOnce() -> Instant) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        let since = self.stalled_since.swap(NOT_STALLED, Ordering::Relaxed);
+        if since != NOT_STALLED {
+            self.stalled_before.fetch_add(self.micros(now()).saturating_sub(since), Ordering::Relaxed);
+        }
+    }
+
+    /// Records that a part of the body is awaited.
+    pub(crate) fn body_awaited(&self, now: Instant) {
+        self.body_since.store(self.micros(now), Ordering::Relaxed);
+    }
+
+    /// Records that no part of the body is awaited any more.
+    pub(crate) fn body_arrived(&self) {
+        self.body_since.store(NOT_STALLED, Ordering::Relaxed);
+    }
+
+    /// Records that the client has gone.
+    pub(crate) fn client_left(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Records that the connection is a tunnel, and that bytes have passed.
+    pub(crate) fn tunnel_moved(&self, now: Instant) {
+        self.enter(Phase::Tunnel, now);
     }
 
     /// Records that the last response is sent and the connection will be closed. Returns whether the client may still be sending.
@@ -111,13 +178,16 @@ impl ConnectionProgress {
     pub(crate) fn deadline(&self, limits: &FrontLimits) -> Option<Instant> {
         let timeout = match self.phase() {
             Phase::Head => Some(limits.header_timeout),
-            Phase::Busy => None,
+            Phase::Busy | Phase::Tunnel => None,
             Phase::Idle => Some(limits.idle_timeout),
             Phase::Linger => Some(LINGER_TIME),
         };
         let waiting = timeout.map(|timeout| self.phase_since() + timeout);
-        let stalled = self.stalled_since.load(Ordering::Relaxed);
-        let stalled = (stalled != NOT_STALLED).then(|| self.at(stalled) + limits.write_timeout);
+        let stalled = self.since(&self.stalled_since).map(|since| {
+            let before = Duration::from_micros(self.stalled_before.load(Ordering::Relaxed));
+            let written = self.written.load(Ordering::Relaxed);
+            since + patience(limits.write_timeout, limits.least_rate, written, before)
+        });
         waiting.into_iter().chain(stalled).min()
     }
 
@@ -127,10 +197,39 @@ impl ConnectionProgress {
         (self.phase() == Phase::Idle && written).then(|| self.phase_since())
     }
 
-    /// Returns since when the connection has no complete request; `None` if it is busy or too young to be closed for another one.
-    pub(crate) fn evictable_since(&self, now: Instant) -> Option<Instant> {
-        let since = matches!(self.phase(), Phase::Idle | Phase::Head).then(|| self.phase_since())?;
-        (now.saturating_duration_since(since) >= EVICTABLE_AFTER).then_some(since)
+    /// Returns why and since when the connection may be closed for another one; `None` if it may not.
+    pub(crate) fn evictable(&self, now: Instant) -> Option<Evictable> {
+        let after =
+            |since: Instant, age: Duration| (now.saturating_duration_since(since) >= age).then_some(since);
+        if self.left.load(Ordering::Relaxed) {
+            return Some(Evictable::WaitsForClient(self.phase_since()));
+        }
+        match self.phase() {
+            Phase::Idle | Phase::Head => after(self.phase_since(), EVICTABLE_AFTER).map(Evictable::NoRequest),
+            Phase::Busy => after(self.waits_for_client()?, EVICTABLE_WAIT).map(Evictable::WaitsForClient),
+            Phase::Tunnel => after(self.phase_since(), EVICTABLE_TUNNEL).map(Evictable::SilentTunnel),
+            Phase::Linger => None,
+        }
+    }
+
+    /// Returns since when a connection of the reserve waits for its client; `None` if it may not be closed for another one.
+    pub(crate) fn reserve_evictable(&self, now: Instant) -> Option<Instant> {
+        let waits = !matches!(self.phase(), Phase::Busy | Phase::Tunnel)
+            || self.waits_for_client().is_some()
+            || self.left.load(Ordering::Relaxed);
+        let since = waits.then(|| self.phase_since())?;
+        (now.saturating_duration_since(since) >= RESERVE_EVICTABLE_AFTER).then_some(since)
+    }
+
+    /// Returns since when the request waits for the client: for a part of its body, or until it takes a part of the response.
+    fn waits_for_client(&self) -> Option<Instant> {
+        self.since(&self.stalled_since).into_iter().chain(self.since(&self.body_since)).min()
+    }
+
+    /// Returns the time that is stored, unless it is [`NOT_STALLED`].
+    fn since(&self, stored: &AtomicU64) -> Option<Instant> {
+        let micros = stored.load(Ordering::Relaxed);
+        (micros != NOT_STALLED).then(|| self.at(micros))
     }
 
     /// Requests that the connection is closed for another one.
@@ -144,8 +243,8 @@ impl ConnectionProgress {
     }
 
     fn phase(&self) -> Phase {
-        [Phase::Head, Phase::Busy, Phase::Idle, Phase::Linger]
-            [usize::from(self.phase.load(Ordering::Relaxed) % 4)]
+        [Phase::Head, Phase::Busy, Phase::Idle, Phase::Linger, Phase::Tunnel]
+            [usize::from(self.phase.load(Ordering::Relaxed) % 5)]
     }
 
     fn enter(&self, phase: Phase, now: Instant) {
@@ -181,13 +280,13 @@ mod tests {
         assert_eq!(ends(), Some(10), "a client that sends nothing");
         assert_eq!(progress.request_started(at(3)), 1);
         assert_eq!(ends(), None, "the program has as long as it needs");
-        assert_eq!(progress.evictable_since(at(1000)), None);
+        assert_eq!(progress.evictable(at(1000)), None);
         progress.write_stalled(|| at(5));
         progress.write_stalled(|| at(20));
         assert_eq!(ends(), Some(35), "nothing accepted since the fifth second");
         progress.response_ended(at(39));
         assert_eq!(progress.idle_since(), None, "a part of the response is not written");
-        progress.write_resumed();
+        progress.write_resumed(1, || at(39));
         assert_eq!((ends(), progress.idle_since()), (Some(159), Some(at(39))));
         progress.bytes_received(|| at(50));
         progress.bytes_received(|| at(55));
@@ -205,12 +304,85 @@ mod tests {
         let began = Instant::now();
         let progress = ConnectionProgress::begin(began);
         let at = |millis: u64| began + Duration::from_millis(millis);
-        assert_eq!(progress.evictable_since(at(249)), None);
-        assert_eq!(progress.evictable_since(at(250)), Some(began));
+        assert_eq!(progress.evictable(at(249)), None);
+        assert_eq!(progress.evictable(at(250)), Some(Evictable::NoRequest(began)));
+        assert_eq!(
+            (progress.reserve_evictable(at(24)), progress.reserve_evictable(at(25))),
+            (None, Some(began))
+        );
         progress.request_started(at(300));
-        assert_eq!(progress.evictable_since(at(900)), None);
+        assert_eq!((progress.evictable(at(900)), progress.reserve_evictable(at(900))), (None, None));
         progress.response_ended(at(1000));
-        assert_eq!(progress.evictable_since(at(1100)), None);
-        assert_eq!(progress.evictable_since(at(1250)), Some(at(1000)));
+        assert_eq!(progress.evictable(at(1100)), None);
+        assert_eq!(progress.evictable(at(1250)), Some(Evictable::NoRequest(at(1000))));
+    }
+
+    #[test]
+    fn a_connection_that_waits_for_its_client_is_evictable_after_those_without_a_request() {
+        let began = Instant::now();
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        let progress = ConnectionProgress::begin(began);
+        progress.request_started(at(1));
+        progress.body_awaited(at(2));
+        assert_eq!(progress.evictable(at(4)), None, "a body may pause");
+        assert_eq!(progress.evictable(at(5)), Some(Evictable::WaitsForClient(at(2))));
+        progress.body_arrived();
+        assert_eq!(progress.evictable(at(9)), None, "now it waits for the program");
+        progress.write_stalled(|| at(10));
+        assert_eq!(progress.evictable(at(13)), Some(Evictable::WaitsForClient(at(10))));
+        assert_eq!(progress.reserve_evictable(at(11)), Some(at(1)));
+        progress.write_resumed(5, || at(14));
+        progress.tunnel_moved(at(15));
+        assert_eq!(progress.evictable(at(74)), None);
+        assert_eq!(progress.evictable(at(75)), Some(Evictable::SilentTunnel(at(15))));
+        progress.client_left();
+        assert_eq!(progress.evictable(at(16)), Some(Evictable::WaitsForClient(at(15))), "at once");
+        assert!(Evictable::NoRequest(at(9)) < Evictable::WaitsForClient(at(1)));
+    }
+
+    #[test]
+    fn patience_ends_where_a_client_is_slower_than_allowed() {
+        let seconds = Duration::from_secs;
+        // Timeout, least rate, bytes so far, time waited so far, patience.
+        let cases = [
+            (15, 1024, 0, 0, 15),
+            (15, 1024, 1, 10, 5),
+            (15, 1024, 2, 15, 0),
+            (15, 1024, 10 * 1024, 20, 5),
+            (15, 1024, 1 << 30, 900, 15),
+            (15, 0, 1, 900, 15),
+            (15, u64::MAX, u64::MAX, 15, 0),
+        ];
+        for (timeout, rate, bytes, waited, expected) in cases {
+            let left = patience(seconds(timeout), rate, bytes, seconds(waited));
+            assert_eq!(
+                (left + Duration::from_millis(500)).as_secs(),
+                expected,
+                "{bytes} bytes after {waited} s"
+            );
+        }
+    }
+
+    #[test]
+    fn a_response_that_is_read_byte_by_byte_ends() {
+        let limits = FrontLimits::default();
+        let began = Instant::now();
+        let progress = ConnectionProgress::begin(began);
+        progress.request_started(began);
+        let mut now = began;
+        loop {
+            progress.write_stalled(|| now);
+            let Some(deadline) =
+                progress.deadline(&limits).filter(|_| now < began + Duration::from_secs(100))
+            else {
+                panic!("it goes on");
+            };
+            now += Duration::from_secs(10);
+            if deadline <= now {
+                break;
+            }
+            progress.write_resumed(1, || now);
+        }
+        assert_eq!((now - began).as_secs(), 40, "a moment after the write timeout");
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct ReturnTicket {
     pub(crate) in_flight: InFlight,
     /// How long the program says that it keeps the connection, in seconds.
     pub(crate) kept: Option<u64>,
+    /// Whether the connection may serve another request.
+    pub(crate) reusable: bool,
 }
 
 impl ProgramBody {
@@ -62,7 +64,7 @@ impl ProgramBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(ReturnTicket { sender, in_flight, kept }) = self.connection.take() {
+        if let Some(ReturnTicket { sender, in_flight, kept, reusable: true }) = self.connection.take() {
             in_flight.pool().give_back(sender, kept);
         }
     }

@@ -44,6 +44,6 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: Op
     };
     drop(wait.pass());
     let stop = stopped(in_flight.pool().aborted(), stage);
-    tunnel(client, program, stop).await;
+    tunnel(client, Arc::clone(connection.progress()), program, stop).await;
     drop(in_flight);
 }

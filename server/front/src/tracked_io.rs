@@ -37,9 +37,12 @@ impl SharedFraming {
         read(&self.lock().0)
     }
 
-    /// Ends the wait after a request to upgrade.
-    pub(crate) fn answer_upgrade(&self, accepted: bool) {
+    /// Ends the wait after a request to upgrade; requests are counted from 1.
+    pub(crate) fn answer_upgrade(&self, request: u64, accepted: bool) {
         let mut inner = self.lock();
+        if !inner.0.is_withheld_for(request) {
+            return;
+        }
         inner.0.answer_upgrade(accepted);
         if let Some(waker) = inner.1.take() {
             waker.wake();
@@ -69,9 +72,10 @@ impl<S> TrackedIo<S> {
     }
 
     fn record_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match written {
+        match &written {
             Poll::Pending => self.connection.progress().write_stalled(Instant::now),
-            Poll::Ready(_) => self.connection.progress().write_resumed(),
+            Poll::Ready(Ok(bytes)) => self.connection.progress().write_resumed(*bytes, Instant::now),
+            Poll::Ready(Err(_)) => {}
         }
         written
     }

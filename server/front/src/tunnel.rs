@@ -1,12 +1,18 @@
 //! Tunnels: bytes in both directions until both sides have ended. One side may end first (half-close).
 
 use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::progress::ConnectionProgress;
 use crate::response_body::ReturnTicket;
 use crate::shared::{Shared, Stage};
 use crate::statistics::RequestTicket;
@@ -14,12 +20,59 @@ use crate::statistics::RequestTicket;
 /// Buffer of each direction of a tunnel.
 const BUFFER: usize = 8 << 10;
 
+/// The client's side of a tunnel, which records when bytes pass: a silent tunnel gives way when connections are short.
+struct Watched<S> {
+    stream: S,
+    progress: Arc<ConnectionProgress>,
+}
+
+impl<S> Watched<S> {
+    fn record<T>(&self, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(moved, Poll::Ready(Ok(_))) {
+            self.progress.tunnel_moved(Instant::now());
+        }
+        moved
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.record(read)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.record(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
 /// Tunnels bytes until both sides have ended, or until the tunnel is to be ended; then both sides are closed.
-pub(crate) async fn tunnel<C, P>(mut client: C, mut program: P, stop: impl Future<Output = ()>)
-where
+pub(crate) async fn tunnel<C, P>(
+    client: C,
+    progress: Arc<ConnectionProgress>,
+    mut program: P,
+    stop: impl Future<Output = ()>,
+) where
     C: AsyncRead + AsyncWrite + Unpin,
     P: AsyncRead + AsyncWrite + Unpin,
 {
+    progress.tunnel_moved(Instant::now());
+    let mut client = Watched { stream: client, progress: Arc::clone(&progress) };
     let stopped = tokio::select! {
         biased;
         copied = copy_bidirectional_with_sizes(&mut client, &mut program, BUFFER, BUFFER) => {
@@ -29,6 +82,7 @@ where
             false
         }
         () = stop => true,
+        () = progress.evicted() => true,
     };
     if stopped {
         // These fail only if the side is closed already.
@@ -47,7 +101,7 @@ pub(crate) async fn stopped(mut aborted: watch::Receiver<bool>, mut stage: watch
 
 /// Tunnels between the two sides of an upgrade as soon as both are there.
 pub(crate) fn spawn_upgrade(
-    client: OnUpgrade,
+    (client, progress): (OnUpgrade, Arc<ConnectionProgress>),
     program: OnUpgrade,
     connection: ReturnTicket,
     request: RequestTicket,
@@ -58,7 +112,9 @@ pub(crate) fn spawn_upgrade(
         let (_request, connection) = (request, connection);
         let stop = stopped(connection.in_flight.pool().aborted(), stage);
         match tokio::try_join!(client, program) {
-            Ok((client, program)) => tunnel(TokioIo::new(client), TokioIo::new(program), stop).await,
+            Ok((client, program)) => {
+                tunnel(TokioIo::new(client), progress, TokioIo::new(program), stop).await;
+            }
             Err(error) => tracing::debug!("upgrade failed: {error}"),
         }
     });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heapbeat_front::{FrontConfig, FrontMode, HoldLimits, Priorities, Priority};
+use heapbeat_front::{FrontConfig, FrontLimits, FrontMode, HoldLimits, Priorities, Priority};
 use heapbeat_shared::units::parse_duration;
 
 /// What comes in at the public port.
@@ -55,6 +55,9 @@ pub(crate) struct FrontArgs {
     /// Longest time that a request waits for an instance; then it is answered with 503
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = |text: &str| parse_duration(text))]
     pub(crate) hold: Duration,
+    /// Least bytes a second that a client sends of a body, or takes of a response, while heapbeat waits for it; 0 allows any
+    #[arg(long, value_name = "BYTES", default_value_t = FrontLimits::default().least_rate)]
+    client_rate: u64,
     /// Two instances must never run at the same time; requests wait while one replaces the other
     #[arg(long)]
     single: bool,
@@ -110,6 +113,7 @@ impl FrontArgs {
         let time = if self.no_listen { Duration::ZERO } else { self.hold };
         Ok(FrontConfig {
             mode: if kind == FrontKind::Tcp { FrontMode::Tcp } else { FrontMode::Http },
+            limits: FrontLimits { least_rate: self.client_rate, ..FrontLimits::default() },
             hold: HoldLimits { time, ..HoldLimits::default() },
             priorities,
             ..FrontConfig::default()

@@ -1,7 +1,9 @@
 //! The table of routes, bounded: at most 200 pairs of method and pattern, then `other`.
 //!
 //! A scanner that tries thousands of paths would fill the table with paths that do not exist. So a route whose requests have all
-//! been answered with 404 gives its place back, and its counts go to `other`.
+//! been refused (4xx) gives its place back, and its counts go to `other`. Where the program answers everything, a name that comes to a
+//! full table gets the place of the rarest route, with the rarest route's weight (the algorithm Space-Saving): routes that are in use stay
+//! or come back with their next requests, whatever a stranger has filled the table with before.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,6 +23,7 @@ pub(super) struct RouteTable {
     free: Vec<usize>,
     by_name: HashMap<(&'static str, String), usize>,
     named: usize,
+    requests: u64,
     pub(super) latency: [u64; 13],
     pub(super) latency_sum: Duration,
 }
@@ -28,15 +31,23 @@ pub(super) struct RouteTable {
 #[derive(Debug, Default)]
 struct Slot {
     figures: RouteStatistics,
-    /// Whether a request of it had another answer than 404.
+    /// Whether a request of it had an answer other than 4xx.
     exists: bool,
+    /// Requests, with those of the routes that had the place before.
+    weight: u64,
+    /// The number of its last request.
+    last: u64,
 }
 
 impl RouteTable {
     /// Begins a request, and returns its slot.
     pub(super) fn begin(&mut self, method: &'static str, pattern: String) -> usize {
         let slot = self.slot(method, pattern);
-        self.slots[slot].figures.in_flight += 1;
+        self.requests += 1;
+        let entry = &mut self.slots[slot];
+        entry.figures.in_flight += 1;
+        entry.weight += 1;
+        entry.last = self.requests;
         slot
     }
 
@@ -49,7 +60,7 @@ impl RouteTable {
             None => 5,
         };
         entry.figures.outcomes[outcome] += 1;
-        entry.exists |= answered.is_some_and(|(status, _)| status != StatusCode::NOT_FOUND);
+        entry.exists |= answered.is_some_and(|(status, _)| !status.is_client_error());
         if let Some((_, latency)) = answered {
             entry.figures.latency_sum += latency;
             self.latency_sum += latency;
@@ -70,12 +81,15 @@ impl RouteTable {
         if let Some(slot) = self.by_name.get(&name) {
             return *slot;
         }
+        let mut weight = 0;
         if self.named >= MAX_ROUTES && name.1 != OTHER {
-            return self.slot(method, OTHER.to_owned());
+            let Some(rarest) = self.rarest() else { return self.slot(method, OTHER.to_owned()) };
+            weight = self.slots[rarest].weight;
+            self.remove(rarest);
         }
         self.named += usize::from(name.1 != OTHER);
         let figures = RouteStatistics { method, pattern: name.1.clone(), ..RouteStatistics::default() };
-        let entry = Slot { figures, exists: name.1 == OTHER };
+        let entry = Slot { figures, exists: name.1 == OTHER, weight, last: 0 };
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot] = entry;
             slot
@@ -89,9 +103,20 @@ impl RouteTable {
 
     fn remove_if_missing(&mut self, slot: usize) {
         let entry = &self.slots[slot];
-        if entry.exists || entry.figures.in_flight > 0 {
-            return;
+        if !entry.exists && entry.figures.in_flight == 0 {
+            self.remove(slot);
         }
+    }
+
+    /// Returns the slot of the route with the fewest requests that has none in flight; among equals that of the longest silence.
+    fn rarest(&self) -> Option<usize> {
+        let named = self.by_name.iter().filter(|((_, pattern), _)| pattern != OTHER).map(|(_, slot)| *slot);
+        let idle = named.filter(|slot| self.slots[*slot].figures.in_flight == 0);
+        idle.min_by_key(|slot| (self.slots[*slot].weight, self.slots[*slot].last))
+    }
+
+    /// Takes the place of a route away; its counts go to `other`.
+    fn remove(&mut self, slot: usize) {
         let figures = std::mem::take(&mut self.slots[slot]).figures;
         self.by_name.remove(&(figures.method, figures.pattern));
         self.free.push(slot);
@@ -167,5 +192,62 @@ mod tests {
         let other: u64 =
             routes.iter().filter(|route| route.pattern == OTHER).map(|route| route.outcomes[1]).sum();
         assert_eq!((other, table.latency[12]), (600 - MAX_ROUTES as u64, 600));
+    }
+
+    fn names(table: &RouteTable) -> Vec<String> {
+        table.routes().into_iter().map(|route| route.pattern).collect()
+    }
+
+    #[test]
+    fn a_stranger_who_fills_the_table_does_not_keep_real_routes_out() {
+        let mut table = RouteTable::default();
+        let mut request = |path: String| {
+            let slot = table.begin("GET", path);
+            table.end(slot, Some((StatusCode::OK, FAST)));
+        };
+        request("/before".to_owned());
+        request("/before".to_owned());
+        // A program that answers every path, and somebody who asks for each of many ten times.
+        for number in 0..MAX_ROUTES * 3 {
+            request(format!("/buy-now/{number}x"));
+            if number % 50 == 0 {
+                request("/before".to_owned());
+            }
+        }
+        for _ in 0..10 {
+            for number in 0..MAX_ROUTES {
+                request(format!("/again/{number}x"));
+            }
+            request("/before".to_owned());
+        }
+        // Forty routes that are used by turns, although all the others had more requests.
+        for _ in 0..2 {
+            for number in 0..40 {
+                request(format!("/real/{number}x"));
+            }
+        }
+        let names = names(&table);
+        assert!(names.iter().any(|name| name == "/before"), "a route in use stays");
+        assert_eq!(names.iter().filter(|name| name.starts_with("/real/")).count(), 40);
+        assert_eq!(names.len(), MAX_ROUTES + 1);
+        let all: u64 = table.routes().iter().map(|route| route.outcomes[1]).sum();
+        assert_eq!(all, table.latency[0], "no request is lost");
+    }
+
+    #[test]
+    fn refusals_give_no_name_and_routes_in_flight_keep_theirs() {
+        let mut table = RouteTable::default();
+        for (number, status) in [401, 403, 405, 404].into_iter().enumerate() {
+            let slot = table.begin("GET", format!("/refused{number}x"));
+            table.end(slot, Some((StatusCode::from_u16(status).unwrap(), FAST)));
+        }
+        assert_eq!(names(&table), [OTHER]);
+        let slots: Vec<usize> =
+            (0..MAX_ROUTES).map(|number| table.begin("GET", format!("/{number}x"))).collect();
+        let late = table.begin("GET", "/late".to_owned());
+        assert_eq!(table.name(late).1, OTHER, "nothing can give way");
+        table.end(slots[0], Some((StatusCode::INTERNAL_SERVER_ERROR, FAST)));
+        let next = table.begin("GET", "/next".to_owned());
+        assert_eq!(table.name(next).1, "/next");
     }
 }

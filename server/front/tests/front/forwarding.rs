@@ -252,7 +252,8 @@ async fn responses_without_a_body_keep_their_headers() {
         let head = client.head().await.unwrap();
         assert_eq!((head.status(), head.header("content-length")), (status, length), "{line}");
     }
-    assert_eq!(program.accepted(), 1);
+    // A connection that announced a body which must not come is not used again; only that of the 204 is.
+    assert_eq!(program.accepted(), 3);
 }
 
 #[tokio::test]
@@ -290,4 +291,55 @@ async fn a_connection_that_was_idle_serves_again() {
     }
     client.send("GET / HTTP/1.1\r\n\r\n").await;
     assert_eq!(client.response().await.unwrap().status(), 400, "requests are still checked, and counted");
+}
+
+#[tokio::test]
+async fn what_arrives_late_is_no_answer_to_the_next_client() {
+    // Programs that send a body where HTTP has none, a moment after the head.
+    let cases = [
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n"),
+        ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 48\r\n\r\n"),
+        ("GET", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    ];
+    for (method, head) in cases {
+        let program = Program::start(move |mut peer| async move {
+            while let Some(request) = peer.request().await {
+                if !request.start.contains("/broken") {
+                    peer.try_send(ok("right").as_bytes()).await;
+                    continue;
+                }
+                peer.send(head).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                peer.try_send(ok("wrong").as_bytes()).await;
+            }
+        });
+        let front = TestFront::before(&program);
+        let mut first = front.connect().await;
+        first.send(format!("{method} /broken HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert!(first.head().await.is_some());
+        for _ in 0..3 {
+            assert_eq!(front.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.text(), "right", "{head:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_behind_a_response_end_its_connection() {
+    let program = Program::answering(|request| match request.start.as_str() {
+        "GET /broken HTTP/1.1" => format!("{}{}", ok("first"), ok("wrong")),
+        _ => ok("right"),
+    });
+    let front = TestFront::before(&program);
+    assert_eq!(front.request("GET /broken HTTP/1.1\r\nHost: x\r\n\r\n").await.text(), "first");
+    assert_eq!(front.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.text(), "right");
+    assert_eq!(program.accepted(), 2);
+}
+
+#[tokio::test]
+async fn http_1_0_without_a_host_gets_one() {
+    let program =
+        Program::answering(|request| ok(&format!("{} {:?}", request.start, request.header("host"))));
+    let front = TestFront::before(&program);
+    assert_eq!(front.request("GET / HTTP/1.0\r\n\r\n").await.text(), "GET / HTTP/1.1 Some(\"localhost\")");
 }

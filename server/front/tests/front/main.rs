@@ -3,6 +3,7 @@
 
 mod forwarding;
 mod framing;
+mod leaving;
 mod limits;
 mod operator;
 mod random_exchanges;

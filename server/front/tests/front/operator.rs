@@ -86,3 +86,26 @@ async fn health_is_answered_under_thousands_of_idle_connections() {
     }
     assert!(best < Duration::from_secs(2), "{best:?}");
 }
+
+#[tokio::test]
+async fn silent_connections_do_not_keep_the_reserve() {
+    let limits = FrontLimits { max_connections: 1, ..FrontLimits::default() };
+    let front = TestFront::with_routes(FrontConfig { limits, ..FrontConfig::default() }, Arc::new(Health));
+    let hanging = Program::start(|mut peer| async move { drop(peer.rest().await) });
+    front.handle.activate(hanging.upstream(1));
+    let mut busy = front.connect().await;
+    busy.send(OTHER).await;
+    until("a request", || front.handle.in_flight(1) == 1).await;
+    let mut silent = Vec::new();
+    for number in 0..300 {
+        let mut client = front.connect().await;
+        if number % 2 == 0 {
+            client.send("GET /hea").await;
+        }
+        silent.push(client);
+    }
+    let began = Instant::now();
+    assert_eq!(front.request(HEALTH).await.text(), "healthy");
+    // Without eviction, 32 of them pass every two seconds: 18 s.
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+}

@@ -121,3 +121,36 @@ async fn tunnels_outlive_a_switch_until_their_copy_is_aborted() {
     second.send("ping").await;
     assert_eq!(second.exactly(4).await.unwrap(), b"ping");
 }
+
+#[tokio::test]
+async fn the_answer_to_an_earlier_request_does_not_answer_an_upgrade() {
+    let program = Program::start(|mut peer| async move {
+        while let Some(request) = peer.request().await {
+            if request.header("upgrade").is_some() {
+                peer.send(format!("{SWITCHING}welcome")).await;
+                assert_eq!(peer.exactly(4).await.unwrap(), b"\0\0\0\0");
+                return;
+            }
+            peer.send(ok("first")).await;
+        }
+    });
+    let front = TestFront::before(&program);
+    let mut client = front.connect().await;
+    client.send(format!("GET / HTTP/1.1\r\nHost: x\r\n\r\n{UPGRADE}")).await;
+    assert_eq!(client.response().await.unwrap().text(), "first");
+    assert_eq!(client.head().await.unwrap().status(), 101);
+    assert_eq!(client.exactly(7).await.unwrap(), b"welcome");
+    client.send("\0\0\0\0").await;
+    assert_eq!(client.rest().await, b"");
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_does_not_become_the_tunnel_of_the_next() {
+    let program = Program::answering(|request| ok(&format!("{:?}", request.header("upgrade"))));
+    let front = TestFront::before(&program);
+    let mut client = front.connect().await;
+    let with_body = "POST / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\na";
+    client.send(format!("{with_body}{UPGRADE}")).await;
+    assert_eq!(client.response().await.unwrap().text(), "None");
+    assert_eq!(client.response().await.unwrap().text(), "Some(\"websocket\")");
+}
