@@ -198,6 +198,7 @@ statement-job-exit-code = Job mit Exit-Code { $exit_code } fehlgeschlagen
 ## Why there is no data
 
 statement-skipped-budget = nicht geprüft: Anfragelimit erreicht
+statement-skipped-time = nicht geprüft: andere Prüfungen dauerten zu lange
 statement-skipped-platform = nicht geprüft: die Prüfung konnte nicht ausgeführt werden
 statement-skipped-edge = keine Daten: Überwachung unterbrochen, da alle Prüfungen gleichzeitig fehlschlugen
 statement-skipped-no-heartbeat = noch kein Heartbeat empfangen
@@ -293,4 +294,24 @@ statement-hub-unresponsive = Keine Daten zu { $count ->
    *[other] { $count } Diensten
 }: der zuständige Hub antwortet nicht.
 statement-unknown-hub-unresponsive = Keine Daten zu einigen Diensten: der zuständige Hub antwortet nicht.
+statement-unwatched-requests = Keine Daten zu { $count ->
+    [one] { $count } Dienst
+   *[other] { $count } Diensten
+} seit { $since_time }: die Prüfungen brauchen mehr Anfragen, als ein Durchgang senden darf.
+statement-unwatched-time = Keine Daten zu { $count ->
+    [one] { $count } Dienst
+   *[other] { $count } Diensten
+} seit { $since_time }: andere Prüfungen dauern zu lange.
+statement-unwatched-secret = Keine Daten zu { $count ->
+    [one] { $count } Dienst
+   *[other] { $count } Diensten
+} seit { $since_time }: ein benötigtes Geheimnis fehlt oder ist zu kurz.
+statement-unwatched-platform = Keine Daten zu { $count ->
+    [one] { $count } Dienst
+   *[other] { $count } Diensten
+} seit { $since_time }: die Prüfungen konnten nicht ausgeführt werden.
+statement-unwatched-no-tick = Keine Daten zu { $count ->
+    [one] { $count } Dienst
+   *[other] { $count } Diensten
+} seit { $since_time }: die geplanten Prüfungen fanden nicht statt.
 statement-interval-raised = Das Tageskontingent ist fast aufgebraucht: bis Mitternacht UTC wird jeder Dienst höchstens alle { $minutes } min geprüft.

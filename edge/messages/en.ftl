@@ -202,6 +202,7 @@ statement-job-exit-code = job failed with exit code { $exit_code }
 ## Why there is no data
 
 statement-skipped-budget = not checked: request limit reached
+statement-skipped-time = not checked: other checks took too long
 statement-skipped-platform = not checked: the check could not run
 statement-skipped-edge = no data: monitoring is interrupted, as all checks failed at the same time
 statement-skipped-no-heartbeat = no heartbeat received yet
@@ -297,4 +298,24 @@ statement-hub-unresponsive = No data for { $count ->
    *[other] { $count } monitors
 }: the hub that checks them does not respond.
 statement-unknown-hub-unresponsive = No data for some monitors: the hub that checks them does not respond.
+statement-unwatched-requests = No data for { $count ->
+    [one] { $count } monitor
+   *[other] { $count } monitors
+} since { $since_time }: their checks need more requests than one round may send.
+statement-unwatched-time = No data for { $count ->
+    [one] { $count } monitor
+   *[other] { $count } monitors
+} since { $since_time }: other checks take too long.
+statement-unwatched-secret = No data for { $count ->
+    [one] { $count } monitor
+   *[other] { $count } monitors
+} since { $since_time }: a secret that they name is missing or too short.
+statement-unwatched-platform = No data for { $count ->
+    [one] { $count } monitor
+   *[other] { $count } monitors
+} since { $since_time }: their checks could not run.
+statement-unwatched-no-tick = No data for { $count ->
+    [one] { $count } monitor
+   *[other] { $count } monitors
+} since { $since_time }: the scheduled checks did not run.
 statement-interval-raised = The daily quota is nearly used: until midnight UTC each monitor is checked at most every { $minutes } min.

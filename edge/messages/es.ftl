@@ -198,6 +198,7 @@ statement-job-exit-code = la tarea falló con el código de salida { $exit_code 
 ## Why there is no data
 
 statement-skipped-budget = no comprobado: límite de peticiones alcanzado
+statement-skipped-time = no comprobado: otras comprobaciones tardaron demasiado
 statement-skipped-platform = no comprobado: la comprobación no pudo ejecutarse
 statement-skipped-edge = sin datos: supervisión interrumpida, todas las comprobaciones fallaron a la vez
 statement-skipped-no-heartbeat = aún no se ha recibido ninguna señal de vida
@@ -293,4 +294,24 @@ statement-hub-unresponsive = Sin datos de { $count ->
    *[other] { $count } servicios
 }: el hub que los supervisa no responde.
 statement-unknown-hub-unresponsive = Sin datos de algunos servicios: el hub que los supervisa no responde.
+statement-unwatched-requests = Sin datos de { $count ->
+    [one] { $count } servicio
+   *[other] { $count } servicios
+} desde { $since_time }: sus comprobaciones necesitan más peticiones de las que permite una ronda.
+statement-unwatched-time = Sin datos de { $count ->
+    [one] { $count } servicio
+   *[other] { $count } servicios
+} desde { $since_time }: otras comprobaciones tardan demasiado.
+statement-unwatched-secret = Sin datos de { $count ->
+    [one] { $count } servicio
+   *[other] { $count } servicios
+} desde { $since_time }: falta un secreto necesario o es demasiado corto.
+statement-unwatched-platform = Sin datos de { $count ->
+    [one] { $count } servicio
+   *[other] { $count } servicios
+} desde { $since_time }: sus comprobaciones no pudieron ejecutarse.
+statement-unwatched-no-tick = Sin datos de { $count ->
+    [one] { $count } servicio
+   *[other] { $count } servicios
+} desde { $since_time }: las comprobaciones programadas no se ejecutaron.
 statement-interval-raised = La cuota diaria está casi agotada: hasta la medianoche UTC, cada servicio se comprueba como máximo cada { $minutes } min.

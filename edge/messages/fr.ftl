@@ -201,6 +201,7 @@ statement-job-exit-code = échec de la tâche avec le code de sortie { $exit_cod
 ## Why there is no data
 
 statement-skipped-budget = non vérifié : limite de requêtes atteinte
+statement-skipped-time = non vérifié : d’autres vérifications ont pris trop de temps
 statement-skipped-platform = non vérifié : la vérification n’a pas pu s’exécuter
 statement-skipped-edge = aucune donnée : surveillance interrompue, toutes les vérifications ont échoué en même temps
 statement-skipped-no-heartbeat = aucun signal de vie reçu pour l’instant
@@ -296,4 +297,24 @@ statement-hub-unresponsive = Aucune donnée pour { $count ->
    *[other] { $count } services
 } : le hub qui les surveille ne répond pas.
 statement-unknown-hub-unresponsive = Aucune donnée pour certains services : le hub qui les surveille ne répond pas.
+statement-unwatched-requests = Aucune donnée pour { $count ->
+    [one] { $count } service
+   *[other] { $count } services
+} depuis { $since_time } : leurs vérifications demandent plus de requêtes qu’un passage n’en permet.
+statement-unwatched-time = Aucune donnée pour { $count ->
+    [one] { $count } service
+   *[other] { $count } services
+} depuis { $since_time } : d’autres vérifications prennent trop de temps.
+statement-unwatched-secret = Aucune donnée pour { $count ->
+    [one] { $count } service
+   *[other] { $count } services
+} depuis { $since_time } : un secret nécessaire manque ou est trop court.
+statement-unwatched-platform = Aucune donnée pour { $count ->
+    [one] { $count } service
+   *[other] { $count } services
+} depuis { $since_time } : leurs vérifications n’ont pas pu s’exécuter.
+statement-unwatched-no-tick = Aucune donnée pour { $count ->
+    [one] { $count } service
+   *[other] { $count } services
+} depuis { $since_time } : les vérifications prévues n’ont pas eu lieu.
 statement-interval-raised = Le quota quotidien est presque épuisé : jusqu’à minuit UTC, chaque service est vérifié au plus toutes les { $minutes } min.

@@ -192,6 +192,7 @@ statement-job-exit-code = ジョブが終了コード { $exit_code } で失敗
 ## Why there is no data
 
 statement-skipped-budget = 未チェック：リクエストの上限に達しました
+statement-skipped-time = 未チェック：ほかのチェックに時間がかかりました
 statement-skipped-platform = 未チェック：チェックを実行できませんでした
 statement-skipped-edge = データなし：すべてのチェックが同時に失敗したため、監視が中断しています
 statement-skipped-no-heartbeat = ハートビートをまだ受信していません
@@ -281,4 +282,9 @@ statement-process-oom-killed = メモリ不足によりカーネルがプロセ�
 statement-monitoring-interrupted = { $since_time } から監視が中断しています：すべてのチェックが同時に失敗したため、結果は記録されません。
 statement-hub-unresponsive = { $count } 件のサービスのデータがありません：担当のハブが応答していません。
 statement-unknown-hub-unresponsive = 一部のサービスのデータがありません：担当のハブが応答していません。
+statement-unwatched-requests = { $since_time } から { $count } 件のサービスのデータがありません：チェックに必要なリクエストが 1 回の上限を超えています。
+statement-unwatched-time = { $since_time } から { $count } 件のサービスのデータがありません：ほかのチェックに時間がかかっています。
+statement-unwatched-secret = { $since_time } から { $count } 件のサービスのデータがありません：必要なシークレットが未設定、または短すぎます。
+statement-unwatched-platform = { $since_time } から { $count } 件のサービスのデータがありません：チェックを実行できませんでした。
+statement-unwatched-no-tick = { $since_time } から { $count } 件のサービスのデータがありません：予定されたチェックが実行されませんでした。
 statement-interval-raised = 1 日の利用枠がまもなく上限に達します：UTC の午前 0 時まで、各サービスのチェックは最短で { $minutes } 分ごとです。

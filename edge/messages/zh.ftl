@@ -192,6 +192,7 @@ statement-job-exit-code = 任务失败，退出码 { $exit_code }
 ## Why there is no data
 
 statement-skipped-budget = 未检查：已达到请求上限
+statement-skipped-time = 未检查：其他检查耗时过长
 statement-skipped-platform = 未检查：检查无法运行
 statement-skipped-edge = 无数据：所有检查同时失败，监控中断
 statement-skipped-no-heartbeat = 尚未收到心跳
@@ -281,4 +282,9 @@ statement-process-oom-killed = 内存不足，内核终止了其进程 { $pid }�
 statement-monitoring-interrupted = 监控自 { $since_time } 起中断：所有检查同时失败，因此不记录结果。
 statement-hub-unresponsive = { $count } 项服务无数据：负责检查的 hub 没有响应。
 statement-unknown-hub-unresponsive = 部分服务无数据：负责检查的 hub 没有响应。
+statement-unwatched-requests = 自 { $since_time } 起 { $count } 项服务无数据：检查所需的请求超过一轮的上限。
+statement-unwatched-time = 自 { $since_time } 起 { $count } 项服务无数据：其他检查耗时过长。
+statement-unwatched-secret = 自 { $since_time } 起 { $count } 项服务无数据：所需密钥缺失或过短。
+statement-unwatched-platform = 自 { $since_time } 起 { $count } 项服务无数据：检查无法运行。
+statement-unwatched-no-tick = 自 { $since_time } 起 { $count } 项服务无数据：计划的检查没有运行。
 statement-interval-raised = 每日配额即将用完：UTC 午夜之前，每项服务最多每 { $minutes } 分钟检查一次。

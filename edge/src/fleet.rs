@@ -28,8 +28,8 @@ const HUB_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a tick may take, which is as long as its probes take.
 const TICK_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// How long probes from another region may take: as long as a tick starts probes, and the longest of them.
-const REGION_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long probes from another region may take: as long as a round starts probes (25 s), and the longest of them (30 s).
+const REGION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The response of a hub, or why there is none.
 pub type HubResult = Result<HubResponse, HubError>;

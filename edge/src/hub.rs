@@ -14,6 +14,7 @@ use self::alarm::Alarm;
 use self::config_state::ConfigState;
 use self::engine_state::EngineState;
 use self::export::Exporter;
+use self::follow_ups::FollowUps;
 use self::heartbeat_state::HeartbeatState;
 use self::incidents::Incidents;
 use self::membership_state::MembershipState;
@@ -27,6 +28,7 @@ use self::shared_lists::SharedLists;
 use self::store_backoff::StoreBackoff;
 use self::store_handle::StoreHandle;
 use self::subscription_list::SubscriptionList;
+use self::tick::TickSource;
 use self::try_lock::TryLock;
 use crate::domain::instant::rfc3339;
 use crate::hub_api::{HubCall, HubError, HubReply};
@@ -41,6 +43,7 @@ mod dispatch;
 mod engine_state;
 mod error;
 mod export;
+mod follow_ups;
 mod heartbeat_state;
 mod incidents;
 mod membership_state;
@@ -89,6 +92,8 @@ pub struct Hub {
     pages: PageViews,
     exporter: Exporter,
     alarm: Alarm,
+    /// The additional rounds for what a tick could not probe.
+    follow_ups: FollowUps,
     /// Held while a tick is under way.
     ticking: TryLock,
 }
@@ -136,6 +141,7 @@ impl DurableObject for Hub {
             alarm: Alarm { state, config: Rc::clone(&config), quota: Rc::clone(&quota) },
             heartbeats: HeartbeatState::new(store.clone()),
             backoff: StoreBackoff::default(),
+            follow_ups: FollowUps::default(),
             ticking: TryLock::default(),
             env,
             store,
@@ -150,7 +156,8 @@ impl DurableObject for Hub {
         }
     }
 
-    /// Runs a tick between two ticks of the cron. Its instant follows from the last tick's.
+    /// Runs a tick between two ticks of the cron, for monitors with short intervals and for what the last tick could not probe. Its
+    /// instant follows from the last tick's.
     async fn alarm(&self) -> Result<Response> {
         self.quota.count_request();
         self.alarm.schedule_next(true).await;
@@ -158,7 +165,7 @@ impl DurableObject for Hub {
         match last {
             Ok(Some(last)) => {
                 let at = last.scheduled_time_at(wall_clock());
-                if let Err(error) = self.tick(at).await {
+                if let Err(error) = self.tick(at, TickSource::Alarm).await {
                     console_error!("sub-minute tick {} failed: {error}", rfc3339(at));
                 }
             }

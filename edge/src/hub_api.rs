@@ -188,13 +188,22 @@ pub enum HubRequest {
     },
     /// Probe monitors from the region in which the object lives.
     ProbeFromRegion {
-        /// The ids of the monitors.
-        monitors: Vec<MonitorId>,
+        /// The monitors.
+        probes: Vec<RegionProbe>,
         /// The applied entries of those that are not in `wrangler.toml`.
         entries: Vec<Value>,
     },
     /// Store what the first hub assigned.
     Sync(HubAssignment),
+}
+
+/// A monitor that is to be probed from a region.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RegionProbe {
+    /// The monitor's id.
+    pub monitor: MonitorId,
+    /// The requests that are kept for it.
+    pub requests: u32,
 }
 
 /// The audience of a status.

@@ -23,7 +23,7 @@ mod request;
 mod signed_request;
 mod tcp;
 
-pub(crate) use self::context::{MonitorHeaders, ProbeContext, ProbeHeader, RequestBudget, SigningKeys};
+pub(crate) use self::context::{MonitorHeaders, ProbeContext, ProbeHeader, SigningKeys};
 pub(crate) use self::references::check_references;
 
 use self::fetch_error::{TcpCheck, classify_error, explain_error, is_gateway_status, read_gateway_error};
@@ -31,7 +31,10 @@ use self::redirect_chain::{RedirectChain, is_redirect};
 use self::request::ProbeRequest;
 use self::signed_request::SignedRequest;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ProbeResult, ResponseBody};
+use crate::domain::check::probe_schedule::AttemptOutcome;
+use crate::domain::check::request_plan::{RequestAllowance, RequestPurpose};
 use crate::domain::check::verdict::should_retry;
+use crate::domain::engine::{PlannedProbe, ProbeAttempt};
 use crate::domain::report::verification::SigningKey;
 use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::{HttpUrl, Monitor, Target};
@@ -56,49 +59,84 @@ enum Phase {
     ReadingBody,
 }
 
-/// Probes `due` in this order, six at a time. Monitors whose probe could not be started in time are missing from the results.
-pub(crate) async fn probe_all(due: Vec<&Monitor>, context: &ProbeContext) -> Vec<ProbeResult> {
+/// Probes monitors in this order, six at a time. Each uses the requests that are kept for it, and then those that are left for all.
+pub(crate) async fn probe_all(planned: Vec<PlannedProbe<'_>>, context: &ProbeContext) -> Vec<ProbeAttempt> {
     let deadline = wall_clock().plus(START_WINDOW);
-    let results = RefCell::new(Vec::new());
-    let probed = &results;
-    for_each_concurrent(due, |monitor| async move {
-        if wall_clock() > deadline {
-            return;
-        }
-        let result = probe_monitor(monitor, context).await;
-        probed.borrow_mut().push(ProbeResult { monitor: monitor.id.clone(), received: wall_clock(), result });
+    let attempts = RefCell::new(Vec::new());
+    let made = &attempts;
+    for_each_concurrent(planned, |probe| async move {
+        // Dropped at the end, it leaves for all what was not sent.
+        let allowance = context.pool.allow(probe.requests);
+        let attempt = if wall_clock() > deadline {
+            ProbeAttempt::not_started(probe.monitor.id.clone(), AttemptOutcome::NoTime)
+        } else {
+            probe_monitor(&probe, context, &allowance).await
+        };
+        made.borrow_mut().push(attempt);
     })
     .await;
-    results.into_inner()
+    attempts.into_inner()
 }
 
 /// Probes a monitor, and retries a failed probe as often as the monitor says. Takes at most the monitor's timeout.
-async fn probe_monitor(monitor: &Monitor, context: &ProbeContext) -> Result<ProbeResponse, ProbeError> {
-    let began = wall_clock();
-    let mut result = probe_once(monitor, monitor.timeout, context).await;
-    for _ in 0..monitor.retries {
+async fn probe_monitor(
+    probe: &PlannedProbe<'_>,
+    context: &ProbeContext,
+    allowance: &RequestAllowance<'_>,
+) -> ProbeAttempt {
+    let (monitor, began) = (probe.monitor, wall_clock());
+    let attempt_once = |timeout, purpose| {
+        let before = allowance.sent();
+        async move {
+            let result = probe_once(monitor, timeout, context, allowance, purpose).await;
+            (result, allowance.sent() - before)
+        }
+    };
+    let (mut result, mut requests) = attempt_once(monitor.timeout, RequestPurpose::Probe).await;
+    let mut is_retry_owed = false;
+    for retry in 0..monitor.retries {
         let left = monitor.timeout.saturating_sub(wall_clock().since(began)).saturating_sub(RETRY_PAUSE);
-        let is_worthwhile = left >= MIN_RETRY_TIMEOUT && context.budget.remaining() > 0;
-        if !is_worthwhile || !should_retry(monitor, &result) {
+        if left < MIN_RETRY_TIMEOUT || !should_retry(monitor, &result) {
+            break;
+        }
+        is_retry_owed = retry == 0 && probe.may_owe_retry;
+        if !allowance.has_room(RequestPurpose::Extra) {
             break;
         }
         Delay::from(RETRY_PAUSE).await;
-        result = probe_once(monitor, left, context).await;
+        let (retried, sent) = attempt_once(left, RequestPurpose::Extra).await;
+        if retried == Err(ProbeSkipped::Budget.into()) {
+            break;
+        }
+        (result, requests, is_retry_owed) = (retried, sent, false);
     }
-    result
+    let outcome = match &result {
+        Err(ProbeError::Skipped(ProbeSkipped::Budget)) => AttemptOutcome::OutOfRequests,
+        _ if is_retry_owed => AttemptOutcome::RetryOwed,
+        Ok(_) => AttemptOutcome::Responded(requests),
+        Err(_) => AttemptOutcome::Failed,
+    };
+    let result = ProbeResult { monitor: monitor.id.clone(), received: wall_clock(), result };
+    ProbeAttempt {
+        monitor: monitor.id.clone(),
+        outcome,
+        result: (outcome != AttemptOutcome::OutOfRequests).then_some(result),
+    }
 }
 
-/// Probes a monitor once, within `timeout`.
+/// Probes a monitor once, within `timeout`. `purpose` is that of the first request.
 async fn probe_once(
     monitor: &Monitor,
     timeout: Duration,
     context: &ProbeContext,
+    allowance: &RequestAllowance<'_>,
+    purpose: RequestPurpose,
 ) -> Result<ProbeResponse, ProbeError> {
     let url = match &monitor.target {
         Target::Heapbeat { url, .. } => url,
         Target::Http(check) => &check.url,
         Target::Tcp(address) => {
-            context.budget.spend()?;
+            spend(allowance, purpose)?;
             return tcp::probe_tcp(address, timeout, context.allow_private).await;
         }
         // Jobs report by themselves (`hub/heartbeat_state.rs`).
@@ -107,7 +145,8 @@ async fn probe_once(
     let controller = AbortController::new().map_err(|_| ProbeSkipped::Platform)?;
     let signal = controller.signal();
     let phase = Cell::new(Phase::AwaitingHeaders);
-    let request = pin!(request_target(monitor, url, context, &signal, &phase));
+    let requests = Requests { allowance, purpose };
+    let request = pin!(request_target(monitor, url, context, &requests, &signal, &phase));
     let result = match select(request, Delay::from(timeout)).await {
         Either::Left((result, _)) => result,
         Either::Right(((), _)) => Err(match phase.get() {
@@ -125,11 +164,22 @@ async fn probe_once(
     result
 }
 
+/// The requests that a probe may send, and the purpose of the first one.
+struct Requests<'a> {
+    allowance: &'a RequestAllowance<'a>,
+    purpose: RequestPurpose,
+}
+
+fn spend(allowance: &RequestAllowance<'_>, purpose: RequestPurpose) -> Result<(), ProbeSkipped> {
+    if allowance.spend(purpose) { Ok(()) } else { Err(ProbeSkipped::Budget) }
+}
+
 /// Requests a target, follows its redirects, and verifies its response.
 async fn request_target(
     monitor: &Monitor,
     url: &HttpUrl,
     context: &ProbeContext,
+    requests: &Requests<'_>,
     signal: &AbortSignal,
     phase: &Cell<Phase>,
 ) -> Result<ProbeResponse, ProbeError> {
@@ -137,12 +187,15 @@ async fn request_target(
     let began = wall_clock();
     let mut request = ProbeRequest::new(monitor, context.headers_of(&monitor.id)?);
     let mut chain = RedirectChain::start(url.as_str(), key, context.allow_private)?;
+    let mut purpose = requests.purpose;
     let (response, signed) = loop {
-        context.budget.spend()?;
+        spend(requests.allowance, purpose)?;
+        purpose = RequestPurpose::Probe;
         let signing_key = key.filter(|_| chain.is_at_first_host());
         let target = chain.current().path_and_query();
         let signed = signing_key.map(|key| SignedRequest::sign_get(key, target)).transpose()?;
-        let response = send_request(&chain, &request, signed.as_ref(), signal, context).await?;
+        let response =
+            send_request(&chain, &request, signed.as_ref(), signal, (context, requests.allowance)).await?;
         if !request.follows_redirects || !is_redirect(response.status()) {
             break (response, signed);
         }
@@ -207,7 +260,7 @@ async fn send_request(
     request: &ProbeRequest<'_>,
     signed: Option<&SignedRequest>,
     signal: &AbortSignal,
-    context: &ProbeContext,
+    (context, allowance): (&ProbeContext, &RequestAllowance<'_>),
 ) -> Result<Response, ProbeError> {
     let request = request.build(chain.is_at_first_origin(), signed, &context.shared_requests);
     let url = &chain.current().href;
@@ -216,7 +269,7 @@ async fn send_request(
         Err(error) => classify_error(&error.to_string()),
     };
     // Where Cloudflare makes the connections, the text is unambiguous, and so is a known error anywhere.
-    if error.is_known() || !context.allow_private || context.budget.spend().is_err() {
+    if error.is_known() || !context.allow_private || !allowance.spend(RequestPurpose::Extra) {
         return Err(explain_error(error, TcpCheck::Skipped));
     }
     Err(explain_error(error, tcp::check_target(url).await))

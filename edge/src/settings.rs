@@ -3,6 +3,7 @@
 //! A variable that is invalid is reported as a [`ConfigProblem`] in the log and in the owner's status, and its default applies.
 
 mod branding;
+mod text_variables;
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::monitor_config::{ConfigProblem, HttpUrl, MonitorConfig, SecretName};
 use crate::notify::Channels;
 use crate::notify::message::cut;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
-use crate::platform::bindings::{read_json, read_text};
+use crate::platform::bindings::{read_json, read_text, read_text_variable};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 
@@ -96,10 +97,11 @@ pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
     let mut problems = Vec::new();
     let channels = read_channels(env, allow_private, &mut problems);
     problems.extend(read_branding(env).1);
+    report_text_variables(env, &mut problems);
     let settings = WorkerSettings {
         status_url: read_status_url(env),
         allow_private,
-        quotas: read_quotas(env, &mut problems),
+        quotas: read_quotas(env),
         maintenance: read_maintenance(env, &mut problems),
         references: read_references(env, &mut problems),
         max_subscriptions: read_max_subscriptions(env).unwrap_or_else(|| {
@@ -155,8 +157,7 @@ pub(crate) fn read_push_key(env: &Env) -> Option<String> {
 
 /// Returns the address of the status page, if it is configured.
 pub(crate) fn read_status_url(env: &Env) -> Option<String> {
-    let url = read_text(env, STATUS_URL)?;
-    (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
+    read_text(env, STATUS_URL).filter(|url| text_variables::is_web_address(url))
 }
 
 /// Returns how long the response of a hub is cached, in milliseconds.
@@ -200,6 +201,15 @@ fn report_missing_secret(env: &Env, position: &str, secret: &SecretName, problem
     }
 }
 
+/// Reports the variables that should be a text and have another type, or whose text is not valid.
+fn report_text_variables(env: &Env, problems: &mut Vec<ConfigProblem>) {
+    for rule in text_variables::RULES {
+        let reason = text_variables::find_problem(rule, &read_text_variable(env, rule.name));
+        let problem = |reason| ConfigProblem { position: rule.name.to_owned(), reason };
+        problems.extend(reason.map(problem));
+    }
+}
+
 fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<ConfigProblem>) -> Channels {
     let channels = Channels::parse(read_json(env, ALERTS).as_deref(), allow_private);
     problems.extend(channels.problems.iter().cloned());
@@ -230,16 +240,10 @@ fn read_maintenance(env: &Env, problems: &mut Vec<ConfigProblem>) -> Vec<Mainten
     Vec::new()
 }
 
-fn read_quotas(env: &Env, problems: &mut Vec<ConfigProblem>) -> Option<Quotas> {
+fn read_quotas(env: &Env) -> Option<Quotas> {
     match read_text(env, PLAN).as_deref() {
         Some("paid") => None,
-        None | Some("free") => Some(FREE_PLAN),
-        Some(other) => {
-            let reason =
-                format!("`{}` should be `free` or `paid`; `free` applies until it is fixed", cut(other, 60));
-            problems.push(ConfigProblem { position: PLAN.to_owned(), reason });
-            Some(FREE_PLAN)
-        }
+        _ => Some(FREE_PLAN),
     }
 }
 

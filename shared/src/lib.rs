@@ -12,6 +12,7 @@ pub mod event;
 pub mod exit;
 pub mod forecast;
 pub mod health;
+pub mod negotiation;
 pub mod openmetrics;
 pub mod pressure;
 pub mod report;

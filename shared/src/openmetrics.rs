@@ -6,6 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::negotiation::weight_of;
+
 /// The text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -16,11 +18,14 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the format for an `Accept` header: OpenMetrics if it is named, otherwise the older one.
+    /// Returns the format for an `Accept` header: OpenMetrics if it is named and not less wanted than `text/plain`,
+    /// otherwise the older one.
     #[must_use]
     pub fn negotiate(accept: Option<&str>) -> Self {
-        let named = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
-        if named { Format::OpenMetrics } else { Format::Prometheus }
+        let weight = |kind| accept.and_then(|accept| weight_of(accept, kind));
+        let openmetrics = weight("application/openmetrics-text").unwrap_or(0);
+        let is_preferred = openmetrics > 0 && openmetrics >= weight("text/plain").unwrap_or(0);
+        if is_preferred { Format::OpenMetrics } else { Format::Prometheus }
     }
 
     /// Returns the `Content-Type`.

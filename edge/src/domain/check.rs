@@ -3,7 +3,9 @@
 pub mod failure;
 pub mod flap;
 pub mod outcome;
+pub mod probe_schedule;
 pub mod quorum;
+pub mod request_plan;
 pub mod schedule;
 pub mod self_check;
 pub mod state;

@@ -15,21 +15,24 @@ use super::monitor_state::{MonitorState, PersistedState, StateUpdate, TickContex
 use super::{ProbeSkipped, State};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionVerdict;
-use crate::domain::check::schedule;
 use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::heartbeat::{UnwatchedSpan, unwatched_spans};
 use crate::domain::history::ledger::{Ledger, LedgerChanges, LedgerEntry};
 use crate::domain::history::retention;
 use crate::domain::report::last_report::LastReport;
-use crate::monitor_config::{Monitor, MonitorConfig, MonitorId, MonitorKind};
+use crate::monitor_config::{Monitor, MonitorConfig, MonitorId};
 
 mod incident_status;
+mod probe_round;
 mod snapshot;
 mod tick_changes;
+mod unwatched;
 
 pub use incident_status::IncidentStatus;
+pub use probe_round::{PlannedProbe, ProbeAttempt, ProbeRound};
 pub use snapshot::WindowStatistics;
 pub use tick_changes::{EngineEvent, PersistedStates, ProbeRecord, Tick, TickChanges};
+pub use unwatched::{UNWATCHED_ALERT_AFTER, Unwatched};
 
 /// The state of all monitors of one hub.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -125,25 +128,6 @@ impl Engine {
         ledger.map_or_else(Vec::new, |ledger| unwatched_spans(ledger.segments(now)))
     }
 
-    /// The monitors that the tick of `now` has to probe. Those that were up come first, as they respond soonest; among the
-    /// others those that have waited longest.
-    pub fn due_monitors<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<&'c Monitor> {
-        let mut due: Vec<(bool, Option<UnixMillis>, &Monitor)> = Vec::new();
-        for monitor in config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat) {
-            let persisted = self.monitors.get(&monitor.id).map(|state| &state.persisted);
-            let last = persisted.and_then(|state| state.validity).map(|validity| validity.at);
-            let has_trouble = persisted.is_none_or(|state| state.verdict != Some(CheckVerdict::Up));
-            let interval = monitor.interval.max(self.min_interval);
-            if schedule::is_due(monitor.id.as_str(), last, interval, now) {
-                // There are at most forty, so each is inserted at its place.
-                let place =
-                    due.partition_point(|(other, before, _)| (*other, *before) <= (has_trouble, last));
-                due.insert(place, (has_trouble, last, monitor));
-            }
-        }
-        due.into_iter().map(|(_, _, monitor)| monitor).collect()
-    }
-
     /// Sets the shortest interval at which any monitor is probed.
     pub fn set_min_interval(&mut self, floor: Duration) {
         self.min_interval = floor;
@@ -237,9 +221,10 @@ impl Engine {
         commit.probes.push(ProbeRecord { monitor: id(), evaluation, runs: delta.runs });
     }
 
-    /// The encoded [`PersistedStates`] of the monitors that were ever probed.
+    /// The encoded [`PersistedStates`] of the monitors that were ever probed, or wait for it.
     fn encode_states(&self) -> Vec<u8> {
-        let probed = self.monitors.iter().filter(|(_, state)| state.persisted.verdict.is_some());
+        let is_known = |state: &PersistedState| state.verdict.is_some() || state.schedule.wait.is_some();
+        let probed = self.monitors.iter().filter(|(_, state)| is_known(&state.persisted));
         codec::encode(&probed.map(|(id, state)| (id, &state.persisted)).collect::<Vec<_>>())
     }
 

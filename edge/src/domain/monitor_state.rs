@@ -85,6 +85,7 @@ impl MonitorState {
         self.region_verdicts.retain(|region| monitor.regions.contains(&region.region));
         evaluation.verdict = combine_verdicts(evaluation.verdict, &self.region_verdicts);
         self.persisted.verdict = Some(evaluation.verdict);
+        self.persisted.schedule.record_result(at, evaluation.verdict.skipped());
         let is_offline = evaluation.verdict == CheckVerdict::Skipped(ProbeSkipped::EdgeOffline);
         self.persisted.offline_since = is_offline.then(|| self.persisted.offline_since.unwrap_or(at));
         let Some(result) = evaluation.verdict.check_result() else {

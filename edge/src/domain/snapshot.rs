@@ -19,7 +19,8 @@ use crate::monitor_config::ConfigProblem;
 /// Everything the public status shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatusSnapshot {
-    /// The worst state of any monitor; `Unobserved` if there is no monitor or no result yet.
+    /// The worst state of any monitor; `Unobserved` if there is no monitor or no result yet, or if all seems well and a monitor is
+    /// unwatched.
     pub state: State,
     /// The instant of the snapshot, by the tick's clock.
     pub now: UnixMillis,
@@ -31,6 +32,8 @@ pub struct StatusSnapshot {
     pub problems: Vec<ConfigProblem>,
     /// Notices about the monitoring itself.
     pub notices: Vec<Statement>,
+    /// Whether this stands for a hub that does not respond.
+    pub is_silent_hub: bool,
     /// Maintenance that is in progress or announced, soonest first.
     pub maintenance: Vec<MaintenanceWindow>,
     /// What the day has cost, and how punctual the ticks were.
@@ -50,6 +53,10 @@ pub struct MonitorSnapshot {
     pub state: State,
     /// Since when the state holds.
     pub since: UnixMillis,
+    /// The tick of the last result; `None` before the first.
+    pub checked: Option<UnixMillis>,
+    /// Whether it should be watched and has had no result for longer than three of its intervals.
+    pub unwatched: bool,
     /// The reason of the state, unless it is `up`: `connection refused`. It is made from a fixed set of sentences, never from text
     /// that the target sent.
     pub reason: Option<Statement>,

@@ -3,7 +3,7 @@
 use heapbeat_shared::Statement;
 
 use crate::domain::State;
-use crate::domain::check::state::worst;
+use crate::domain::check::state::overall;
 use crate::hub_api::HubResponse;
 use crate::view::{
     EdgeView, IncidentSummaryView, IncidentView, MaintenanceView, StatusPageView, StatusView, TranslationView,
@@ -51,7 +51,7 @@ pub(super) fn unknown_status() -> StatusView {
         notice_statements: vec![TranslationView::from(&notice)],
         notices: vec![notice.text],
         maintenance: Vec::new(),
-        edge: EdgeView { hubs: 1, ..EdgeView::default() },
+        edge: EdgeView { hubs: 1, silent_hubs: 1, ..EdgeView::default() },
     }
 }
 
@@ -66,9 +66,12 @@ fn merge_page(page: &mut StatusPageView, other: StatusPageView) {
 
 /// Adds the status of another hub: its monitors, the problems and notices that are new, the worst state, the latest instant.
 fn merge_status(status: &mut StatusView, other: StatusView) {
-    status.status = worst([status.status, other.status]);
+    let both = [status.status, other.status];
     status.updated = status.updated.max(other.updated);
     status.monitors.extend(other.monitors);
+    merge_edge(&mut status.edge, &other.edge);
+    let is_unwatched = status.edge.silent_hubs > 0 || status.monitors.iter().any(|monitor| monitor.unwatched);
+    status.status = overall(both, is_unwatched);
     add_new(&mut status.problems, other.problems);
     for (text, statement) in other.notices.into_iter().zip(other.notice_statements) {
         if !status.notices.contains(&text) {
@@ -79,7 +82,6 @@ fn merge_status(status: &mut StatusView, other: StatusView) {
     for window in other.maintenance {
         merge_maintenance(&mut status.maintenance, window);
     }
-    merge_edge(&mut status.edge, &other.edge);
 }
 
 fn add_new<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
@@ -116,6 +118,7 @@ fn merge_edge(edge: &mut EdgeView, other: &EdgeView) {
         max_tick_subrequests: edge.max_tick_subrequests.max(other.max_tick_subrequests),
         min_interval_seconds: edge.min_interval_seconds.max(other.min_interval_seconds),
         hubs: edge.hubs.saturating_add(other.hubs),
+        silent_hubs: edge.silent_hubs.saturating_add(other.silent_hubs),
         config_problems: edge.config_problems.saturating_add(other.config_problems),
     };
 }

@@ -2,6 +2,7 @@
 
 use super::Hub;
 use super::error::HubResult;
+use super::tick::TickSource;
 use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
 use crate::platform::clock::wall_clock;
 use crate::view::ImportResultView;
@@ -18,12 +19,12 @@ impl Hub {
         }
         match request {
             HubRequest::Tick { at } => {
-                let ticked = self.tick(at).await;
+                let ticked = self.tick(at, TickSource::Cron).await;
                 self.alarm.schedule_next(false).await;
                 ticked.map(|_| HubResponse::Done)
             }
-            HubRequest::ProbeFromRegion { monitors, entries } => {
-                self.prober.probe_for_hub(&monitors, &entries).await.map(HubResponse::RegionResults)
+            HubRequest::ProbeFromRegion { probes, entries } => {
+                self.prober.probe_for_hub(&probes, &entries).await.map(HubResponse::RegionResults)
             }
             HubRequest::ApplyMonitors { monitors, dry_run } => {
                 let applied = self.lists.apply_monitors(monitors, dry_run).await;

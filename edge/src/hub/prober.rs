@@ -11,10 +11,15 @@ use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
 use super::probe_secrets::{read_headers, read_signing_key};
-use crate::domain::check::outcome::ProbeResult;
+use crate::domain::ProbeSkipped;
+use crate::domain::check::outcome::{ProbeError, ProbeResult};
+use crate::domain::check::probe_schedule::{AttemptOutcome, ProbeSchedule};
 use crate::domain::check::quorum::RegionResult;
+use crate::domain::check::request_plan::RequestPool;
 use crate::domain::check::self_check;
 use crate::domain::check::verdict::evaluate;
+use crate::domain::engine::{PlannedProbe, ProbeAttempt};
+use crate::hub_api::RegionProbe;
 use crate::monitor_config::{MONITORS_PER_HUB, Monitor, MonitorConfig, MonitorId};
 use crate::platform::clock::wall_clock;
 use crate::probe::{MonitorHeaders, ProbeContext, SigningKeys, check_references, probe_all};
@@ -31,41 +36,46 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    /// Returns what the probes of a tick share: their budget of requests, and the secrets of all monitors of `config`.
-    pub(super) fn prepare_context(&self, config: &MonitorConfig, requests: u32) -> HubResult<ProbeContext> {
+    /// Returns what the probes of a round share: the requests that are left for all, and the secrets of all monitors of `config`.
+    pub(super) fn prepare_context(&self, config: &MonitorConfig, spare: u32) -> HubResult<ProbeContext> {
         let engine = self.engine.loaded()?;
         let key = |monitor: &Monitor| {
             let key = read_signing_key(&self.env, monitor, engine.last_report(&monitor.id))?;
             Some((monitor.id.clone(), key))
         };
         let keys = config.monitors.iter().filter_map(key).collect();
-        let allow_private = self.config.settings().allow_private;
-        Ok(ProbeContext::new(requests, allow_private, keys, self.headers_of(config)))
+        Ok(ProbeContext::new(self.pool(spare), self.allows_private(), keys, self.headers_of(config)))
     }
 
-    /// Probes `due`. If all probes fail at once, requests to the reference addresses decide whether the edge itself has no
-    /// connection.
-    pub(super) async fn probe_due(
+    /// Probes monitors. If all probes fail at once, requests to the reference addresses decide whether the edge itself has no
+    /// connection. A failure whose retry is owed has no result yet.
+    pub(super) async fn probe_all(
         &self,
         config: &MonitorConfig,
-        due: Vec<&Monitor>,
+        planned: Vec<PlannedProbe<'_>>,
         context: &ProbeContext,
         at: UnixMillis,
-    ) -> HubResult<Vec<ProbeResult>> {
-        let mut probes = probe_all(due, context).await;
+    ) -> HubResult<(Vec<ProbeAttempt>, Vec<ProbeResult>)> {
+        let mut attempts = probe_all(planned, context).await;
+        let mut results: Vec<ProbeResult> = attempts.iter_mut().filter_map(|it| it.result.take()).collect();
         let references = &self.config.settings().references;
-        if self_check::is_suspect(&*self.engine.loaded()?, config, &probes, !references.is_empty()) {
-            let check = check_references(references, &context.budget).await;
-            self_check::mark_unobserved(&*self.engine.loaded()?, &mut probes, check, at);
+        if self_check::is_suspect(&*self.engine.loaded()?, config, &results, !references.is_empty()) {
+            let check = check_references(references, &context.pool).await;
+            self_check::mark_unobserved(&*self.engine.loaded()?, &mut results, check, at);
         }
-        Ok(probes)
+        let is_owed = |probe: &ProbeResult| {
+            let attempt = attempts.iter().find(|attempt| attempt.monitor == probe.monitor);
+            attempt.is_some_and(|attempt| attempt.outcome == AttemptOutcome::RetryOwed)
+        };
+        results.retain(|probe| matches!(probe.result, Err(ProbeError::Skipped(_))) || !is_owed(probe));
+        Ok((attempts, results))
     }
 
     /// Probes monitors for a hub in another region. `entries` are the applied ones, which are not in `wrangler.toml`. The requests
     /// are not signed, as a server sends each sample only once.
     pub(super) async fn probe_for_hub(
         &self,
-        monitors: &[MonitorId],
+        probes: &[RegionProbe],
         entries: &[Value],
     ) -> HubResult<Vec<RegionResult>> {
         let settings = self.config.settings();
@@ -73,23 +83,46 @@ impl Prober {
         let room = MONITORS_PER_HUB + config.monitors.len();
         let applied = read_applied(entries, settings.allow_private, &config, room);
         config.monitors.extend(applied.monitors);
-        config.monitors.retain(|monitor| monitors.contains(&monitor.id));
-        let due: Vec<&Monitor> = config.monitors.iter().collect();
-        let headers = self.headers_of(&config);
-        let context =
-            ProbeContext::new(REQUESTS_PER_TICK, settings.allow_private, SigningKeys::new(), headers);
-        let mut results = Vec::new();
-        for probed in self.probe_due(&config, due, &context, wall_clock()).await? {
-            if let Some(monitor) = config.monitors.iter().find(|it| it.id == probed.monitor) {
-                let evaluation = evaluate(monitor, &probed.result);
-                results.push(RegionResult {
-                    monitor: probed.monitor,
-                    verdict: evaluation.verdict,
-                    latency_ms: evaluation.latency_ms,
-                });
-            }
+        config.monitors.retain(|monitor| probes.iter().any(|probe| probe.monitor == monitor.id));
+        let kept_for = |id: &MonitorId| {
+            probes.iter().find(|probe| probe.monitor == *id).map_or(1, |probe| probe.requests)
+        };
+        let mut planned = Vec::new();
+        for monitor in &config.monitors {
+            planned.push(PlannedProbe { monitor, requests: kept_for(&monitor.id), may_owe_retry: false });
         }
-        Ok(results)
+        let kept = planned.iter().map(|probe| probe.requests).sum();
+        let spare = REQUESTS_PER_TICK.saturating_sub(kept);
+        let headers = self.headers_of(&config);
+        let context = ProbeContext::new(self.pool(spare), self.allows_private(), SigningKeys::new(), headers);
+        let (attempts, results) = self.probe_all(&config, planned, &context, wall_clock()).await?;
+        let demand_of = |id: &MonitorId| {
+            let outcome = attempts.iter().find(|it| it.monitor == *id).map(|attempt| attempt.outcome);
+            let mut schedule = ProbeSchedule { requests: kept_for(id), ..ProbeSchedule::default() };
+            schedule.record_attempt(wall_clock(), outcome.unwrap_or(AttemptOutcome::NoTime));
+            schedule.demand()
+        };
+        let result = |monitor: &Monitor| {
+            let found = results.iter().find(|it| it.monitor == monitor.id).map(|it| &it.result);
+            let skipped = Err(ProbeSkipped::Budget.into());
+            let evaluation = evaluate(monitor, found.unwrap_or(&skipped));
+            RegionResult {
+                monitor: monitor.id.clone(),
+                verdict: evaluation.verdict,
+                latency_ms: evaluation.latency_ms,
+                requests: demand_of(&monitor.id),
+            }
+        };
+        Ok(config.monitors.iter().map(result).collect())
+    }
+
+    fn pool(&self, spare: u32) -> RequestPool {
+        let references = self.config.settings().references.len();
+        RequestPool::new(spare, u32::try_from(references).unwrap_or(u32::MAX))
+    }
+
+    fn allows_private(&self) -> bool {
+        self.config.settings().allow_private
     }
 
     fn headers_of(&self, config: &MonitorConfig) -> MonitorHeaders {

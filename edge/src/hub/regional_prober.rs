@@ -13,11 +13,12 @@ use super::config_state::ConfigState;
 use super::error::HubResult;
 use super::quota_meter::QuotaMeter;
 use crate::domain::check::quorum::{RegionResult, RegionVerdict};
+use crate::domain::check::request_plan::{RequestPool, RequestPurpose};
+use crate::domain::engine::{PlannedProbe, ProbeRound};
 use crate::fleet;
-use crate::hub_api::{HubRequest, HubResponse};
-use crate::monitor_config::{MAX_REGIONS, Monitor, MonitorId, REGIONS};
+use crate::hub_api::{HubRequest, HubResponse, RegionProbe};
+use crate::monitor_config::{Monitor, MonitorId};
 use crate::platform::concurrency::for_each_concurrent;
-use crate::probe::RequestBudget;
 
 /// Requests probes from other regions.
 pub(super) struct RegionalProber {
@@ -27,43 +28,30 @@ pub(super) struct RegionalProber {
 }
 
 impl RegionalProber {
-    /// Returns the verdicts of all regions about those of `due` that have some. A region that does not reply has no verdict.
+    /// Asks the regions of a round, and returns all results. A region that does not reply has none.
     pub(super) async fn probe_regions(
         &self,
-        due: &[&Monitor],
-        budget: &RequestBudget,
-    ) -> HubResult<Vec<(MonitorId, Vec<RegionVerdict>)>> {
-        let is_needed = |region: &&str| due.iter().any(|it| it.regions.contains(region));
-        let regions: Vec<&str> = REGIONS.into_iter().filter(is_needed).take(MAX_REGIONS).collect();
-        if regions.is_empty() {
+        round: &ProbeRound<'_>,
+        pool: &RequestPool,
+    ) -> HubResult<Vec<(&'static str, RegionResult)>> {
+        if round.regions.is_empty() {
             return Ok(Vec::new());
         }
         let applied = self.config.applied()?;
         let collected = RefCell::new(Vec::new());
         let results = &collected;
-        for_each_concurrent(regions, |region| {
-            let request = request_for(region, due, &applied);
+        for_each_concurrent(round.regions.clone(), |region| {
+            let request = request_for(region, &round.probes, &applied);
             async move {
-                if budget.spend().is_ok() {
+                // The plan keeps one request for each region.
+                if pool.allow(1).spend(RequestPurpose::Probe) {
                     let found = self.probe_region(region, request).await;
                     results.borrow_mut().extend(found.into_iter().map(|result| (region, result)));
                 }
             }
         })
         .await;
-        let results = collected.into_inner();
-        let verdict_of = |monitor: &Monitor, region| {
-            let result = results.iter().find(|(from, it)| *from == region && it.monitor == monitor.id);
-            let result = result.map(|(_, result)| result);
-            RegionVerdict {
-                region,
-                verdict: result.map(|result| result.verdict),
-                latency_ms: result.and_then(|result| result.latency_ms),
-            }
-        };
-        let verdicts = |it: &&Monitor| it.regions.iter().map(|region| verdict_of(it, *region)).collect();
-        let with_regions = due.iter().filter(|monitor| !monitor.regions.is_empty());
-        Ok(with_regions.map(|it| (it.id.clone(), verdicts(it))).collect())
+        Ok(collected.into_inner())
     }
 
     /// Returns the results from one region; none if it does not reply.
@@ -78,12 +66,35 @@ impl RegionalProber {
     }
 }
 
-/// The request to probe those of `due` that have this region. The prober reads `wrangler.toml` itself, so only `applied` entries are
-/// sent.
-fn request_for(region: &str, due: &[&Monitor], applied: &[Value]) -> HubRequest {
-    let monitors: Vec<MonitorId> =
-        due.iter().filter(|it| it.regions.contains(&region)).map(|it| it.id.clone()).collect();
-    let is_probed = |entry: &&Value| monitors.iter().any(|id| entry["id"] == *id.as_str());
+/// Returns the verdicts of all regions about those of `probes` that have some.
+pub(super) fn region_verdicts(
+    probes: &[PlannedProbe<'_>],
+    results: &[(&'static str, RegionResult)],
+) -> Vec<(MonitorId, Vec<RegionVerdict>)> {
+    let verdict_of = |monitor: &Monitor, region| {
+        let result = results.iter().find(|(from, it)| *from == region && it.monitor == monitor.id);
+        let result = result.map(|(_, result)| result);
+        RegionVerdict {
+            region,
+            verdict: result.map(|result| result.verdict),
+            latency_ms: result.and_then(|result| result.latency_ms),
+        }
+    };
+    let verdicts = |it: &Monitor| it.regions.iter().map(|region| verdict_of(it, *region)).collect();
+    let monitors = probes.iter().map(|probe| probe.monitor).filter(|monitor| !monitor.regions.is_empty());
+    monitors.map(|it| (it.id.clone(), verdicts(it))).collect()
+}
+
+/// The request to probe those of `probes` that have this region. The prober reads `wrangler.toml` itself, so only `applied` entries
+/// are sent.
+fn request_for(region: &str, probes: &[PlannedProbe<'_>], applied: &[Value]) -> HubRequest {
+    let has_region = |probe: &&PlannedProbe<'_>| probe.monitor.regions.contains(&region);
+    let probes: Vec<RegionProbe> = probes
+        .iter()
+        .filter(has_region)
+        .map(|probe| RegionProbe { monitor: probe.monitor.id.clone(), requests: probe.requests })
+        .collect();
+    let is_probed = |entry: &&Value| probes.iter().any(|probe| entry["id"] == *probe.monitor.as_str());
     let entries = applied.iter().filter(is_probed).cloned().collect();
-    HubRequest::ProbeFromRegion { monitors, entries }
+    HubRequest::ProbeFromRegion { probes, entries }
 }

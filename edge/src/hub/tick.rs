@@ -8,9 +8,12 @@ use super::Hub;
 use super::error::HubResult;
 use super::outbox::DeliveryRoute;
 use super::prober::REQUESTS_PER_TICK;
+use super::regional_prober::region_verdicts;
 use crate::domain::ProbeSkipped;
 use crate::domain::check::outcome::ProbeError;
-use crate::domain::engine::{EngineEvent, Tick};
+use crate::domain::check::probe_schedule::AttemptOutcome;
+use crate::domain::check::request_plan::RoundBudget;
+use crate::domain::engine::{EngineEvent, ProbeAttempt, Tick};
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::affected_monitors;
 use crate::notify::{Recipients, plan_notifications};
@@ -19,6 +22,15 @@ use crate::settings::WorkerSettings;
 
 /// The most hubs to which one tick sends their part of the lists; the probes leave these requests.
 const MAX_SYNCS_PER_TICK: u8 = 5;
+
+/// What a tick comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TickSource {
+    /// The cron, once a minute.
+    Cron,
+    /// An alarm between two ticks of the cron.
+    Alarm,
+}
 
 /// The outcome of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +43,24 @@ pub(super) enum TickOutcome {
     Outdated,
     /// Skipped, as the store failed before.
     BackedOff,
+    /// An alarm that found nothing to probe.
+    NothingDue,
 }
 
 impl Hub {
     /// Probes what is due, stores the results, and delivers messages.
-    pub(super) async fn tick(&self, at: UnixMillis) -> HubResult<TickOutcome> {
-        let outcome = self.probe_and_store(at).await?;
+    pub(super) async fn tick(&self, at: UnixMillis, source: TickSource) -> HubResult<TickOutcome> {
+        if source == TickSource::Cron {
+            self.follow_ups.reset();
+        }
+        let outcome = self.probe_and_store(at, source).await;
+        if outcome == Ok(TickOutcome::Overlapping) {
+            // The tick that is under way brings the round that this one would have been.
+            self.follow_ups.require();
+        } else if let Some(pause) = self.follow_ups.take_pause() {
+            self.alarm.schedule_follow_up(pause).await;
+        }
+        let outcome = outcome?;
         let last = self.engine.loaded()?.last_tick();
         if let Some(last) = last {
             self.deliver_messages(last.scheduled_time_at(wall_clock())).await?;
@@ -63,7 +87,7 @@ impl Hub {
         Ok(())
     }
 
-    async fn probe_and_store(&self, at: UnixMillis) -> HubResult<TickOutcome> {
+    async fn probe_and_store(&self, at: UnixMillis, source: TickSource) -> HubResult<TickOutcome> {
         let Some(_guard) = self.ticking.try_lock() else {
             console_warn!("tick {} skipped: another tick is running", rfc3339(at));
             return Ok(TickOutcome::Overlapping);
@@ -80,26 +104,43 @@ impl Hub {
         let tick = Tick { at, received: wall_clock() };
         let membership = self.membership.current()?;
         let reserved = if membership.out_of_sync.is_empty() { 0 } else { u32::from(MAX_SYNCS_PER_TICK) };
-        let requests = REQUESTS_PER_TICK - reserved;
-        let context = self.prober.prepare_context(&config, requests)?;
-        let due = self.engine.loaded()?.due_monitors(&config, at);
-        let regional = self.regional_prober.probe_regions(&due, &context.budget);
-        let local = self.prober.probe_due(&config, due.clone(), &context, at);
-        let (verdicts, probes) = join(regional, local).await;
-        let (verdicts, mut probes) = (verdicts?, probes?);
+        let budget = RoundBudget { local: REQUESTS_PER_TICK - reserved, regional: REQUESTS_PER_TICK };
+        let round = self.engine.loaded()?.plan_round(&config, at, budget);
+        if source == TickSource::Alarm && round.probes.is_empty() {
+            return Ok(TickOutcome::NothingDue);
+        }
+        let context = self.prober.prepare_context(&config, round.spare)?;
+        let regional = self.regional_prober.probe_regions(&round, &context.pool);
+        let local = self.prober.probe_all(&config, round.probes.clone(), &context, at);
+        let (regional, local) = join(regional, local).await;
+        let (regional, (mut attempts, mut probes)) = (regional?, local?);
+        for (_, result) in &regional {
+            let attempt = attempts.iter_mut().find(|attempt| attempt.monitor == result.monitor);
+            if let Some(ProbeAttempt { outcome: AttemptOutcome::Responded(requests), .. }) = attempt {
+                *requests = result.requests.max(*requests);
+            }
+        }
+        let verdicts = region_verdicts(&round.probes, &regional);
+        let left_out = round.left_out.into_iter();
+        attempts.extend(left_out.map(|monitor| ProbeAttempt::not_started(monitor, AttemptOutcome::NoRoom)));
+        let left = attempts.iter().filter(|attempt| attempt.outcome.needs_follow_up()).count();
+        if left > 0 {
+            console_log!("tick {}: {left} monitors are left for another round", rfc3339(at));
+            self.follow_ups.require();
+        }
         let offline = Err(ProbeError::Skipped(ProbeSkipped::EdgeOffline));
         let is_offline = probes.iter().any(|probe| probe.result == offline);
         probes.extend(self.heartbeats.check_jobs(&config, &*self.engine.loaded()?, at, is_offline)?);
         let maintenance = affected_monitors(&self.config.announced_maintenance(at)?, &config, at);
         let subscribers = self.subscriptions.subscribers()?;
-        let spare = context.budget.remaining();
-        self.outbox.spare_requests.set(spare as usize);
-        self.quota.count_subrequests(u64::from(requests - spare));
+        self.outbox.spare_requests.set(context.pool.spare() as usize);
+        self.quota.count_subrequests(u64::from(context.pool.sent()));
         let usage = self.quota.add_tick(at, tick.received, last, membership.hub_count);
         // Nothing below awaits I/O, so no request sees an engine that is not stored. If it cannot be stored, it is loaded again.
         let mut engine = self.engine.take_out()?;
         engine.set_maintenance(maintenance);
         engine.set_region_verdicts(verdicts);
+        engine.record_attempts(at, &attempts);
         let mut commit = engine.apply_tick(&config, tick, &probes);
         let WorkerSettings { channels, status_url, .. } = self.config.settings();
         let recipients = Recipients { channels, subscribers: &subscribers };

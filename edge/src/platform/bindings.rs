@@ -27,6 +27,26 @@ pub(crate) fn read_text(env: &Env, name: &str) -> Option<String> {
     env.get_binding::<Variable>(name).ok()?.as_string()
 }
 
+/// A variable that should be a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TextVariable {
+    /// It is not set.
+    Unset,
+    /// A text.
+    Text(String),
+    /// Another type, as JSON.
+    OtherType(String),
+}
+
+/// Returns a variable that should be a text.
+pub(crate) fn read_text_variable(env: &Env, name: &str) -> TextVariable {
+    match (read_text(env, name), read_json(env, name)) {
+        (Some(text), _) => TextVariable::Text(text),
+        (None, Some(json)) => TextVariable::OtherType(json),
+        (None, None) => TextVariable::Unset,
+    }
+}
+
 /// Returns a variable as JSON: a text as it is, a list or table as its JSON; `None` if it is not set.
 pub(crate) fn read_json(env: &Env, name: &str) -> Option<String> {
     let variable = env.get_binding::<Variable>(name).ok()?;

@@ -1,11 +1,10 @@
-//! What all probes of one tick share: the budget of requests, keys, headers and requests that are alike.
-
-use std::cell::Cell;
+//! What all probes of one tick share: the requests that are left, keys, headers and requests that are alike.
 
 use litemap::LiteMap;
 
 use super::request::SharedRequests;
 use crate::domain::ProbeSkipped;
+use crate::domain::check::request_plan::RequestPool;
 use crate::domain::report::verification::SigningKey;
 use crate::monitor_config::MonitorId;
 
@@ -32,33 +31,11 @@ impl std::fmt::Debug for ProbeHeader {
     }
 }
 
-/// The requests that a tick may still send. Every redirect spends one as well.
-#[derive(Debug)]
-pub(crate) struct RequestBudget(Cell<u32>);
-
-impl RequestBudget {
-    /// Creates a budget of so many requests.
-    pub(crate) fn new(requests: u32) -> Self {
-        RequestBudget(Cell::new(requests))
-    }
-
-    /// Returns how many requests are left.
-    pub(crate) fn remaining(&self) -> u32 {
-        self.0.get()
-    }
-
-    /// Spends one request. Fails if none is left.
-    pub(crate) fn spend(&self) -> Result<(), ProbeSkipped> {
-        self.0.set(self.0.get().checked_sub(1).ok_or(ProbeSkipped::Budget)?);
-        Ok(())
-    }
-}
-
 /// What all probes of one tick share.
 #[derive(Debug)]
 pub(crate) struct ProbeContext {
-    /// The requests that may still be sent.
-    pub(crate) budget: RequestBudget,
+    /// The requests that are not kept for a monitor.
+    pub(crate) pool: RequestPool,
     /// Whether private addresses may be probed.
     pub(super) allow_private: bool,
     pub(super) shared_requests: SharedRequests,
@@ -67,20 +44,14 @@ pub(crate) struct ProbeContext {
 }
 
 impl ProbeContext {
-    /// Creates the context of a tick that may send so many requests.
+    /// Creates the context of a round with these requests.
     pub(crate) fn new(
-        requests: u32,
+        pool: RequestPool,
         allow_private: bool,
         keys: SigningKeys,
         headers: MonitorHeaders,
     ) -> Self {
-        ProbeContext {
-            budget: RequestBudget::new(requests),
-            allow_private,
-            shared_requests: SharedRequests::default(),
-            keys,
-            headers,
-        }
+        ProbeContext { pool, allow_private, shared_requests: SharedRequests::default(), keys, headers }
     }
 
     /// Returns the key that signs a monitor's requests; `None` if they are not signed.
@@ -92,20 +63,5 @@ impl ProbeContext {
     pub(super) fn headers_of(&self, monitor: &MonitorId) -> Result<&[ProbeHeader], ProbeSkipped> {
         let Some(headers) = self.headers.get(monitor) else { return Ok(&[]) };
         headers.as_deref().map_err(|missing| *missing)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_budget_is_spent_and_then_exhausted() {
-        let budget = RequestBudget::new(2);
-        assert_eq!(
-            (budget.spend(), budget.spend(), budget.spend()),
-            (Ok(()), Ok(()), Err(ProbeSkipped::Budget))
-        );
-        assert_eq!(budget.remaining(), 0);
     }
 }

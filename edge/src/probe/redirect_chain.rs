@@ -3,12 +3,10 @@
 use std::cell::RefCell;
 
 use crate::domain::Failure;
+use crate::domain::check::request_plan::MAX_REDIRECTS;
 use crate::domain::report::verification::SigningKey;
 use crate::monitor_config::{MONITORS_PER_HUB, is_private_host};
 use crate::platform::url::WebUrl;
-
-/// The most redirects that are followed.
-const MAX_REDIRECTS: usize = 5;
 
 thread_local! {
     /// The configured addresses that were probed last, as the platform's `URL` is slow.
@@ -56,7 +54,7 @@ impl RedirectChain {
 
     /// Follows a redirect to `location`, which may be relative. Fails if it must not be followed.
     pub(super) fn follow_redirect(&mut self, location: &str) -> Result<(), Failure> {
-        if self.visited.len() > MAX_REDIRECTS {
+        if self.visited.len() > MAX_REDIRECTS as usize {
             return Err(Failure::TooManyRedirects);
         }
         self.visit(self.current().join(location).ok_or(Failure::RedirectRefused)?)

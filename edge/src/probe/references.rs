@@ -9,8 +9,8 @@ use wasm_bindgen::JsValue;
 use web_sys::AbortController;
 use worker::Delay;
 
-use super::context::RequestBudget;
 use super::fetch_error::is_gateway_status;
+use crate::domain::check::request_plan::{RequestPool, RequestPurpose};
 use crate::domain::check::self_check::SelfCheck;
 use crate::monitor_config::HttpUrl;
 use crate::platform::concurrency::for_each_concurrent;
@@ -20,8 +20,9 @@ use crate::platform::fetch::OutgoingRequest;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Requests all of `references` at once. One response is enough, unless Cloudflare gives it in the address's place.
-pub(crate) async fn check_references(references: &[HttpUrl], budget: &RequestBudget) -> SelfCheck {
-    let requested: Vec<&HttpUrl> = references.iter().take_while(|_| budget.spend().is_ok()).collect();
+pub(crate) async fn check_references(references: &[HttpUrl], pool: &RequestPool) -> SelfCheck {
+    let requested: Vec<&HttpUrl> =
+        references.iter().take_while(|_| pool.spend(RequestPurpose::Probe)).collect();
     if requested.is_empty() {
         return SelfCheck::NotRun;
     }

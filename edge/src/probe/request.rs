@@ -43,6 +43,8 @@ pub(super) struct ProbeRequest<'m> {
     method: &'static str,
     headers: &'m [ProbeHeader],
     body: Option<&'m str>,
+    /// Whether a redirect removed the body, and with it the headers that describe it.
+    has_lost_body: bool,
     /// Whether redirects are followed.
     pub(super) follows_redirects: bool,
 }
@@ -50,7 +52,14 @@ pub(super) struct ProbeRequest<'m> {
 impl<'m> ProbeRequest<'m> {
     /// Creates the first request of a probe of `monitor`.
     pub(super) fn new(monitor: &'m Monitor, headers: &'m [ProbeHeader]) -> Self {
-        let get = ProbeRequest { accept: "*/*", method: "GET", headers, body: None, follows_redirects: true };
+        let get = ProbeRequest {
+            accept: "*/*",
+            method: "GET",
+            headers,
+            body: None,
+            has_lost_body: false,
+            follows_redirects: true,
+        };
         match &monitor.target {
             Target::Heapbeat { .. } => ProbeRequest { accept: "application/json", ..get },
             Target::Http(check) => ProbeRequest {
@@ -73,7 +82,7 @@ impl<'m> ProbeRequest<'m> {
         };
         if becomes_get {
             self.method = "GET";
-            self.body = None;
+            self.has_lost_body |= self.body.take().is_some();
         }
     }
 
@@ -88,7 +97,10 @@ impl<'m> ProbeRequest<'m> {
         let request = if self.method == "GET" && self.headers.is_empty() && self.body.is_none() {
             shared.get_or_build(self.accept, || OutgoingRequest::new("GET", own, &JsValue::UNDEFINED))?
         } else {
-            let configured = self.headers.iter().filter(|header| with_secrets || !header.is_secret);
+            let describes_body = |name: &str| name.to_ascii_lowercase().starts_with("content-");
+            let configured = self.headers.iter().filter(|header| {
+                (with_secrets || !header.is_secret) && !(self.has_lost_body && describes_body(&header.name))
+            });
             let configured = configured.map(|header| (header.name.as_str(), header.value.as_str()));
             OutgoingRequest::new(self.method, own.into_iter().chain(configured), &self.body.into())?
         };

@@ -28,6 +28,12 @@ pub struct MonitorView {
     pub state: State,
     /// Since when that state holds.
     pub since: Timestamp,
+    /// The instant of the last result of a probe; `null` before the first.
+    #[serde(default)]
+    pub checked: Option<Timestamp>,
+    /// Whether it should be watched and has had no result for longer than three of its intervals.
+    #[serde(default)]
+    pub unwatched: bool,
     /// Why the last probe failed, a sentence from a fixed set; `null` after a success.
     pub reason: Option<String>,
     /// The stable name of the reason, by which it can be translated; `null` without a reason.
@@ -69,6 +75,8 @@ impl From<&MonitorSnapshot> for MonitorView {
             group: snapshot.group.clone(),
             state: snapshot.state,
             since: Timestamp(snapshot.since),
+            checked: snapshot.checked.map(Timestamp),
+            unwatched: snapshot.unwatched,
             reason: snapshot.reason.as_ref().map(|it| it.text.clone()),
             reason_code: snapshot.reason.as_ref().map(|it| it.code.clone()),
             reason_params: snapshot.reason.as_ref().map(|it| it.params.clone()).unwrap_or_default(),

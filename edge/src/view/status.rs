@@ -15,7 +15,8 @@ use crate::monitor_config::ConfigProblem;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Status")]
 pub struct StatusView {
-    /// The worst state of any monitor; `unobserved` if there is no monitor or no probe yet.
+    /// The worst state of any monitor; `unobserved` if there is no monitor or no probe yet. It is never `up` while a monitor is
+    /// `unwatched`, or a hub does not respond.
     pub status: State,
     /// The instant of the last tick; `null` before the first.
     pub updated: Option<Timestamp>,
@@ -48,6 +49,7 @@ impl From<&StatusSnapshot> for StatusView {
             maintenance: snapshot.maintenance.iter().map(MaintenanceView::from).collect(),
             edge: EdgeView {
                 config_problems: u64::try_from(snapshot.problems.len()).unwrap_or(u64::MAX),
+                silent_hubs: u64::from(snapshot.is_silent_hub),
                 ..EdgeView::from(&snapshot.usage)
             },
         }
@@ -87,6 +89,9 @@ pub struct EdgeView {
     pub min_interval_seconds: u64,
     /// How many hubs there are.
     pub hubs: u64,
+    /// How many of them did not respond.
+    #[serde(default)]
+    pub silent_hubs: u64,
     /// The number of settings that were rejected. `problems` of the owner's status names them.
     pub config_problems: u64,
 }
@@ -105,6 +110,7 @@ impl From<&QuotaUsage> for EdgeView {
             max_tick_subrequests: usage.busiest,
             min_interval_seconds: usage.min_interval().as_secs(),
             hubs: 1,
+            silent_hubs: 0,
             config_problems: 0,
         }
     }
@@ -135,6 +141,8 @@ mod tests {
                 group: Some("Backend".into()),
                 state: State::Up,
                 since: UnixMillis(1_767_139_200_999),
+                checked: Some(UnixMillis(1_767_225_600_000)),
+                unwatched: false,
                 reason: None,
                 latency_ms: Some(12),
                 uptime: vec![
@@ -177,6 +185,7 @@ mod tests {
             }],
             problems: vec![ConfigProblem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
             notices: vec![Statement::interval_raised(5)],
+            is_silent_hub: false,
             maintenance: vec![MaintenanceWindow {
                 id: "move".parse().unwrap(),
                 title: "We move".into(),
@@ -198,7 +207,7 @@ mod tests {
     fn the_json_is_that_of_the_api() {
         let expected = concat!(
             r#"{"status":"up","updated":"2026-01-01T00:00:00Z","monitors":["#,
-            r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
+            r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","checked":"2026-01-01T00:00:00Z","unwatched":false,"#,
             r#""reason":null,"reason_code":null,"reason_params":{},"latency_ms":12,"latencies":[null,11],"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
             r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0}},"#,
             r#""days":"..........................................................................................","#,
@@ -216,7 +225,7 @@ mod tests {
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
             r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"max_tick_delay_ms":0,"requests":7,"rows_read":0,"#,
-            r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"config_problems":1}}"#,
+            r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"silent_hubs":0,"config_problems":1}}"#,
         );
         assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
         let read: StatusView = serde_json::from_str(expected).unwrap();
@@ -234,7 +243,7 @@ mod tests {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"config_problems":0}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0}}"#
         );
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! The entries of the lists are read by `heapbeat_monitors`, which reports every problem with its position.
 
+mod unique_keys;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::Path;
+
+use self::unique_keys::UniqueKeys;
 
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::monitor_config::{MAX_MONITORS, MonitorId};
@@ -43,14 +47,29 @@ impl BodyError {
             Some(_) => path.to_string(),
         };
         let text = error.to_string();
-        let reason = text.rsplit_once(" at line ").map(|(reason, _)| reason);
-        BodyError::new(&field, reason.unwrap_or(&text))
+        let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+        // serde knows that a field is given twice only after its path has ended.
+        let twice = reason.strip_prefix("duplicate field `").and_then(|name| name.strip_suffix('`'));
+        match twice {
+            Some(name) if field == "body" => BodyError::new(name, "given twice; give it once"),
+            Some(name) => BodyError::new(&format!("{field}.{name}"), "given twice; give it once"),
+            None => BodyError::new(&field, reason),
+        }
     }
 
     /// The body is not JSON. The path would be that of a part that is not read yet.
     fn invalid_json(error: &serde_json::Error) -> Self {
         BodyError::new("body", &format!("is not valid JSON: {error}"))
     }
+}
+
+/// Decodes a body, which is UTF-8. A byte order mark is left out.
+pub(crate) fn decode_body(bytes: Vec<u8>) -> Result<String, BodyError> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        BodyError::new("body", &format!("is not valid UTF-8 after {valid} bytes"))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
 /// Reads a body, which is an object. (serde would read an array as the fields in their order.)
@@ -80,6 +99,7 @@ pub(crate) fn parse_incident_update(text: &str) -> Result<IncidentUpdate, BodyEr
 #[schemars(rename = "Monitors")]
 pub(crate) struct MonitorList {
     /// The monitors.
+    #[serde(deserialize_with = "deserialize_entries")]
     #[schemars(schema_with = "schema::monitor_entries", length(max = MAX_MONITORS))]
     pub(crate) monitors: Vec<Value>,
 }
@@ -90,6 +110,7 @@ pub(crate) struct MonitorList {
 #[schemars(rename = "Maintenance")]
 pub(crate) struct MaintenanceList {
     /// The maintenance windows.
+    #[serde(deserialize_with = "deserialize_entries")]
     #[schemars(schema_with = "schema::maintenance_entries", length(max = 20))]
     pub(crate) maintenance: Vec<Value>,
 }
@@ -138,6 +159,12 @@ pub(crate) struct AddressRequest {
     pub(crate) keys: Option<BrowserKeys>,
 }
 
+/// Deserializes entries in which no key is given twice.
+fn deserialize_entries<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<Value>, D::Error> {
+    let entries = Vec::<UniqueKeys>::deserialize(json)?;
+    Ok(entries.into_iter().map(|UniqueKeys(value)| value).collect())
+}
+
 /// Deserializes a field that may be absent, but not `null`.
 fn deserialize_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     json: D,
@@ -177,6 +204,15 @@ mod tests {
             ("{}", "body: missing field `monitors`."),
             (r#"{"monitors":{}}"#, "monitors: invalid type: map, expected a sequence."),
             (r#"{"monitors":[],"more":1}"#, "more: unknown field `more`, expected `monitors`."),
+            (r#"{"monitors":[],"monitors":[]}"#, "monitors: given twice; give it once."),
+            (
+                r#"{"monitors":[{"id":"a"},{"id":"b","id":"c"}]}"#,
+                "monitors[1].id: given twice; give it once.",
+            ),
+            (
+                r#"{"monitors":[{"headers":{"X-A":"1","X-A":"2"}}]}"#,
+                "monitors[0].headers.X-A: given twice; give it once.",
+            ),
             (r#"{"monitors":[]} x"#, "body: is not valid JSON: trailing characters at line 1 column 17."),
         ];
         for (text, expected) in cases {
@@ -184,6 +220,16 @@ mod tests {
         }
         let maintenance: MaintenanceList = parse_body(r#"{"maintenance":[1,2]}"#).unwrap();
         assert_eq!(maintenance.maintenance.len(), 2);
+    }
+
+    #[test]
+    fn a_body_is_utf_8() {
+        assert_eq!(decode_body(b"\xef\xbb\xbf{}".to_vec()), Ok("{}".to_owned()));
+        assert_eq!(
+            detail(decode_body(b"{\"a\":\"\xff\"}".to_vec())),
+            "body: is not valid UTF-8 after 6 bytes."
+        );
+        assert_eq!(detail(decode_body(b"ab\xc3".to_vec())), "body: is not valid UTF-8 after 2 bytes.");
     }
 
     #[test]

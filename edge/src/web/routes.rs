@@ -29,6 +29,9 @@ use crate::settings;
 pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<Response> {
     let path = request.path();
     let Some(found) = route_table::match_path(&path) else {
+        if let Some(redirect) = page_handlers::redirect_without_slash(request, &path)? {
+            return response::secure(redirect, true);
+        }
         return response::secure(page_handlers::not_found(request, env, &path)?, true);
     };
     let endpoint = found.endpoint;

@@ -73,6 +73,12 @@ pub(super) fn parse_request(fields: &mut FieldReader<'_>, url: Option<HttpUrl>) 
             format!("a {method} request has no body; set method = \"POST\", or remove the body"),
         );
     }
+    let mut headers = headers;
+    if body.as_deref().is_some_and(is_json) && !headers.iter().any(is_content_type) {
+        // Without it, the platform would send the body as plain text.
+        let value = HeaderValue::Literal("application/json".to_owned());
+        headers.push(Header { name: "Content-Type".to_owned(), value });
+    }
     let redirects = fields.optional_text("redirects", |text| match text {
         "follow" => Ok(true),
         "refuse" => Ok(false),
@@ -102,6 +108,15 @@ pub(super) fn parse_request(fields: &mut FieldReader<'_>, url: Option<HttpUrl>) 
         follow_redirects: redirects.unwrap_or(true),
         max_body: max_body.unwrap_or(DEFAULT_MAX_BODY),
     })
+}
+
+/// Returns whether a body is a JSON object or list.
+fn is_json(body: &str) -> bool {
+    body.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok()
+}
+
+fn is_content_type(header: &Header) -> bool {
+    header.name.eq_ignore_ascii_case("content-type")
 }
 
 fn parse_header(name: &str, value: &Value) -> Result<Header, String> {

@@ -70,6 +70,7 @@ catalog! {
 
     // Why there is no data.
     skipped_budget() = "skipped-budget", "not checked: request limit reached";
+    skipped_time() = "skipped-time", "not checked: other checks took too long";
     skipped_platform() = "skipped-platform", "not checked: the check could not run";
     skipped_edge() = "skipped-edge",
         "no data: monitoring is interrupted, as all checks failed at the same time";
@@ -175,6 +176,16 @@ catalog! {
         "No data for {count} monitors: the hub that checks them does not respond.";
     unknown_hub_unresponsive() = "unknown-hub-unresponsive",
         "No data for some monitors: the hub that checks them does not respond.";
+    unwatched_requests(count: u64, since_time: &str) = "unwatched-requests",
+        "No data for {count} monitors since {since_time}: their checks need more requests than one round may send.";
+    unwatched_time(count: u64, since_time: &str) = "unwatched-time",
+        "No data for {count} monitors since {since_time}: other checks take too long.";
+    unwatched_secret(count: u64, since_time: &str) = "unwatched-secret",
+        "No data for {count} monitors since {since_time}: a secret that they name is missing or too short.";
+    unwatched_platform(count: u64, since_time: &str) = "unwatched-platform",
+        "No data for {count} monitors since {since_time}: their checks could not run.";
+    unwatched_no_tick(count: u64, since_time: &str) = "unwatched-no-tick",
+        "No data for {count} monitors since {since_time}: the scheduled checks did not run.";
     interval_raised(minutes: u64) = "interval-raised",
         "The daily quota is nearly used: until midnight UTC each monitor is checked at most every {minutes} min.";
 }

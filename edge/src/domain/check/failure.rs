@@ -114,6 +114,9 @@ pub enum ProbeSkipped {
     /// All probes failed at once, so the edge itself is offline (see [`crate::domain::check::self_check`]).
     #[n(4)]
     EdgeOffline,
+    /// The probe was not started in time, as other probes took too long.
+    #[n(5)]
+    Time,
 }
 
 impl Failure {
@@ -157,6 +160,7 @@ impl ProbeSkipped {
     pub fn statement(self) -> Statement {
         match self {
             ProbeSkipped::Budget => Statement::skipped_budget(),
+            ProbeSkipped::Time => Statement::skipped_time(),
             ProbeSkipped::Platform => Statement::skipped_platform(),
             ProbeSkipped::EdgeOffline => Statement::skipped_edge(),
             ProbeSkipped::NoHeartbeatYet => Statement::skipped_no_heartbeat(),

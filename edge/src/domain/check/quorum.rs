@@ -32,6 +32,8 @@ pub struct RegionResult {
     pub verdict: CheckVerdict,
     /// The latency measured there, in milliseconds.
     pub latency_ms: Option<u32>,
+    /// How many requests the next probe needs there.
+    pub requests: u32,
 }
 
 impl RegionVerdict {

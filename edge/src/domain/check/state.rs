@@ -86,3 +86,12 @@ impl State {
 pub fn worst(states: impl IntoIterator<Item = State>) -> State {
     states.into_iter().max_by_key(|state| state.rank()).unwrap_or_default()
 }
+
+/// Returns the state of all monitors together: the worst that is known. If that is `up` or `maintenance`, and something is `unwatched`,
+/// it is `unobserved`, as nobody knows whether all is well.
+pub fn overall(states: impl IntoIterator<Item = State>, unwatched: bool) -> State {
+    match worst(states) {
+        State::Up | State::Maintenance if unwatched => State::Unobserved,
+        state => state,
+    }
+}

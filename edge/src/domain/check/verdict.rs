@@ -38,6 +38,14 @@ impl CheckVerdict {
         }
     }
 
+    /// Why the edge could not probe; `None` if it could.
+    pub fn skipped(self) -> Option<ProbeSkipped> {
+        match self {
+            CheckVerdict::Skipped(reason) => Some(reason),
+            CheckVerdict::Up | CheckVerdict::Degraded(_) | CheckVerdict::Failed(_) => None,
+        }
+    }
+
     /// The verdict as a statement for the public; `None` for a success.
     pub fn statement(self) -> Option<Statement> {
         match self {

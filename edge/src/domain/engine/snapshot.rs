@@ -5,15 +5,16 @@ use std::time::Duration;
 use heapbeat_shared::{Statement, UnixMillis};
 
 use super::Engine;
-use crate::domain::check::state::worst;
+use super::unwatched::{Unwatched, unwatched_notices};
+use crate::domain::check::state::overall;
 use crate::domain::history::days::Day;
 use crate::domain::history::uptime;
 use crate::domain::instant::rfc3339;
 use crate::domain::monitor_state::{ExitRecord, MonitorState};
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::version_comparison::VersionComparison;
-use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
-use crate::monitor_config::{MonitorConfig, MonitorId};
+use crate::domain::snapshot::{MonitorSnapshot, StatusSnapshot, WindowUptime};
+use crate::monitor_config::{Monitor, MonitorConfig, MonitorId};
 
 /// Uptime, restarts and crashes of a monitor in a window that ends now.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,9 +82,10 @@ impl Engine {
     }
 
     /// Notices about the monitoring itself.
-    fn notices(&self, config: &MonitorConfig) -> Vec<Statement> {
+    fn notices(&self, config: &MonitorConfig, unwatched: &[Unwatched<'_>]) -> Vec<Statement> {
         let offline = config.monitors.iter().filter_map(|monitor| self.offline_since(&monitor.id)).min();
-        offline.map(|since| Statement::monitoring_interrupted(&rfc3339(since))).into_iter().collect()
+        let offline = offline.map(|since| Statement::monitoring_interrupted(&rfc3339(since)));
+        offline.into_iter().chain(unwatched_notices(unwatched)).collect()
     }
 
     /// The public status of the monitors of `config` when the edge's own clock is at `wall`. Maintenance and quota are added by
@@ -91,18 +93,20 @@ impl Engine {
     pub fn snapshot(&self, config: &MonitorConfig, wall: UnixMillis) -> StatusSnapshot {
         let now = self.clock(wall);
         let unobserved = MonitorState::default();
-        let monitors: Vec<_> = config
-            .monitors
-            .iter()
-            .map(|monitor| self.monitors.get(&monitor.id).unwrap_or(&unobserved).snapshot(monitor, now))
-            .collect();
+        let unwatched = self.unwatched(config, now);
+        let snapshot = |monitor: &Monitor| MonitorSnapshot {
+            unwatched: unwatched.iter().any(|it| it.monitor.id == monitor.id),
+            ..self.monitors.get(&monitor.id).unwrap_or(&unobserved).snapshot(monitor, now)
+        };
+        let monitors: Vec<_> = config.monitors.iter().map(snapshot).collect();
         StatusSnapshot {
-            state: worst(monitors.iter().map(|monitor| monitor.state)),
+            state: overall(monitors.iter().map(|monitor| monitor.state), !unwatched.is_empty()),
             now,
             updated: self.last_tick.map(|last| last.at),
             monitors,
             problems: config.problems.clone(),
-            notices: self.notices(config),
+            notices: self.notices(config, &unwatched),
+            is_silent_hub: false,
             maintenance: Vec::new(),
             usage: QuotaUsage::default(),
         }

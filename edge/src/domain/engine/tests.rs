@@ -4,7 +4,9 @@ use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes};
 
 use super::*;
 use crate::domain::check::outcome::{ProbeResponse, ResponseBody};
-use crate::domain::check::state::worst;
+use crate::domain::check::probe_schedule::AttemptOutcome;
+use crate::domain::check::request_plan::RoundBudget;
+use crate::domain::check::state::{overall, worst};
 use crate::domain::incident::notification::NotificationReason;
 use crate::domain::report::last_report::SampleRun;
 use crate::domain::report::last_report::tests::{report, signed};
@@ -215,17 +217,84 @@ fn a_restored_engine_equals_the_stored_one() {
 }
 
 #[test]
-fn monitors_in_trouble_are_probed_last_and_the_one_that_waited_longest_first() {
+fn who_waited_longest_is_probed_first_and_of_equals_the_healthy() {
     let config = config(&["a", "b", "c", "d"]);
     let mut engine = Engine::default();
-    let _ = engine.apply_tick(&config, tick(0), &[probed("c", 0, Found::Down), probed("d", 0, Found::Up(1))]);
-    let _ = engine.apply_tick(&config, tick(1), &[probed("a", 1, Found::Down), probed("b", 1, Found::Up(1))]);
-    let due: Vec<_> =
-        engine.due_monitors(&config, UnixMillis(2 * MINUTE)).iter().map(|m| m.id.to_string()).collect();
-    assert_eq!(due, ["d", "b", "c", "a"]);
-    assert!(
-        engine.due_monitors(&config, UnixMillis(MINUTE)).iter().all(|m| !["a", "b"].contains(&m.id.as_str()))
+    let outcome = |id: &str, outcome| ProbeAttempt::not_started(id.parse().unwrap(), outcome);
+    let probe_minute = |engine: &mut Engine, minute: i64, found: &[(&str, Found)]| {
+        let probes: Vec<_> = found.iter().map(|(id, found)| probed(id, minute, *found)).collect();
+        let attempts: Vec<_> =
+            found.iter().map(|(id, _)| outcome(id, AttemptOutcome::Responded(1))).collect();
+        engine.record_attempts(UnixMillis(minute * MINUTE), &attempts);
+        let _ = engine.apply_tick(&config, tick(minute), &probes);
+    };
+    let planned = |engine: &Engine, minute: i64| -> Vec<String> {
+        let budget = RoundBudget { local: 45, regional: 45 };
+        let round = engine.plan_round(&config, UnixMillis(minute * MINUTE), budget);
+        round.probes.iter().map(|probe| probe.monitor.id.to_string()).collect()
+    };
+    probe_minute(&mut engine, 0, &[("c", Found::Down), ("d", Found::Up(1))]);
+    assert_eq!(planned(&engine, 0), ["a", "b"], "those that were never probed");
+    probe_minute(&mut engine, 1, &[("a", Found::Down), ("b", Found::Up(1))]);
+    assert_eq!(planned(&engine, 2), ["d", "c", "b", "a"], "c and d have waited for a tick more");
+    probe_minute(&mut engine, 2, &[("c", Found::Down), ("d", Found::Up(1))]);
+    probe_minute(
+        &mut engine,
+        3,
+        &[("a", Found::Down), ("b", Found::Up(1)), ("c", Found::Down), ("d", Found::Up(1))],
     );
+    assert_eq!(planned(&engine, 4), ["b", "d", "a", "c"], "all are due, and healthy ones respond soonest");
+}
+
+#[test]
+fn a_monitor_that_is_not_asked_is_unwatched_with_its_reason() {
+    use AttemptOutcome::{NoRoom, NoTime, Responded};
+    let config = config(&["a", "b"]);
+    let mut engine = Engine::default();
+    let attempt = |id: &str, outcome| ProbeAttempt::not_started(id.parse().unwrap(), outcome);
+    for minute in 0..=12 {
+        let of_b = if minute < 6 { NoRoom } else { NoTime };
+        engine
+            .record_attempts(UnixMillis(minute * MINUTE), &[attempt("a", Responded(1)), attempt("b", of_b)]);
+        let _ = engine.apply_tick(&config, tick(minute), &[probed("a", minute, Found::Up(1))]);
+        let view = engine.snapshot(&config, UnixMillis(minute * MINUTE));
+        let codes: Vec<_> = view.notices.iter().map(|notice| notice.code.as_str()).collect();
+        let (state, expected): (_, &[&str]) = match minute {
+            0..=3 => (State::Up, &[]),
+            4..=5 => (State::Unobserved, &["unwatched-requests"]),
+            _ => (State::Unobserved, &["unwatched-time"]),
+        };
+        assert_eq!((view.state, codes.as_slice()), (state, expected), "minute {minute}");
+        assert!(view.monitors[1].reason.as_ref().unwrap().code.starts_with("skipped-"));
+        assert_eq!(view.monitors.iter().map(|it| it.unwatched).collect::<Vec<_>>(), [false, minute > 3]);
+        let alerted = engine.unwatched_for_alert(&config, UnixMillis(minute * MINUTE)).len();
+        assert_eq!(alerted, usize::from(minute >= 10), "minute {minute}");
+    }
+    let view = engine.snapshot(&config, UnixMillis(12 * MINUTE));
+    let text = "No data for 1 monitors since 1970-01-01T00:00:00Z: other checks take too long.";
+    assert_eq!(view.notices[0].text, text);
+    // It is asked at last.
+    engine.record_attempts(UnixMillis(13 * MINUTE), &[attempt("b", Responded(1))]);
+    let both = [probed("a", 13, Found::Up(1)), probed("b", 13, Found::Up(1))];
+    let _ = engine.apply_tick(&config, tick(13), &both);
+    let view = engine.snapshot(&config, UnixMillis(13 * MINUTE));
+    assert_eq!((view.state, view.notices.len()), (State::Up, 0));
+    // No tick comes any more.
+    let view = engine.snapshot(&config, UnixMillis(17 * MINUTE));
+    assert_eq!((view.state, view.notices[0].code.as_str()), (State::Unobserved, "unwatched-no-tick"));
+}
+
+#[test]
+fn all_is_never_up_while_a_monitor_is_unwatched() {
+    use State::{Degraded, Down, Maintenance, Unobserved, Up};
+    for (states, watched, unwatched) in [
+        ([Up, Unobserved], Up, Unobserved),
+        ([Maintenance, Unobserved], Maintenance, Unobserved),
+        ([Degraded, Unobserved], Degraded, Degraded),
+        ([Down, Up], Down, Down),
+    ] {
+        assert_eq!((overall(states, false), overall(states, true)), (watched, unwatched), "{states:?}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub fn encode_verdict(verdict: CheckVerdict) -> VerdictCode {
         CheckVerdict::Skipped(ProbeSkipped::Secret) => (3, 2, 0),
         CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet) => (3, 3, 0),
         CheckVerdict::Skipped(ProbeSkipped::EdgeOffline) => (3, 4, 0),
+        CheckVerdict::Skipped(ProbeSkipped::Time) => (3, 5, 0),
     }
 }
 
@@ -64,6 +65,7 @@ pub fn decode_verdict((kind, reason, number): VerdictCode) -> Option<CheckVerdic
         3 if reason == 2 => CheckVerdict::Skipped(ProbeSkipped::Secret),
         3 if reason == 3 => CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet),
         3 if reason == 4 => CheckVerdict::Skipped(ProbeSkipped::EdgeOffline),
+        3 if reason == 5 => CheckVerdict::Skipped(ProbeSkipped::Time),
         _ => return None,
     })
 }
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn unknown_numbers_are_no_verdict() {
-        for code in [(4, 0, 0), (3, 5, 0), (2, 27, 0)] {
+        for code in [(4, 0, 0), (3, 6, 0), (2, 27, 0)] {
             assert_eq!(decode_verdict(code), None, "{code:?}");
         }
     }

@@ -7,6 +7,7 @@ use heapbeat_shared::{HealthMemory, UnixMillis};
 use minicbor::{Decode, Encode};
 
 use crate::domain::check::flap::FlapDetector;
+use crate::domain::check::probe_schedule::ProbeSchedule;
 use crate::domain::check::threshold::ThresholdState;
 use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::history::ledger::Validity;
@@ -63,6 +64,10 @@ pub struct PersistedState {
     /// How the last instances ended, oldest first, at most [`MAX_RESTARTS`](crate::domain::report::restart::MAX_RESTARTS).
     #[n(14)]
     pub exits: Option<VecDeque<ExitRecord>>,
+    /// What the schedule knows of the monitor.
+    #[n(15)]
+    #[cbor(default)]
+    pub schedule: ProbeSchedule,
 }
 
 /// The part of an [`Exit`](heapbeat_shared::exit::Exit) that is kept of the instances before the last.

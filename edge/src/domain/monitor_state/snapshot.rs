@@ -16,10 +16,15 @@ impl MonitorState {
     /// The reason for the state at `now`. Once the last finding is no longer valid, it is no reason of anything; the reason is
     /// then what keeps the edge from probing.
     fn reason(&self, now: UnixMillis) -> Option<Statement> {
-        let verdict = self.persisted.verdict?;
         if self.ledger.current_entry(now).is_some_and(|entry| entry.state == State::Maintenance) {
             return Some(Statement::under_maintenance());
         }
+        if self.ledger.is_expired(now)
+            && let Some(wait) = self.persisted.schedule.wait
+        {
+            return Some(wait.reason.statement());
+        }
+        let verdict = self.persisted.verdict?;
         if self.ledger.is_expired(now) && verdict.check_result().is_some() {
             return Some(Statement::no_recent_data());
         }
@@ -45,6 +50,8 @@ impl MonitorState {
             group: monitor.group.clone(),
             state,
             since: current.map_or(now, |entry| entry.from),
+            checked: persisted.validity.map(|validity| validity.at),
+            unwatched: false,
             reason: self.reason(now),
             latency_ms: persisted.latency_ms,
             uptime: WINDOWS

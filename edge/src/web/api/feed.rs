@@ -3,8 +3,11 @@
 //! The two formats are serde types that `quick-xml` writes. The crates `atom_syndication` and `rss` model all of both formats, for reading
 //! too; a feed here has ten elements.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use heapbeat_shared::UnixMillis;
 use serde::Serialize;
 
 use super::markup::escaped;
@@ -44,10 +47,17 @@ struct FeedEntry {
     content: String,
 }
 
-/// Builds the entries: maintenance first, then the incidents in their order.
+/// How long before maintenance its entry is dated. The status announces it a week ahead.
+const ANNOUNCED_AHEAD: Duration = Duration::from_secs(7 * 86_400);
+
+/// Builds the entries, those that were updated last first. None is dated later than the last tick.
 fn entries(incidents: &[IncidentView], status: &StatusView) -> Vec<FeedEntry> {
-    let maintenance = status.maintenance.iter().map(maintenance_entry);
-    maintenance.chain(incidents.iter().map(|incident| incident_entry(incident, status))).collect()
+    let now = status.updated.unwrap_or_default();
+    let maintenance = status.maintenance.iter().map(|window| maintenance_entry(window, now));
+    let incidents = incidents.iter().map(|incident| incident_entry(incident, status));
+    let mut all: Vec<FeedEntry> = maintenance.chain(incidents).collect();
+    all.sort_by_key(|entry| Reverse((entry.updated, entry.published)));
+    all
 }
 
 fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
@@ -62,7 +72,9 @@ fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
     content.push_str("</ul>");
     // A timeline entry with the server's clock may be before the incident.
     let times = incident.timeline.iter().map(|entry| entry.at);
-    let updated = times.chain(incident.closed).max().unwrap_or_default().max(incident.opened);
+    let now = status.updated.unwrap_or(incident.opened);
+    // It may also be ahead of the present.
+    let updated = times.chain(incident.closed).max().unwrap_or_default().min(now).max(incident.opened);
     FeedEntry {
         path: format!("/incidents/{}", incident.id),
         title: format!("{}{resolved}", incident.severity.title(name, &incident.cause)),
@@ -72,12 +84,18 @@ fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
     }
 }
 
-fn maintenance_entry(MaintenanceView { id, title, from, to, .. }: &MaintenanceView) -> FeedEntry {
+/// Builds the entry of a maintenance window, dated a week before it. One that is announced earlier is dated at the beginning of the day.
+fn maintenance_entry(
+    MaintenanceView { id, title, from, to, .. }: &MaintenanceView,
+    now: Timestamp,
+) -> FeedEntry {
+    let day = now.0.0 - now.0.0.rem_euclid(86_400_000);
+    let announced = Timestamp(from.0.minus(ANNOUNCED_AHEAD).min(UnixMillis(day)).max(UnixMillis(0)));
     FeedEntry {
         path: format!("/#{id}-{from}"),
         title: format!("Announced: {title}"),
-        published: *from,
-        updated: *from,
+        published: announced,
+        updated: announced,
         content: format!("<p>{}, from <time>{from}</time> to <time>{to}</time></p>", escaped(title)),
     }
 }

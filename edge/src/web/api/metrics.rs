@@ -21,7 +21,7 @@ const fn family<T>(name: &'static str, help: &'static str, read: fn(&T) -> Optio
     MetricFamily { name, help, read }
 }
 
-const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
+const MONITOR_GAUGES: [MetricFamily<MonitorView>; 10] = [
     family("heapbeat_monitor_latency_seconds", "Response time of the last check", |it| {
         it.latency_ms.map(|ms| f64::from(ms) / 1000.0)
     }),
@@ -36,6 +36,12 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
     family("heapbeat_monitor_state_since_timestamp_seconds", "Since when the state holds", |it| {
         Some(seconds(it.since.0))
     }),
+    family("heapbeat_monitor_last_check_timestamp_seconds", "Time of the last result of a check", |it| {
+        it.checked.map(|at| seconds(at.0))
+    }),
+    family("heapbeat_monitor_unwatched", "1 if there was no result for longer than three intervals", |it| {
+        Some(f64::from(u8::from(it.unwatched)))
+    }),
     family("heapbeat_monitor_started_timestamp_seconds", "Start of the instance", |it| {
         it.started.map(|at| seconds(at.0))
     }),
@@ -44,13 +50,14 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
     }),
 ];
 
-const EDGE_GAUGES: [MetricFamily<EdgeView>; 3] = [
+const EDGE_GAUGES: [MetricFamily<EdgeView>; 4] = [
     family("heapbeat_edge_max_tick_delay_seconds", "Maximum delay of a tick of the day", |it| {
         Some(it.max_tick_delay_ms as f64 / 1000.0)
     }),
     family("heapbeat_edge_min_interval_seconds", "Shortest interval between probes", |it| {
         Some(it.min_interval_seconds as f64)
     }),
+    family("heapbeat_edge_silent_hubs", "Hubs that did not respond", |it| Some(it.silent_hubs as f64)),
     family("heapbeat_edge_config_problems", "WorkerSettings that were rejected", |it| {
         Some(it.config_problems as f64)
     }),

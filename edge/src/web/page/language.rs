@@ -1,5 +1,7 @@
 //! The languages of the pages, and the choice of a visitor's language.
 
+use heapbeat_shared::negotiation::weighted_values;
+
 /// The languages as BCP 47 tags, each with its own name. The first is the default.
 pub const LANGUAGES: [(&str, &str); 6] = [
     ("en", "English"),
@@ -9,9 +11,6 @@ pub const LANGUAGES: [(&str, &str); 6] = [
     ("zh", "中文"),
     ("ja", "日本語"),
 ];
-
-/// The most entries of an `Accept-Language` header that are read.
-const MAX_ENTRIES: usize = 20;
 
 /// Finds a language by its tag. Subtags, such as the region, are ignored.
 pub fn find_language(tag: &str) -> Option<&'static str> {
@@ -25,10 +24,8 @@ pub fn negotiate_language(requested: Option<&str>, accept: Option<&str>) -> &'st
     if let Some(requested) = requested.and_then(find_language) {
         return requested;
     }
-    let mut best = (LANGUAGES[0].0, 0.0);
-    for entry in accept.unwrap_or_default().split(',').take(MAX_ENTRIES) {
-        let (tag, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));
-        let weight: f32 = weight.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(0.0);
+    let mut best = (LANGUAGES[0].0, 0);
+    for (tag, weight) in weighted_values(accept.unwrap_or_default()) {
         if let Some(language) = find_language(tag).filter(|_| weight > best.1) {
             best = (language, weight);
         }
@@ -54,6 +51,11 @@ mod tests {
             (Some("es"), Some("de"), "es"),
             (Some("xx"), Some("de"), "de"),
             (Some("../de"), None, "en"),
+            (Some("de-DE"), None, "de"),
+            (Some("zh-CN"), Some("de"), "zh"),
+            (Some("DE"), None, "de"),
+            (None, Some("de;q=0, fr;q=0.1"), "fr"),
+            (None, Some("de ; q=0"), "en"),
         ];
         for (requested, accept, language) in cases {
             assert_eq!(negotiate_language(requested, accept), language, "{requested:?} {accept:?}");

@@ -30,6 +30,8 @@ fn monitor(name: &str, state: State) -> MonitorSnapshot {
         group: Some("Backend".into()),
         state,
         since: UnixMillis(NOW.0 - 720_000),
+        checked: None,
+        unwatched: false,
         reason: (state == State::Down).then(|| Failure::ConnectionRefused.statement()),
         latency_ms: Some(12),
         latencies: Vec::new(),
@@ -57,6 +59,7 @@ fn view(monitors: Vec<MonitorSnapshot>) -> StatusSnapshot {
         monitors,
         problems: Vec::new(),
         notices: Vec::new(),
+        is_silent_hub: false,
         maintenance: Vec::new(),
         usage: QuotaUsage::default(),
     }

@@ -13,7 +13,7 @@ use crate::settings;
 use crate::web::admin;
 use crate::web::admin::Authorization;
 use crate::web::request_body::{
-    AddressRequest, BodyError, MaintenanceList, MonitorList, parse_body, parse_incident_update,
+    AddressRequest, BodyError, MaintenanceList, MonitorList, decode_body, parse_body, parse_incident_update,
 };
 
 /// The longest list, in bytes: half of what a row of the store holds.
@@ -129,7 +129,10 @@ async fn body(request: &mut Request, route: &Route) -> Result<std::result::Resul
         _ => MAX_LIST_BYTES,
     };
     match request.headers().get("content-length")?.map(|length| length.parse::<usize>()) {
-        Some(Ok(length)) if length <= max_bytes => request.text().await.map(Ok),
+        Some(Ok(length)) if length <= max_bytes => match decode_body(request.bytes().await?) {
+            Ok(text) => Ok(Ok(text)),
+            Err(error) => problem(400, &error.to_string()).map(Err),
+        },
         Some(_) => problem(413, &format!("The body may have at most {max_bytes} bytes.")).map(Err),
         None => problem(411, "Send the body with a Content-Length.").map(Err),
     }

@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use heapbeat_shared::negotiation::weight_of;
 use worker::{Env, Request, Response, Result};
 
 use super::cache::SerializedResponse;
@@ -12,6 +13,7 @@ use super::query::Query;
 use super::response;
 use super::response::{STALE_MS, private, with_headers};
 use super::route::Route;
+use super::route_table::match_path;
 use crate::settings;
 use crate::settings::Branding;
 use crate::web::page;
@@ -67,6 +69,25 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
     with_page_headers(response, &context, "accept-language")
 }
 
+/// The response to a path that is another one with a `/` behind it: a redirect to that one.
+pub(super) fn redirect_without_slash(request: &Request, path: &str) -> Result<Option<Response>> {
+    let Some(target) = without_slash(path) else { return Ok(None) };
+    if !matches!(request.inner().method().as_str(), "GET" | "HEAD") {
+        return Ok(None);
+    }
+    let query = super::query_of(request);
+    let location = if query.is_empty() { target.to_owned() } else { [target, "?", &query].concat() };
+    let response = private(308, String::new(), "")?;
+    with_headers(response, &[("location", &location)]).map(Some)
+}
+
+/// Returns a path without the `/` at its end, if that is the path of a page or of the public API.
+fn without_slash(path: &str) -> Option<&str> {
+    let target = path.trim_end_matches('/');
+    let found = match_path(target).filter(|found| found.endpoint.is_public())?;
+    (target.len() < path.len() && found.endpoint.template != "/").then_some(target)
+}
+
 /// 404: a page in the reader's language for a browser, a problem document for everything else and for paths of the API.
 pub(super) fn not_found(request: &Request, env: &Env, path: &str) -> Result<Response> {
     let accept = request.headers().get("accept")?.unwrap_or_default();
@@ -80,7 +101,7 @@ pub(super) fn not_found(request: &Request, env: &Env, path: &str) -> Result<Resp
 
 /// Whether a request for a path that does not exist comes from a browser. `*/*` alone does not ask for HTML.
 fn wants_page(accept: &str, path: &str) -> bool {
-    !path.starts_with("/api/") && accept.to_ascii_lowercase().contains("text/html")
+    !path.starts_with("/api/") && weight_of(accept, "text/html").is_some_and(|weight| weight > 0)
 }
 
 fn with_page_headers(response: Response, context: &PageContext, vary: &str) -> Result<Response> {
@@ -115,7 +136,7 @@ fn render(page: Page, path: &str, answer: &Rc<SerializedResponse>, context: &Pag
 /// Builds the context of the page in the language of `?lang=`, else in the one that the browser prefers.
 fn context(request: &Request, env: &Env) -> Result<PageContext> {
     let query = Query::parse_lenient(&super::query_of(request));
-    let chosen = query.value("lang").filter(|tag| page::LANGUAGES.iter().any(|(known, _)| known == tag));
+    let chosen = query.value("lang").and_then(page::find_language);
     let accept = request.headers().get("accept-language")?;
     let language = page::negotiate_language(chosen, accept.as_deref());
     Ok(PageContext {
@@ -139,5 +160,24 @@ mod tests {
         assert!(wants_page(browser, "/monitors/nope"));
         assert!(!wants_page(browser, "/api/v1/nope"));
         assert!(!wants_page("*/*", "/monitors/nope") && !wants_page("", "/nope"));
+        assert!(!wants_page("text/html;q=0, */*", "/nope") && wants_page("TEXT/HTML;q=0.1", "/nope"));
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_a_path_is_left_out() {
+        let cases = [
+            ("/monitors/api/", Some("/monitors/api")),
+            ("/api/v1/status//", Some("/api/v1/status")),
+            ("/monitors/api", None),
+            ("/", None),
+            ("//", None),
+            ("//evil.example/", None),
+            ("/monitors/A_B/", None),
+            ("/nope/", None),
+            ("/api/v1/admin/status/", None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(without_slash(path), expected, "{path}");
+        }
     }
 }

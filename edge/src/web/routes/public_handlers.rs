@@ -5,8 +5,9 @@ use worker::{Env, Request, Response, Result};
 
 use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
+use super::page_handlers::not_found;
 use super::parameters::BadgeOptions;
-use super::response::{JSON, not_found, problem, unavailable};
+use super::response::{JSON, problem, unavailable};
 use super::route::Route;
 use super::{origin, response};
 use crate::hub_api::{Audience, HubRequest, HubResponse};
@@ -19,10 +20,10 @@ use crate::web::api::metrics::render_metrics;
 
 /// Handles a route of the public API.
 pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
-    let Some(hub_request) = hub_request(route) else { return not_found(path) };
+    let Some(hub_request) = hub_request(route) else { return not_found(request, env, path) };
     let cached = match fetch(env, &hub_request).await {
         Fetched::Found(cached) => cached,
-        Fetched::NotFound => return not_found(path),
+        Fetched::NotFound => return not_found(request, env, path),
         Fetched::Failed => return unavailable(),
     };
     let answer = &cached.answer;

@@ -33,6 +33,11 @@ pub enum ConditionError {
     /// Gatus has this placeholder for suites.
     #[error("[CONTEXT] belongs to suites, which heapbeat does not support")]
     Context,
+    /// The placeholder of response headers does not exist yet.
+    #[error(
+        "[HEADER] does not exist yet: conditions cannot read the headers of a response; remove the condition, or use [STATUS], [RESPONSE_TIME], [CONNECTED] or [BODY]"
+    )]
+    Header,
     /// The placeholder is misspelled.
     #[error("unknown placeholder `{found}`; did you mean {meant}?")]
     Placeholder {

@@ -94,13 +94,17 @@ impl Operand {
             }
             OperandKind::Any(options.split(',').map(|option| option.trim().to_owned()).collect())
         } else if let Some(inner) = function_argument(text, "len(")? {
-            Property::parse(inner)?.map_or(OperandKind::LengthOfLiteral, |property| {
-                OperandKind::Observed(PropertyFunction::Length, property)
-            })
+            match Property::parse(inner)? {
+                Some(property) => OperandKind::Observed(PropertyFunction::Length, property),
+                None => {
+                    typos::find_unknown_placeholder(inner).map_or(Ok(OperandKind::LengthOfLiteral), Err)?
+                }
+            }
         } else if let Some(inner) = function_argument(text, "has(")? {
-            Property::parse(inner)?.map_or(OperandKind::HasLiteral, |property| {
-                OperandKind::Observed(PropertyFunction::Has, property)
-            })
+            match Property::parse(inner)? {
+                Some(property) => OperandKind::Observed(PropertyFunction::Has, property),
+                None => typos::find_unknown_placeholder(inner).map_or(Ok(OperandKind::HasLiteral), Err)?,
+            }
         } else {
             Property::parse(text)?.map_or(OperandKind::Literal, |property| {
                 OperandKind::Observed(PropertyFunction::Identity, property)
@@ -233,6 +237,9 @@ impl Property {
             "[DOMAIN_EXPIRATION]" => return Err(ConditionError::Whois),
             "[DNS_RCODE]" => return Err(ConditionError::DnsRcode),
             _ if upper.starts_with("[CONTEXT]") => return Err(ConditionError::Context),
+            _ if upper.starts_with("[HEADER]") || upper.starts_with("[HEADERS]") => {
+                return Err(ConditionError::Header);
+            }
             _ if upper.starts_with("[BODY].") || upper.starts_with("[BODY][") => {
                 if !typos::has_valid_indexes(&text[BODY..]) {
                     return Err(ConditionError::Index(text.to_owned()));

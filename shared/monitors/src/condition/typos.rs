@@ -85,7 +85,7 @@ fn find_unknown_function(text: &str) -> Option<ConditionError> {
 }
 
 /// Returns an error if the text begins with a word in brackets that is not a placeholder.
-fn find_unknown_placeholder(text: &str) -> Option<ConditionError> {
+pub(super) fn find_unknown_placeholder(text: &str) -> Option<ConditionError> {
     let (name, _) = text.strip_prefix('[')?.split_once(']')?;
     let word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
     word.then(|| ConditionError::UnknownPlaceholder(format!("[{name}]")))

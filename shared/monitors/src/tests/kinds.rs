@@ -42,6 +42,35 @@ fn an_http_monitor_sends_the_configured_request() {
 }
 
 #[test]
+fn a_json_body_is_sent_as_json_unless_a_header_says_otherwise() {
+    let content_type = |body: &str, headers: &str| {
+        let text = format!(
+            r#"[{{"id":"a","kind":"http","url":"https://a.example","method":"POST","body":{body}{headers}}}]"#
+        );
+        let config = MonitorConfig::parse(Some(&text), false);
+        assert_eq!(config.problems, [], "{text}");
+        let Target::Http(check) = &config.monitors[0].target else { panic!("{config:?}") };
+        let found = check.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-type"));
+        found.map(|header| header.value.clone())
+    };
+    let literal = |text: &str| Some(HeaderValue::Literal(text.to_owned()));
+    for (body, headers, expected) in [
+        (r#""{\"query\":1}""#, "", literal("application/json")),
+        (r#"" [1, 2] ""#, "", literal("application/json")),
+        (
+            r#""{\"query\":1}""#,
+            r#","headers":{"content-TYPE":"application/graphql+json"}"#,
+            literal("application/graphql+json"),
+        ),
+        (r#""{broken""#, "", None),
+        (r#""a=b""#, "", None),
+        (r#""7""#, "", None),
+    ] {
+        assert_eq!(content_type(body, headers), expected, "{body} {headers}");
+    }
+}
+
+#[test]
 fn a_tcp_monitor_has_an_address() {
     let monitor = parse_one(r#"{"id":"db","kind":"tcp","url":"tcp://db.example.com:5432"}"#).unwrap();
     assert_eq!(monitor.target, Target::Tcp("tcp://db.example.com:5432".parse().unwrap()));

@@ -48,7 +48,7 @@ fn the_atom_feed_has_escaped_entries_with_their_addresses() {
     let text = render_atom(&[incident()], &status(), "https://status.example.com");
     for part in [
         "<id>https://status.example.com/</id>",
-        "<updated>2026-01-03T00:00:00Z</updated><author>",
+        "<updated>2026-01-01T01:00:05Z</updated><author>",
         r#"rel="self" type="application/atom+xml" href="https://status.example.com/feed.atom""#,
         "<id>https://status.example.com/incidents/api-1767225600</id>",
         "<title>The &lt;API&gt; is down: it ran &lt;out&gt; of memory (resolved)</title>",
@@ -71,8 +71,38 @@ fn the_rss_feed_has_dates_and_stable_ids() {
         "<link>https://a&amp;b/</link>",
         "<pubDate>Thu, 01 Jan 2026 00:00:00 GMT</pubDate>",
         "<guid isPermaLink=\"false\">https://a&amp;b/incidents/api-1767225600</guid>",
-        "<pubDate>Sat, 03 Jan 2026 00:00:00 GMT</pubDate>",
+        "<pubDate>Sat, 27 Dec 2025 00:00:00 GMT</pubDate>",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+#[test]
+fn no_entry_is_dated_in_the_future_and_the_newest_comes_first() {
+    let window = |days: i64| MaintenanceView {
+        from: at(days * 86_400),
+        to: at((days + 1) * 86_400),
+        ..status().maintenance[0].clone()
+    };
+    let status = StatusView { maintenance: vec![window(30), window(2), window(0)], ..status() };
+    let mut ahead = incident();
+    ahead.timeline[1].at = at(86_400);
+    let old = IncidentView {
+        id: "api-1767000000".parse().unwrap(),
+        opened: at(-225_600),
+        closed: Some(at(-200_000)),
+        timeline: Vec::new(),
+        ..incident()
+    };
+    let entries = entries(&[ahead, old], &status);
+    let now = status.updated.unwrap();
+    assert!(entries.iter().all(|entry| entry.updated <= now && entry.published <= entry.updated));
+    assert!(entries.is_sorted_by_key(|entry| Reverse(entry.updated)));
+    let paths: Vec<_> = entries.iter().map(|entry| entry.path.as_str()).collect();
+    let [incident, far, old, near, present] = paths[..] else { panic!("{paths:?}") };
+    assert_eq!((incident, old), ("/incidents/api-1767225600", "/incidents/api-1767000000"));
+    assert!(
+        far.contains("2026-01-31") && near.contains("2026-01-03") && present.contains("2026-01-01"),
+        "{paths:?}"
+    );
 }

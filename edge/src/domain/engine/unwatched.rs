@@ -1,0 +1,79 @@
+//! The monitors that should be watched and are not.
+//!
+//! A monitor is unwatched once it has had no result for longer than three of its intervals, whatever keeps the edge from probing it.
+//! The overall status is then not `up`, `notices` says so with the reason, and after [`UNWATCHED_ALERT_AFTER`] the owner is alerted.
+
+use std::time::Duration;
+
+use heapbeat_shared::{Statement, UnixMillis};
+
+use super::Engine;
+use crate::domain::ProbeSkipped;
+use crate::domain::instant::rfc3339;
+use crate::monitor_config::{Monitor, MonitorConfig, MonitorKind};
+
+/// How many of its intervals a monitor may be without a result before it counts as unwatched.
+const INTERVALS: u32 = 3;
+
+/// How long a monitor is without a result, at least, before the owner is alerted.
+pub const UNWATCHED_ALERT_AFTER: Duration = Duration::from_secs(600);
+
+/// A monitor that should be watched and is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwatched<'c> {
+    /// The monitor.
+    pub monitor: &'c Monitor,
+    /// The tick of its last result; before the first result, the first tick that should have brought one.
+    pub since: UnixMillis,
+    /// Why it could not be probed; `None` if no tick came.
+    pub reason: Option<ProbeSkipped>,
+}
+
+impl Unwatched<'_> {
+    /// Returns the reason as a statement for the public.
+    pub fn statement(&self) -> Statement {
+        self.reason.map_or_else(Statement::no_recent_data, ProbeSkipped::statement)
+    }
+}
+
+impl Engine {
+    /// Returns the monitors of `config` that are unwatched at `now`. Jobs are not among them, as they report by themselves.
+    pub fn unwatched<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<Unwatched<'c>> {
+        let unwatched = |monitor: &'c Monitor| {
+            let state = self.monitors.get(&monitor.id)?;
+            let wait = state.persisted.schedule.wait;
+            let result = state.persisted.validity.map(|validity| validity.at);
+            let since = result.or_else(|| wait.map(|wait| wait.since))?;
+            let limit = monitor.interval.max(self.min_interval) * INTERVALS;
+            let reason = wait.map(|wait| wait.reason);
+            (now.since(since) > limit).then_some(Unwatched { monitor, since, reason })
+        };
+        let probed = config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat);
+        probed.filter_map(unwatched).collect()
+    }
+
+    /// Returns the monitors about which the owner is alerted at `now`.
+    pub fn unwatched_for_alert<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<Unwatched<'c>> {
+        let mut unwatched = self.unwatched(config, now);
+        unwatched.retain(|it| now.since(it.since) >= UNWATCHED_ALERT_AFTER);
+        unwatched
+    }
+}
+
+/// Returns one public notice for each reason. That the edge is offline has a notice of its own.
+pub(super) fn unwatched_notices(unwatched: &[Unwatched<'_>]) -> Vec<Statement> {
+    type Notice = fn(u64, &str) -> Statement;
+    let kinds: [(Option<ProbeSkipped>, Notice); 5] = [
+        (Some(ProbeSkipped::Budget), Statement::unwatched_requests),
+        (Some(ProbeSkipped::Time), Statement::unwatched_time),
+        (Some(ProbeSkipped::Secret), Statement::unwatched_secret),
+        (Some(ProbeSkipped::Platform), Statement::unwatched_platform),
+        (None, Statement::unwatched_no_tick),
+    ];
+    let notice = |(reason, statement): (Option<ProbeSkipped>, Notice)| {
+        let those = || unwatched.iter().filter(move |it| it.reason == reason);
+        let since = those().map(|it| it.since).min()?;
+        Some(statement(those().count() as u64, &rfc3339(since)))
+    };
+    kinds.into_iter().filter_map(notice).collect()
+}
