@@ -103,7 +103,7 @@ resolved = Behoben
 caused-by = verursacht durch { $monitor }
 evidence = Belege
 timeline = Verlauf
-memory-before = Speicher vor der Störung
+memory-around = Speicher vor und während der Störung
 incidents = Störungen
 no-incidents = Keine Störungen gemeldet.
 
@@ -243,6 +243,8 @@ statement-unknown-event = Ereignis einer neueren Version von heapbeat
 statement-stop-requested = Beenden angefordert durch { $by }
 statement-recurred = das Problem trat erneut auf
 statement-recovered = alle Prüfungen wieder erfolgreich
+statement-improved-to-degraded = besser: eingeschränkte Leistung
+statement-improved-to-warning = besser: alle Prüfungen erfolgreich, aber der Speicher wird knapp
 statement-other-instance = eine andere Instanz antwortet
 statement-note = Notiz: { $note }
 statement-acknowledged = in Bearbeitung genommen

@@ -107,7 +107,7 @@ resolved = Resolved
 caused-by = caused by { $monitor }
 evidence = Evidence
 timeline = Timeline
-memory-before = Memory before the incident
+memory-around = Memory before and during the incident
 incidents = Incidents
 no-incidents = No incidents reported.
 
@@ -247,6 +247,8 @@ statement-unknown-event = event of a newer version of heapbeat
 statement-stop-requested = shutdown requested by { $by }
 statement-recurred = the problem recurred
 statement-recovered = all checks pass again
+statement-improved-to-degraded = improved: degraded performance
+statement-improved-to-warning = improved: all checks pass, but memory is running out
 statement-other-instance = another instance responds
 statement-note = note: { $note }
 statement-acknowledged = acknowledged

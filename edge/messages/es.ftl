@@ -103,7 +103,7 @@ resolved = Resuelto
 caused-by = causado por { $monitor }
 evidence = Evidencia
 timeline = Cronología
-memory-before = Memoria antes del incidente
+memory-around = Memoria antes y durante el incidente
 incidents = Incidentes
 no-incidents = No se han registrado incidentes.
 
@@ -243,6 +243,8 @@ statement-unknown-event = evento de una versión más reciente de heapbeat
 statement-stop-requested = detención solicitada por { $by }
 statement-recurred = el problema reapareció
 statement-recovered = todas las comprobaciones vuelven a ser correctas
+statement-improved-to-degraded = mejoría: rendimiento degradado
+statement-improved-to-warning = mejoría: todas las comprobaciones son correctas, pero la memoria se agota
 statement-other-instance = responde otra instancia
 statement-note = nota: { $note }
 statement-acknowledged = reconocido

@@ -106,7 +106,7 @@ resolved = Résolu
 caused-by = causé par { $monitor }
 evidence = Éléments de preuve
 timeline = Chronologie
-memory-before = Mémoire avant l’incident
+memory-around = Mémoire avant et pendant l’incident
 incidents = Incidents
 no-incidents = Aucun incident signalé.
 
@@ -246,6 +246,8 @@ statement-unknown-event = événement d’une version plus récente de heapbeat
 statement-stop-requested = arrêt demandé par { $by }
 statement-recurred = le problème est réapparu
 statement-recovered = toutes les vérifications réussissent à nouveau
+statement-improved-to-degraded = amélioration : performances dégradées
+statement-improved-to-warning = amélioration : toutes les vérifications réussissent, mais la mémoire s’épuise
 statement-other-instance = une autre instance répond
 statement-note = note : { $note }
 statement-acknowledged = pris en charge

@@ -97,7 +97,7 @@ resolved = 解決済み
 caused-by = 原因：{ $monitor }
 evidence = 根拠
 timeline = 経過
-memory-before = 障害前のメモリ
+memory-around = 障害前後のメモリ
 incidents = 障害
 no-incidents = 障害の報告はありません。
 
@@ -234,6 +234,8 @@ statement-unknown-event = 新しいバージョンの heapbeat のイベント
 statement-stop-requested = { $by } により停止を要求
 statement-recurred = 問題が再発しました
 statement-recovered = すべてのチェックが再び成功しました
+statement-improved-to-degraded = 改善：パフォーマンスが低下しています
+statement-improved-to-warning = 改善：すべてのチェックは成功していますが、メモリが不足しつつあります
 statement-other-instance = 別のインスタンスが応答しています
 statement-note = メモ：{ $note }
 statement-acknowledged = 対応を開始

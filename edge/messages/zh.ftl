@@ -97,7 +97,7 @@ resolved = 已解决
 caused-by = 由 { $monitor } 引起
 evidence = 依据
 timeline = 时间线
-memory-before = 故障前的内存
+memory-around = 故障前后的内存
 incidents = 故障
 no-incidents = 没有故障记录。
 
@@ -234,6 +234,8 @@ statement-unknown-event = 来自更新版本 heapbeat 的事件
 statement-stop-requested = { $by } 请求停止
 statement-recurred = 问题再次出现
 statement-recovered = 所有检查恢复正常
+statement-improved-to-degraded = 好转：性能下降
+statement-improved-to-warning = 好转：所有检查正常，但内存即将耗尽
 statement-other-instance = 另一个实例作出响应
 statement-note = 备注：{ $note }
 statement-acknowledged = 已有人处理

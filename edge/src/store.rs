@@ -201,6 +201,16 @@ impl Store {
         memory_series::read(&self.sql, monitor, window, last)
     }
 
+    /// The sample runs of a monitor in about a window, oldest first; `last` is the last tick.
+    pub fn memory_runs(
+        &self,
+        monitor: &MonitorId,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+    ) -> Result<Vec<SampleRun>, StoreError> {
+        Ok(memory_series::read_runs(&self.sql, monitor, window, last)?.1)
+    }
+
     /// Adds the latencies of a monitor in a window to a series; `last` is the last tick.
     pub fn latency(
         &self,

@@ -21,7 +21,8 @@ mod versions;
 
 pub use days::DayView;
 pub use incident::{
-    IncidentDetailView, IncidentListView, IncidentView, RecordingView, TimelineEntryView, next_page_path,
+    IncidentDetailView, IncidentListView, IncidentView, RecordingView, StateDurationView, TimelineEntryView,
+    next_page_path,
 };
 pub use latency::{LatencyGapView, LatencyHistoryView, LatencyRow};
 pub use maintenance::MaintenanceView;

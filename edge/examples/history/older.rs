@@ -4,7 +4,7 @@ use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::verdict::CheckVerdict;
 use heapbeat_edge::domain::history::ledger::LedgerEntry;
 use heapbeat_edge::domain::history::rollup::{Tier, keep_peaks};
-use heapbeat_edge::domain::incident::RECORDING_LENGTH;
+use heapbeat_edge::domain::incident::recording::RECORDING_LENGTH;
 use heapbeat_edge::domain::incident::tracker::{IncidentTracker, TickObservation};
 use heapbeat_edge::domain::report::exit_matching::InstanceExit;
 use heapbeat_edge::domain::report::last_report::ReportDelta;
@@ -76,6 +76,7 @@ fn incidents(scenario: &Scenario, until: i64, rows: &mut Rows) {
             delta,
             restarted,
             flapping_since: None,
+            unobserved_since: None,
         };
         let nothing = ReportDelta::default();
         incidents.record_tick(

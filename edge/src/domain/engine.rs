@@ -8,8 +8,8 @@ use std::time::Duration;
 use heapbeat_shared::{Statement, UnixMillis, codec};
 use litemap::LiteMap;
 
-use super::incident;
 use super::incident::Incident;
+use super::incident::recording::select_recording;
 use super::incident::tracker::TickObservation;
 use super::monitor_state::{MonitorState, PersistedState, StateUpdate, TickContext};
 use super::{ProbeSkipped, State};
@@ -168,7 +168,9 @@ impl Engine {
         let at = commit.tick.at;
         let state = self.monitors.entry(monitor.id.clone()).or_default();
         let state_at = |ledger: &Ledger| ledger.current_entry(at).map_or(State::Unobserved, |it| it.state);
-        let from = state_at(&state.ledger);
+        let before = state.ledger.current_entry(at);
+        let unobserved_since = before.filter(|it| it.state == State::Unobserved).map(|it| it.from);
+        let from = before.map_or(State::Unobserved, |it| it.state);
         let context = TickContext {
             at,
             under_maintenance: self.under_maintenance.contains(&monitor.id),
@@ -207,6 +209,7 @@ impl Engine {
             delta: &delta,
             restarted,
             flapping_since: state.flapping_since(),
+            unobserved_since,
         };
         let before = state.incidents.latest.as_ref().map(|incident| incident.opened);
         if state.incidents.record_tick(&monitor.id, &observation)
@@ -214,7 +217,7 @@ impl Engine {
         {
             commit.incidents.push(incident.clone());
             if before != Some(incident.opened) {
-                let runs = incident::select_recording(&state.recent_runs, incident.opened);
+                let runs = select_recording(&state.recent_runs, incident.opened);
                 commit.recordings.push((id(), incident.opened, runs));
             }
         }

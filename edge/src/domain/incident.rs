@@ -2,15 +2,21 @@
 //!
 //! Related failures form one incident: a full memory, the crash after it and the restart are notified once. An incident closes after a
 //! period without failures. A failure soon afterwards reopens it, so a flapping target is notified once.
+//!
+//! What is so now ([`Incident::current`], [`Incident::cause`]) follows every tick. What was so at its worst is kept beside it, and the
+//! phases say for how long each state held.
 
 pub mod actions;
 pub mod cause;
+mod diagnosis;
 pub mod id;
 pub mod notification;
+pub mod phase;
+mod progress;
+pub mod recording;
 pub mod tracker;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use heapbeat_shared::{Statement, UnixMillis};
 use minicbor::{Decode, Encode};
@@ -19,14 +25,11 @@ use serde::{Deserialize, Serialize};
 use crate::domain::incident::cause::Cause;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::notification::NotificationState;
-use crate::domain::report::last_report::SampleRun;
+use crate::domain::incident::phase::{PhaseState, Phases};
 use crate::monitor_config::MonitorId;
 
 /// The maximum number of timeline entries. The first is kept; of the others the oldest are removed.
 pub const MAX_TIMELINE_ENTRIES: usize = 100;
-
-/// The length of the recording before an incident.
-pub const RECORDING_LENGTH: Duration = Duration::from_secs(600);
 
 /// The severity of an incident; a later variant is worse.
 #[derive(
@@ -83,16 +86,26 @@ pub struct TimelineEntry {
     pub message: Statement,
 }
 
-/// The phase after an incident was resolved by hand.
+/// What follows after an incident was resolved by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
 pub enum ManualResolution {
-    /// The problem goes on; it does not open another incident unless it gets worse.
+    /// The problem goes on, at most with the severity that it had when the incident was resolved; a worse one opens another incident.
     #[n(0)]
-    ProblemPersists,
+    ProblemPersists(#[n(0)] Severity),
     /// The monitor has been up since; the next problem opens an incident.
     #[n(1)]
     ProblemOver,
+}
+
+/// A cause with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Diagnosis {
+    /// The cause.
+    #[n(0)]
+    pub cause: Cause,
+    /// The evidence for it.
+    #[n(1)]
+    pub evidence: Vec<Statement>,
 }
 
 /// One incident.
@@ -110,10 +123,10 @@ pub struct Incident {
     /// The worst severity so far.
     #[n(3)]
     pub severity: Severity,
-    /// The cause, as far as it is known.
+    /// The cause of what is so now, as far as it is known; after a recovery the cause of what was so before it.
     #[n(4)]
     pub cause: Cause,
-    /// The evidence for the cause.
+    /// The evidence for the cause of what is so now.
     #[n(5)]
     pub evidence: Vec<Statement>,
     /// What happened, oldest first, at most [`MAX_TIMELINE_ENTRIES`].
@@ -137,11 +150,36 @@ pub struct Incident {
     /// Whether it was acknowledged, which stops reminders.
     #[n(12)]
     pub acknowledged: bool,
+    /// The severity of what is so now; `None` if all is well, or after it closed. While nobody can tell, what was found last.
+    #[n(13)]
+    pub current: Option<Severity>,
+    /// Which state held when.
+    #[n(14)]
+    pub phases: Phases,
+    /// The cause when the severity was the worst, if it is another than that of now.
+    #[n(15)]
+    pub worst_diagnosis: Option<Diagnosis>,
+    /// The times at which only the cause changed.
+    #[n(16)]
+    pub cause_changes: CauseChanges,
+}
+
+/// How often the cause changed while the severity stayed, and when it did last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct CauseChanges {
+    /// The number of changes.
+    #[n(0)]
+    pub count: u32,
+    /// The instant of the last one.
+    #[n(1)]
+    pub last: UnixMillis,
 }
 
 impl Incident {
     /// Opens an incident without a known cause.
     pub fn new(monitor: MonitorId, opened: UnixMillis, severity: Severity) -> Self {
+        let mut phases = Phases::default();
+        phases.begin(opened, severity.into());
         Incident {
             monitor,
             opened,
@@ -156,7 +194,41 @@ impl Incident {
             inhibited_by: None,
             resolution: None,
             acknowledged: false,
+            current: Some(severity),
+            phases,
+            worst_diagnosis: None,
+            cause_changes: CauseChanges::default(),
         }
+    }
+
+    /// Closes the incident at `at`. What is so afterwards is not part of it.
+    pub fn close(&mut self, at: UnixMillis) {
+        self.closed = Some(at);
+        self.current = None;
+        self.phases.begin(at, PhaseState::Unobserved);
+    }
+
+    /// The severity and the cause that describe the incident: what is so now, and when all is well or it is closed what was so at its
+    /// worst.
+    pub fn headline(&self) -> (Severity, Cause) {
+        match (self.current, &self.worst_diagnosis) {
+            (Some(current), _) => (current, self.cause),
+            (None, Some(worst)) => (self.severity, worst.cause),
+            (None, None) => (self.severity, self.cause),
+        }
+    }
+
+    /// The evidence for the cause of [`Incident::headline`].
+    pub fn headline_evidence(&self) -> &[Statement] {
+        match &self.worst_diagnosis {
+            Some(worst) if self.current.is_none() => &worst.evidence,
+            _ => &self.evidence,
+        }
+    }
+
+    /// How long each state held until the incident closed, or until `now` if it is open, in milliseconds; the worst first.
+    pub fn durations(&self, now: UnixMillis) -> Vec<(PhaseState, u64)> {
+        self.phases.durations(self.closed.unwrap_or(now))
     }
 
     /// The incident's id.
@@ -176,13 +248,6 @@ impl Incident {
             self.timeline.remove(1);
         }
     }
-}
-
-/// Selects the sample runs, oldest first, that belong to the recording of an incident that opened at `opened`.
-pub fn select_recording(runs: &VecDeque<SampleRun>, opened: UnixMillis) -> Vec<SampleRun> {
-    let from = opened.minus(RECORDING_LENGTH);
-    let overlaps = |run: &&SampleRun| run.series.samples.last().is_some_and(|last| last.at >= from);
-    runs.iter().filter(overlaps).cloned().collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use heapbeat_shared::{HealthMemory, UnixMillis};
 
 pub use persisted::{ExitRecord, PersistedState};
 
-use super::incident::RECORDING_LENGTH;
+use super::incident::recording::RECORDING_LENGTH;
 use super::incident::tracker::IncidentTracker;
 use super::{ProbeSkipped, State};
 use crate::domain::check::outcome::ProbeResult;

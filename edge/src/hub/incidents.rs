@@ -9,6 +9,7 @@ use super::store_handle::StoreHandle;
 use crate::domain::incident::Incident;
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
+use crate::domain::incident::recording::{join_recording, select_window, shown_window};
 use crate::domain::report::last_report::SampleRun;
 use crate::hub_api::HubError;
 use crate::monitor_config::MonitorConfig;
@@ -47,12 +48,19 @@ impl Incidents {
         Ok(list)
     }
 
-    /// Returns an incident of any monitor, and the samples before it.
+    /// Returns an incident of any monitor, and the samples around it.
     fn load_incident(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<SampleRun>)>> {
-        Ok(self.store.opened()?.incident(id)?)
+        let store = self.store.opened()?;
+        let Some((incident, stored)) = store.incident(id)? else { return Ok(None) };
+        let engine = self.engine.loaded()?;
+        let now = engine.clock(wall_clock());
+        let window = shown_window(&incident, now);
+        let last = engine.last_tick().map_or(now, |last| last.at);
+        let history = store.memory_runs(&incident.monitor, window, last)?;
+        Ok(Some((incident, select_window(&join_recording(stored, &history), window))))
     }
 
-    /// Returns an incident of a public monitor, the samples before it, and the monitor's name.
+    /// Returns an incident of a public monitor, the samples around it, and the monitor's name.
     pub(super) fn find_public(&self, id: &IncidentId) -> HubResult<(Incident, Vec<SampleRun>, String)> {
         let config = self.config.public_monitors()?;
         let monitor =

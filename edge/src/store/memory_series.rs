@@ -112,7 +112,18 @@ pub(super) fn read(
     (from, to): (UnixMillis, UnixMillis),
     last: UnixMillis,
 ) -> Result<(Tier, MemoryLine), StoreError> {
-    let tier = Tier::for_span(to.since(from));
+    let (tier, runs) = read_runs(sql, monitor, (from, to), last)?;
+    Ok((tier, build_line(&runs, from, to, tier == Tier::Second)))
+}
+
+/// Reads the runs of a monitor from about `from` to `to` in the finest tier that shows such a window and still has it.
+pub(super) fn read_runs(
+    sql: &Sql,
+    monitor: &MonitorId,
+    (from, to): (UnixMillis, UnixMillis),
+    last: UnixMillis,
+) -> Result<(Tier, Vec<SampleRun>), StoreError> {
+    let tier = Tier::for_span(to.since(from)).max(Tier::for_age(last.since(from)));
     let begin = tier.chunk_slot(from).0;
     let mut runs = chunks(sql, monitor, tier, begin, to.plus(LATE))?;
     // The samples since the last chunk of this tier.
@@ -120,13 +131,16 @@ pub(super) fn read(
         runs.extend(keep_peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
     }
     let (hour, _) = Tier::Second.chunk_slot(last);
-    let recent = collect_samples(sql, hour, last.plus(MINUTE))?;
-    let recent =
-        merge_runs(recent.into_iter().find(|(id, _)| id == monitor).map_or_else(Vec::new, |(_, it)| it.runs));
+    let mut recent = Vec::new();
+    if to.plus(LATE) >= hour {
+        let samples = collect_samples(sql, hour, last.plus(MINUTE))?;
+        let of_monitor = samples.into_iter().find(|(id, _)| id == monitor);
+        recent = merge_runs(of_monitor.map_or_else(Vec::new, |(_, it)| it.runs));
+    }
     match tier {
         Tier::Second => runs.extend(recent),
         Tier::Minute => runs = keep_peaks(&[runs, recent].concat(), MINUTE),
         Tier::Hour => runs = keep_peaks(&[runs, recent].concat(), HOUR),
     }
-    Ok((tier, build_line(&merge_runs(runs), from, to, tier == Tier::Second)))
+    Ok((tier, merge_runs(runs)))
 }

@@ -8,6 +8,7 @@ use super::memory::sample_columns;
 use super::statement::split_statements;
 use super::{SampleRow, Timestamp, TranslationView, schema};
 use crate::domain::incident::id::IncidentId;
+use crate::domain::incident::phase::PhaseState;
 use crate::domain::incident::{Incident, Severity, TimelineEntry};
 use crate::domain::report::last_report::SampleRun;
 use crate::monitor_config::MonitorId;
@@ -23,11 +24,15 @@ pub struct IncidentView {
     pub monitor: MonitorId,
     /// The worst severity so far.
     pub severity: Severity,
+    /// The severity of what is so now; `null` if all is well at the moment, or it is resolved.
+    pub current: Option<Severity>,
     /// When it began.
     pub opened: Timestamp,
     /// When it was resolved; `null` while it is open.
     pub closed: Option<Timestamp>,
-    /// The cause as far as it is known, in a sentence.
+    /// How long each state held, the worst first; of an open incident until the state of now began.
+    pub durations: Vec<StateDurationView>,
+    /// The cause as far as it is known, in a sentence: of what is so now, or of the worst if all is well or it is resolved.
     pub cause: String,
     /// The stable name of the cause, by which it can be translated.
     #[serde(default)]
@@ -51,22 +56,24 @@ pub struct IncidentView {
 }
 
 impl IncidentView {
-    /// How long it lasted, in seconds; `None` while it is open.
-    pub fn duration_seconds(&self) -> Option<u64> {
-        self.closed.map(|closed| closed.0.since(self.opened.0).as_secs())
+    /// The severity that its cause belongs to: that of now, or the worst if all is well or it is resolved.
+    pub fn headline_severity(&self) -> Severity {
+        self.current.unwrap_or(self.severity)
     }
 }
 
 impl From<&Incident> for IncidentView {
     fn from(incident: &Incident) -> Self {
-        let cause = incident.cause.statement();
-        let (evidence, evidence_statements) = split_statements(&incident.evidence);
+        let cause = incident.headline().1.statement();
+        let (evidence, evidence_statements) = split_statements(incident.headline_evidence());
         IncidentView {
             id: incident.id(),
             monitor: incident.monitor.clone(),
             severity: incident.severity,
+            current: incident.current,
             opened: Timestamp(incident.opened),
             closed: incident.closed.map(Timestamp),
+            durations: StateDurationView::list(incident),
             cause: cause.text,
             cause_code: cause.code,
             cause_params: cause.params,
@@ -76,6 +83,26 @@ impl From<&Incident> for IncidentView {
             inhibited_by: incident.inhibited_by.clone(),
             timeline: incident.timeline.iter().map(TimelineEntryView::from).collect(),
         }
+    }
+}
+
+/// How long a state held during an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StateDuration")]
+pub struct StateDurationView {
+    /// The state: a severity, `up` while all was well, or `unobserved`.
+    pub state: PhaseState,
+    /// The time in this state, in seconds.
+    pub seconds: u64,
+}
+
+impl StateDurationView {
+    /// Lists how long each state of `incident` held. The state of now is left out while the incident is open, as it goes on.
+    pub(super) fn list(incident: &Incident) -> Vec<StateDurationView> {
+        let since = incident.phases.last().map_or(incident.opened, |last| last.since);
+        let durations = incident.durations(since).into_iter();
+        let durations = durations.map(|(state, millis)| StateDurationView { state, seconds: millis / 1000 });
+        durations.filter(|it| it.seconds > 0).collect()
     }
 }
 
@@ -108,14 +135,15 @@ impl From<&TimelineEntry> for TimelineEntryView {
     }
 }
 
-/// One incident with the samples before it.
+/// One incident with the samples around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "IncidentWithRecording")]
 pub struct IncidentDetailView {
     /// The incident.
     #[serde(flatten)]
     pub incident: IncidentView,
-    /// The samples of the ten minutes before it, by instance.
+    /// The samples from an hour before it until a quarter of an hour after its end, by instance: every one if they are few and recent,
+    /// or else the peaks of minutes or hours.
     pub recording: Vec<RecordingView>,
 }
 
@@ -191,6 +219,8 @@ mod tests {
             id: id.parse().unwrap(),
             monitor: "api".parse().unwrap(),
             severity: Severity::Down,
+            current: Some(Severity::Down),
+            durations: Vec::new(),
             opened: Timestamp(UnixMillis(0)),
             closed: None,
             cause: String::new(),

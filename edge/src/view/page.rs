@@ -4,7 +4,10 @@ use heapbeat_shared::exit::ExitKind;
 use heapbeat_shared::{Bytes, Megabytes, Params, Sample, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::{ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView};
+use super::{
+    ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StateDurationView,
+    StatusView,
+};
 use crate::domain::State;
 use crate::domain::history::downsample::Downsampled;
 use crate::domain::history::latency::{HALF_HOUR_MS, POINTS};
@@ -123,7 +126,7 @@ pub struct IncidentPageView {
     pub name: String,
     /// The incident.
     pub incident: IncidentView,
-    /// Memory before it.
+    /// Memory from an hour before it until after its end.
     pub memory: MemoryChartView,
 }
 
@@ -139,9 +142,9 @@ impl IncidentPageView {
         let samples = &recording.samples;
         let window =
             samples.first().zip(samples.last()).map(|(first, last)| (first.at, last.at.max(incident.opened)));
-        let status = match incident.severity {
+        let status = match incident.current {
             _ if incident.closed.is_some() => State::Up,
-            Severity::Down => State::Down,
+            Some(Severity::Down) => State::Down,
             _ => State::Degraded,
         };
         let memory = MemoryChartView::new(window.unwrap_or((now, now)), limit, recording);
@@ -150,7 +153,10 @@ impl IncidentPageView {
             status,
             name: name.to_owned(),
             incident: IncidentView::from(incident),
-            memory: MemoryChartView { marks: vec![incident.opened], ..memory },
+            memory: MemoryChartView {
+                marks: [incident.opened].into_iter().chain(incident.closed).collect(),
+                ..memory
+            },
         }
     }
 }
@@ -222,8 +228,10 @@ pub struct IncidentSummaryView {
     pub monitor: MonitorId,
     /// The monitor's name.
     pub name: String,
-    /// The worst severity so far.
+    /// The severity of what is so now, or the worst if all is well or it is resolved.
     pub severity: Severity,
+    /// How long each state held, the worst first.
+    pub durations: Vec<StateDurationView>,
     /// When it began.
     pub opened: super::Timestamp,
     /// When it was resolved; `null` while it is open.
@@ -243,12 +251,14 @@ pub struct IncidentSummaryView {
 impl IncidentSummaryView {
     /// Summarizes an incident of the monitor with this name.
     pub fn new(incident: &Incident, name: &str) -> Self {
-        let cause = incident.cause.statement();
+        let (severity, cause) = incident.headline();
+        let cause = cause.statement();
         IncidentSummaryView {
             id: incident.id(),
             monitor: incident.monitor.clone(),
             name: name.to_owned(),
-            severity: incident.severity,
+            severity,
+            durations: StateDurationView::list(incident),
             opened: super::Timestamp(incident.opened),
             closed: incident.closed.map(super::Timestamp),
             cause: cause.text,
@@ -256,11 +266,6 @@ impl IncidentSummaryView {
             cause_params: cause.params,
             acknowledged: incident.acknowledged,
         }
-    }
-
-    /// How long it lasted, in seconds; `None` while it is open.
-    pub fn duration_seconds(&self) -> Option<u64> {
-        self.closed.map(|closed| closed.0.since(self.opened.0).as_secs())
     }
 }
 

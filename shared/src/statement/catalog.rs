@@ -119,6 +119,8 @@ catalog! {
     stop_requested(by: &str) = "stop-requested", "shutdown requested by {by}";
     recurred() = "recurred", "the problem recurred";
     recovered() = "recovered", "all checks pass again";
+    improved_to_degraded() = "improved-to-degraded", "improved: degraded performance";
+    improved_to_warning() = "improved-to-warning", "improved: all checks pass, but memory is running out";
     other_instance() = "other-instance", "another instance responds";
     note(note: &str) = "note", "note: {note}";
     acknowledged() = "acknowledged", "acknowledged";

@@ -120,6 +120,26 @@ pub enum ProbeSkipped {
 }
 
 impl Failure {
+    /// Whether nothing serves the requests: there is no complete response, or a proxy in front says so.
+    pub const fn is_unavailability(self) -> bool {
+        matches!(
+            self,
+            Failure::ConnectionRefused
+                | Failure::Unreachable
+                | Failure::ConnectTimeout
+                | Failure::Timeout
+                | Failure::BodyTimeout
+                | Failure::ConnectionLost
+                | Failure::Connection
+                | Failure::Status(502..=504)
+        )
+    }
+
+    /// Whether the two failures are the same but for a measured value.
+    pub fn is_same_kind(self, other: Failure) -> bool {
+        self == other || matches!((self, other), (Failure::Slow(_), Failure::Slow(_)))
+    }
+
     /// The failure as a statement for the public. It holds no text that a target sent, numbers excepted.
     pub fn statement(self) -> Statement {
         match self {

@@ -71,6 +71,11 @@ impl Tier {
         (UnixMillis(number * chunk), number.rem_euclid(places))
     }
 
+    /// Returns the finest tier that still has samples of this age.
+    pub fn for_age(age: Duration) -> Tier {
+        Tier::ALL.into_iter().find(|tier| age <= tier.retention()).unwrap_or(Tier::Hour)
+    }
+
     /// Returns the finest tier that shows `span` in a reasonable number of points.
     pub fn for_span(span: Duration) -> Tier {
         match span.as_secs() {

@@ -82,8 +82,11 @@ impl IncidentUpdate {
             incident.add_timeline_entry(at, Statement::acknowledged());
         }
         if self.resolve {
-            incident.closed = Some(at);
-            incident.resolution = Some(ManualResolution::ProblemPersists);
+            incident.resolution = Some(match incident.current {
+                Some(severity) => ManualResolution::ProblemPersists(severity),
+                None => ManualResolution::ProblemOver,
+            });
+            incident.close(at);
             incident.add_timeline_entry(at, Statement::resolved());
         }
         Ok(())

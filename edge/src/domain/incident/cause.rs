@@ -1,7 +1,7 @@
 //! The cause of an incident, from the kind of failure, the memory pressure, and how an instance ended.
 //!
 //! Causes are ordered by how specific they are: memory that runs full explains why connections are refused, and a kill by the
-//! kernel explains both. An incident keeps the most specific one.
+//! kernel explains both. While the same trouble goes on, the most specific one is kept.
 
 use heapbeat_shared::Statement;
 use heapbeat_shared::event::EventKind;
@@ -62,9 +62,23 @@ impl Cause {
         }
     }
 
+    /// Whether a failure of this kind is what the cause leads to: a server whose memory is full, or that has ended, is not available.
+    pub const fn explains(self, failure: Failure) -> bool {
+        match self {
+            Cause::Unknown | Cause::Failing(_) | Cause::Leak => false,
+            Cause::Memory => failure.is_unavailability() || matches!(failure, Failure::Slow(_)),
+            Cause::Exit(_) | Cause::OutOfMemory => failure.is_unavailability(),
+        }
+    }
+
     /// Whether the cause is about memory.
     pub const fn is_memory(self) -> bool {
         matches!(self, Cause::Leak | Cause::Memory | Cause::OutOfMemory)
+    }
+
+    /// Whether an instance ended.
+    pub const fn is_exit(self) -> bool {
+        matches!(self, Cause::Exit(_) | Cause::OutOfMemory)
     }
 
     /// Whether nothing is known but how probes fail.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
 use heapbeat_shared::{Bytes, Pressure};
@@ -23,6 +25,10 @@ enum Found {
     Up,
     Down,
     Degraded,
+    /// Down with this HTTP status.
+    Status(u16),
+    /// Down with this HTTP status, but not often enough to be `down`.
+    StatusOnce(u16),
     Unobserved,
     Maintenance,
     /// Up, with this memory pressure.
@@ -47,6 +53,10 @@ impl Timeline {
         let failing = Some(CheckVerdict::Failed(Failure::ConnectionRefused));
         let (state, verdict) = match found {
             Found::Down => (State::Down, failing),
+            Found::Status(status) => (State::Down, Some(CheckVerdict::Failed(Failure::Status(status)))),
+            Found::StatusOnce(status) => {
+                (State::Degraded, Some(CheckVerdict::Failed(Failure::Status(status))))
+            }
             Found::Degraded => (State::Degraded, Some(CheckVerdict::Degraded(Failure::Slow(900)))),
             Found::Unobserved => (State::Unobserved, failing),
             Found::Maintenance => (State::Maintenance, failing),
@@ -67,13 +77,25 @@ impl Timeline {
             at,
             state,
             verdict,
-            last_report: (state == State::Up).then_some(&report),
+            last_report: matches!(found, Found::Up | Found::Pressure(_) | Found::Exit(_)).then_some(&report),
             delta: &delta,
             restarted: !delta.restarts.is_empty(),
             flapping_since: None,
+            unobserved_since: None,
         };
         self.tracker.record_tick(&"api".parse().unwrap(), &tick);
         self.tracker.latest.as_mut()?.next_notification(at, None, None)
+    }
+
+    /// What is so now: the severity and the cause.
+    fn now(&self) -> (Option<Severity>, String) {
+        (self.incident().current, self.incident().cause.statement().text)
+    }
+
+    /// How long each state held, in minutes.
+    fn minutes(&self) -> Vec<(PhaseState, u64)> {
+        let durations = self.incident().durations(minute(self.minute));
+        durations.into_iter().map(|(state, millis)| (state, millis / 60_000)).collect()
     }
 
     /// Runs a tick for each finding. Returns what is to be notified, and in which minute.
@@ -108,6 +130,7 @@ fn an_incident_has_a_valid_id_whenever_a_server_says_that_it_ended() {
             delta: &delta,
             restarted: true,
             flapping_since: None,
+            unobserved_since: None,
         };
         let mut tracker = IncidentTracker::default();
         tracker.record_tick(&"api".parse().unwrap(), &tick);
@@ -268,4 +291,92 @@ fn a_title_says_what_is_wrong_once() {
     for (severity, cause, title) in titles {
         assert_eq!(severity.title("API", cause), title);
     }
+}
+
+/// What is so now follows what each tick finds, whatever was so before.
+#[test]
+fn severity_and_cause_are_those_of_now() {
+    use Found::{Degraded, Down, Exit, Status, StatusOnce, Unobserved, Up};
+    use Severity::{Crashed, Warning};
+    let (down, degraded) = (Some(Severity::Down), Some(Severity::Degraded));
+    let (slow, refused) = ("response took 900 ms", "connection refused");
+    let (low, high) = (Found::Pressure(Pressure::Calm), Found::Pressure(Pressure::Alert));
+    let (oom, crash) = (Exit(ExitKind::OomKill), Exit(ExitKind::Crash));
+    let memory = "memory is close to its limit";
+    let cases: [(&str, &[Found], Option<Severity>, &str); 21] = [
+        ("slow, then 503", &[Degraded, Status(503)], down, "HTTP status 503"),
+        ("503, then slow", &[Status(503), Degraded], degraded, slow),
+        ("503, then 404", &[Status(503), Status(404)], down, "HTTP status 404"),
+        ("503, well, then 404", &[Status(503), Up, Status(404)], down, "HTTP status 404"),
+        ("503, well", &[Status(503), Up], None, "HTTP status 503"),
+        ("503, no data", &[Status(503), Unobserved], down, "HTTP status 503"),
+        ("down, slow, down", &[Down, Degraded, Down], down, refused),
+        ("slow, and one failure that does not count yet", &[Degraded, StatusOnce(503)], degraded, slow),
+        ("memory, then refused: memory explains it", &[high, Down], down, memory),
+        ("memory, then 404: it does not", &[high, Status(404)], down, "HTTP status 404"),
+        ("404, then only memory", &[Status(404), high], Some(Warning), memory),
+        ("memory, then slow", &[high, Degraded], degraded, memory),
+        ("memory, calm, then slow", &[high, low, Degraded], degraded, slow),
+        ("a crash between two good probes", &[crash], Some(Crashed), "instance crashed"),
+        ("and afterwards, until it closes", &[crash, Up], Some(Crashed), "instance crashed"),
+        ("down, and up after a crash", &[Down, crash], None, "instance crashed"),
+        ("killed, then refused again", &[oom, Down], down, "out of memory"),
+        ("killed, then 404", &[oom, Status(404)], down, "HTTP status 404"),
+        ("killed, well, well, then refused", &[oom, Up, Up, Up, Down], down, refused),
+        ("killed, slow", &[oom, Degraded], degraded, slow),
+        ("no data at first", &[Down, Unobserved, Status(500)], down, "HTTP status 500"),
+    ];
+    for (name, findings, severity, cause) in cases {
+        let mut timeline = Timeline::default();
+        timeline.run(findings);
+        assert_eq!(timeline.now(), (severity, cause.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn a_severity_that_falls_is_in_the_timeline_and_in_the_durations() {
+    use Found::{Degraded, Status, Unobserved, Up};
+    let mut timeline = Timeline::default();
+    timeline.run(&[vec![Status(503); 3], vec![Degraded; 20]].concat());
+    assert_eq!(timeline.incident().headline(), (Severity::Degraded, Cause::Failing(Failure::Slow(900))));
+    assert_eq!(
+        timeline.entries(),
+        [(0, "HTTP status 503"), (180, "improved: degraded performance"), (180, "response took 900 ms")]
+    );
+    timeline.run(&[Unobserved, Unobserved, Degraded, Up]);
+    let incident = timeline.incident();
+    assert_eq!(incident.severity, Severity::Down, "the worst is kept");
+    assert_eq!(incident.headline(), (Severity::Down, Cause::Failing(Failure::Status(503))));
+    assert_eq!((incident.current, incident.closed), (None, Some(minute(26))));
+    let states = [(PhaseState::Down, 3), (PhaseState::Degraded, 21), (PhaseState::Unobserved, 2)];
+    assert_eq!(timeline.minutes(), states);
+    // It comes back, and the time between is none of trouble.
+    timeline.run(&[Up, Up, Status(404)]);
+    assert_eq!(timeline.incident().opened, minute(0));
+    let states =
+        [(PhaseState::Down, 4), (PhaseState::Degraded, 21), (PhaseState::Up, 3), (PhaseState::Unobserved, 2)];
+    assert_eq!(timeline.minutes(), states);
+}
+
+#[test]
+fn a_cause_that_changes_with_every_probe_costs_few_changes() {
+    let mut timeline = Timeline::default();
+    let mut changes = 0;
+    for n in 0..120 {
+        let before = timeline.tracker.latest.clone();
+        timeline.run(&[Found::Status(if n % 2 == 0 { 500 } else { 404 })]);
+        let ignored =
+            |incident: &Incident| Incident { notified: NotificationState::default(), ..incident.clone() };
+        changes += u32::from(before.as_ref().map(ignored) != timeline.tracker.latest.as_ref().map(ignored));
+    }
+    assert!(changes <= 1 + 5 + 12, "{changes} rows in two hours");
+}
+
+#[test]
+fn an_incident_that_opens_again_has_to_be_acknowledged_again() {
+    let mut timeline = Timeline::default();
+    timeline.run(&[Found::Down]);
+    timeline.tracker.latest.as_mut().unwrap().acknowledged = true;
+    timeline.run(&[Found::Up, Found::Down]);
+    assert!(!timeline.incident().acknowledged);
 }

@@ -6,9 +6,8 @@ use heapbeat_shared::exit::Exit;
 use heapbeat_shared::{Pressure, Statement, UnixMillis};
 
 use crate::domain::State;
-use crate::domain::check::flap;
 use crate::domain::check::verdict::CheckVerdict;
-use crate::domain::incident::cause::{Cause, event_statement, forecast_statement};
+use crate::domain::incident::phase::PhaseState;
 use crate::domain::incident::{Incident, ManualResolution, Severity};
 use crate::domain::report::last_report::{LastReport, ReportDelta};
 use crate::monitor_config::MonitorId;
@@ -46,16 +45,18 @@ pub struct TickObservation<'a> {
     pub restarted: bool,
     /// Since when the monitor flaps.
     pub flapping_since: Option<UnixMillis>,
+    /// Since when there was no valid result before this tick.
+    pub unobserved_since: Option<UnixMillis>,
 }
 
 impl<'a> TickObservation<'a> {
     /// The report of this tick, if it brought one.
-    fn report(&self) -> Option<&'a LastReport> {
+    pub(super) fn report(&self) -> Option<&'a LastReport> {
         self.last_report.filter(|report| report.at == self.at)
     }
 
     /// The exits that this tick made known and that were failures, in the order of time.
-    fn crashes(&self) -> impl Iterator<Item = &'a Exit> {
+    pub(super) fn crashes(&self) -> impl Iterator<Item = &'a Exit> {
         self.delta.exits.iter().map(|it| &it.exit).filter(|exit| exit.kind.is_failure())
     }
 
@@ -89,9 +90,11 @@ impl IncidentTracker {
         let Some(severity) = ongoing.max(crash.map(|_| Severity::Crashed)) else {
             return self.record_recovery(tick);
         };
-        let resolved =
-            self.latest.as_ref().filter(|last| last.resolution == Some(ManualResolution::ProblemPersists));
-        if resolved.is_some_and(|last| severity <= last.severity && crash.is_none()) {
+        let resolved = self.latest.as_ref().and_then(|last| last.resolution);
+        if let Some(ManualResolution::ProblemPersists(known)) = resolved
+            && severity <= known
+            && crash.is_none()
+        {
             return false;
         }
 
@@ -103,8 +106,9 @@ impl IncidentTracker {
             Some(closed) if reopens(&closed, tick.at) => reopened(closed, tick.at),
             _ => Incident::new(monitor.clone(), began, severity),
         };
-        incident.severity = incident.severity.max(severity);
-        add_details(&mut incident, before.as_ref(), tick);
+        let known = before.as_ref().filter(|before| before.closed.is_none());
+        incident.record_phases(tick, began, ongoing);
+        incident.record_trouble(known, tick, severity);
         if ongoing.is_none() {
             incident.recovering_since = Some(tick.at);
         }
@@ -115,7 +119,7 @@ impl IncidentTracker {
     /// Updates the incident by a tick that found nothing wrong, or could not tell.
     fn record_recovery(&mut self, tick: &TickObservation<'_>) -> bool {
         if let Some(last) = &mut self.latest
-            && last.resolution == Some(ManualResolution::ProblemPersists)
+            && matches!(last.resolution, Some(ManualResolution::ProblemPersists(_)))
             && tick.state == State::Up
         {
             last.resolution = Some(ManualResolution::ProblemOver);
@@ -123,18 +127,17 @@ impl IncidentTracker {
         }
         let Some(incident) = self.open_incident() else { return false };
         let before = incident.clone();
-        for event in &tick.delta.events {
-            incident.add_timeline_entry(event.at, event_statement(&event.kind));
-        }
-        if tick.flapping_since == Some(tick.at) {
-            incident.add_timeline_entry(tick.at, flap::flapping_statement());
-        }
+        incident.add_event_entries(tick);
+        incident.record_unobserved(tick);
         if tick.state != State::Up {
             return *incident != before;
         }
+        incident.phases.begin(tick.at, PhaseState::Up);
+        // A crash is over when it is noticed; it is what there is to say until the incident closes.
+        incident.current.take_if(|current| *current != Severity::Crashed);
         let since = *incident.recovering_since.get_or_insert(tick.at);
         if tick.flapping_since.is_none() && tick.at.since(since) >= recovery_time(incident) {
-            incident.closed = Some(since);
+            (incident.closed, incident.current) = (Some(since), None);
             incident.add_timeline_entry(tick.at, Statement::recovered());
         }
         *incident != before
@@ -143,7 +146,7 @@ impl IncidentTracker {
     /// Closes the open incident, whatever the monitor's state. Returns whether there was one.
     pub fn close(&mut self, at: UnixMillis, reason: Statement) -> bool {
         let Some(incident) = self.open_incident() else { return false };
-        incident.closed = Some(at);
+        incident.close(at);
         incident.add_timeline_entry(at, reason);
         true
     }
@@ -170,6 +173,7 @@ fn reopens(incident: &Incident, at: UnixMillis) -> bool {
 fn reopened(mut incident: Incident, at: UnixMillis) -> Incident {
     incident.closed = None;
     incident.resolution = None;
+    incident.acknowledged = false;
     incident.recovering_since = None;
     incident.recurrences = incident.recurrences.saturating_add(1);
     incident.add_timeline_entry(at, Statement::recurred());
@@ -178,64 +182,15 @@ fn reopened(mut incident: Incident, at: UnixMillis) -> Incident {
 
 /// How long all must be well before the incident closes.
 fn recovery_time(incident: &Incident) -> Duration {
-    match incident.severity {
+    match incident.cause {
         _ if incident.recurrences >= MAX_RECURRENCES => REOPEN_WINDOW,
-        Severity::Down | Severity::Degraded if incident.cause.is_probe_failure() => Duration::ZERO,
+        cause if cause.is_probe_failure() => Duration::ZERO,
         _ => RECOVERY_TIME,
     }
 }
 
 /// Whether a forecast is near enough, and the instance old enough, to open an incident.
-fn forecast_opens_incident(report: &LastReport) -> bool {
+pub(super) fn forecast_opens_incident(report: &LastReport) -> bool {
     let soon = report.forecast.time_to_limit.is_some_and(|time| time.expected <= FORECAST_HORIZON);
     soon && report.latest.at.since(report.started) >= DEPLOY_GRACE
-}
-
-/// Adds to the timeline what is new, and to the cause and its evidence what is now known. `before` is the incident before this
-/// tick.
-fn add_details(incident: &mut Incident, before: Option<&Incident>, tick: &TickObservation<'_>) {
-    let known = before.filter(|before| before.closed.is_none());
-    if tick.flapping_since == Some(tick.at) {
-        incident.add_timeline_entry(tick.at, flap::flapping_statement());
-    }
-    for event in &tick.delta.events {
-        incident.add_timeline_entry(event.at, event_statement(&event.kind));
-    }
-    if let Some(report) = tick.report() {
-        add_memory_details(incident, known, report);
-    }
-    for exit in tick.crashes() {
-        let cause = Cause::from_exit(exit.kind, incident.cause.is_memory());
-        incident.cause = incident.cause.or_more_specific(cause);
-        incident.evidence = exit.public_evidence();
-        incident.add_timeline_entry(exit.at, exit.kind.statement());
-    }
-    if tick.restarted && tick.crashes().next().is_none() {
-        incident.add_timeline_entry(tick.at, Statement::other_instance());
-    }
-    if let (State::Down | State::Degraded, Some(verdict)) = (tick.state, tick.verdict) {
-        let (CheckVerdict::Failed(failure) | CheckVerdict::Degraded(failure)) = verdict else { return };
-        incident.cause = incident.cause.or_more_specific(Cause::Failing(failure));
-        let is_new =
-            known.is_none_or(|known| known.severity < incident.severity || known.recovering_since.is_some());
-        if is_new {
-            incident.add_timeline_entry(tick.at, failure.statement());
-        }
-    }
-}
-
-/// Adds what a report says about memory.
-fn add_memory_details(incident: &mut Incident, known: Option<&Incident>, report: &LastReport) {
-    let forecast = forecast_statement(report).filter(|_| forecast_opens_incident(report));
-    if report.pressure >= Pressure::Alert {
-        incident.cause = incident.cause.or_more_specific(Cause::Memory);
-    } else if forecast_opens_incident(report) {
-        incident.cause = incident.cause.or_more_specific(Cause::Leak);
-    }
-    if let Some(forecast) = forecast
-        && known.is_none_or(|known| !known.cause.is_memory())
-    {
-        incident.add_timeline_entry(report.at, forecast.clone());
-        incident.evidence = vec![forecast];
-    }
 }

@@ -77,7 +77,7 @@ fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
     let updated = times.chain(incident.closed).max().unwrap_or_default().min(now).max(incident.opened);
     FeedEntry {
         path: format!("/incidents/{}", incident.id),
-        title: format!("{}{resolved}", incident.severity.title(name, &incident.cause)),
+        title: format!("{}{resolved}", incident.headline_severity().title(name, &incident.cause)),
         published: incident.opened,
         updated,
         content,

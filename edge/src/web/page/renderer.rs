@@ -13,10 +13,11 @@ use super::markup::Markup;
 use super::messages::{Argument, Arguments, Messages};
 use super::{chart, sparkline};
 use crate::domain::incident::Severity;
+use crate::domain::incident::phase::PhaseState;
 use crate::domain::{State, instant};
 use crate::view::{
     ComparisonView, ForecastView, LatencyHistoryView, MemoryChartView, MemoryDayView, MonitorView, Percent,
-    RestartView,
+    RestartView, StateDurationView,
 };
 
 /// Formats the values of one page.
@@ -118,6 +119,28 @@ impl<'a> Renderer<'a> {
             units.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, name)| name.as_str())
         };
         instant::format_duration(*seconds, name, '\u{a0}')
+    }
+
+    /// How long an incident was in each of its states: ` (34 min)` if it only had the severity that is shown beside it, or else
+    /// ` (Outage 3 min, Degraded performance 20 min)`.
+    pub(super) fn durations(&self, list: &[StateDurationView], severity: &Severity) -> String {
+        match list {
+            [] => String::new(),
+            [only] if only.state == PhaseState::from(*severity) => {
+                format!(" ({})", self.duration(&only.seconds))
+            }
+            several => {
+                let part = |it: &StateDurationView| {
+                    format!("{}\u{a0}{}", self.phase_state(it.state), self.duration(&it.seconds))
+                };
+                format!(" ({})", several.iter().map(part).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    fn phase_state(&self, state: PhaseState) -> String {
+        let family = if state.is_trouble() { "severity-" } else { "state-" };
+        self.family_text(family, state.as_str())
     }
 
     /// The time since an instant.

@@ -2,6 +2,7 @@ use heapbeat_shared::{Bytes, ExitKind, HealthMemory, Megabytes, Params, Pressure
 
 use super::*;
 use crate::domain::incident::Severity;
+use crate::domain::incident::phase::PhaseState;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::snapshot::{
@@ -12,7 +13,7 @@ use crate::fleet::merge::merge_statuses;
 use crate::view::{
     ComparisonView, Date, DayView, IncidentPageView, IncidentSummaryView, IncidentView, LatencyHistoryView,
     LatencyRow, MemoryChartView, MemoryDayView, MonitorPageView, MonitorView, Percent, RestartView,
-    SampleRow, StatusPageView, StatusView, TimelineEntryView, Timestamp,
+    SampleRow, StateDurationView, StatusPageView, StatusView, TimelineEntryView, Timestamp,
 };
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -293,6 +294,10 @@ fn every_page_is_complete_in_every_language() {
         monitor: "api".parse().unwrap(),
         name: "API".into(),
         severity: Severity::Crashed,
+        durations: vec![
+            StateDurationView { state: PhaseState::Down, seconds: 180 },
+            StateDurationView { state: PhaseState::Unobserved, seconds: 60 },
+        ],
         opened: Timestamp(NOW),
         closed,
         cause: "<u>".into(),
@@ -338,8 +343,10 @@ fn every_page_is_complete_in_every_language() {
             id: "api-1769860800".parse().unwrap(),
             monitor: "api".parse().unwrap(),
             severity: Severity::Down,
+            current: None,
             opened: Timestamp(NOW),
             closed: Some(Timestamp(NOW)),
+            durations: Vec::new(),
             cause: "<u>".into(),
             cause_code: "new".into(),
             cause_params: Params::new(),
