@@ -159,6 +159,9 @@ mod tests {
 
     use super::*;
 
+    /// A name, the phases, the second in which the incident ends, and the durations.
+    type Case = (&'static str, &'static [(i64, PhaseState)], i64, &'static [(PhaseState, u64)]);
+
     fn phases(list: &[(i64, PhaseState)]) -> Phases {
         let mut phases = Phases::default();
         for (second, state) in list {
@@ -171,7 +174,7 @@ mod tests {
     fn durations_are_summed_by_state_and_end_with_the_incident() {
         use PhaseState::{Degraded, Down, Unobserved, Up};
         let second = |second: i64| UnixMillis(second * 1000);
-        let cases: [(&str, &[(i64, PhaseState)], i64, &[(PhaseState, u64)]); 7] = [
+        let cases: [Case; 7] = [
             ("one phase", &[(0, Down)], 60, &[(Down, 60_000)]),
             ("the worst first", &[(0, Degraded), (60, Down)], 90, &[(Down, 30_000), (Degraded, 60_000)]),
             ("the same twice", &[(0, Down), (60, Up), (70, Down)], 100, &[(Down, 90_000), (Up, 10_000)]),
