@@ -350,7 +350,7 @@ fn a_severity_that_falls_is_in_the_timeline_and_in_the_durations() {
     assert_eq!((incident.current, incident.closed), (None, Some(minute(26))));
     let states = [(PhaseState::Down, 3), (PhaseState::Degraded, 21), (PhaseState::Unobserved, 2)];
     assert_eq!(timeline.minutes(), states);
-    // It comes back, and the time between is none of trouble.
+    // It comes back, and the time between was well.
     timeline.run(&[Up, Up, Status(404)]);
     assert_eq!(timeline.incident().opened, minute(0));
     let states =
