@@ -353,7 +353,7 @@ class HeapSampler {
           stacks,
         },
       });
-      if (text.length <= MAX_PROFILE || largest.length === 0) return text;
+      if (Buffer.byteLength(text) <= MAX_PROFILE || largest.length === 0) return text;
       largest = largest.slice(0, Math.floor(largest.length / 2));
     }
   }

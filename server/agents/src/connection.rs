@@ -14,8 +14,14 @@ const MAX_LINE: usize = 64 << 10;
 /// Maximum length of a line while a profile is expected.
 const MAX_PROFILE_LINE: usize = 1 << 20;
 
-/// Maximum number of bytes that are read at once, so that one agent does not hold up the others.
-const MAX_READ: usize = 256 << 10;
+/// Bytes that an agent may send in addition when a profile is requested.
+const PROFILE_BYTES: u32 = (1 << 20) + 1;
+
+/// Messages a second in the long run, and at once.
+const MESSAGES: (u32, u32) = (50, 200);
+
+/// Bytes a second in the long run, and at once. A sample has some 500 bytes, a list of functions up to 10 kB.
+const BYTES: (u32, u32) = (64 << 10, 256 << 10);
 
 /// Time for the hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,6 +35,8 @@ pub(crate) enum ProtocolError {
     InvalidMessage(#[from] serde_json::Error),
     #[error("more than 50 messages a second")]
     TooManyMessages,
+    #[error("more than 64 kB a second")]
+    TooManyBytes,
     #[error("the first message is not a hello")]
     NoHello,
     #[error("no hello within 5 s")]
@@ -54,7 +62,8 @@ pub(crate) struct Connection {
     received: Vec<u8>,
     /// Up to where `received` holds no line break.
     searched: usize,
-    rate: RateLimit,
+    messages: RateLimit,
+    bytes: RateLimit,
     accepted: Instant,
     expects_profile: bool,
 }
@@ -67,7 +76,8 @@ impl Connection {
             hello: None,
             received: Vec::new(),
             searched: 0,
-            rate: RateLimit::new(now),
+            messages: RateLimit::new(MESSAGES.0, MESSAGES.1, now),
+            bytes: RateLimit::new(BYTES.0, BYTES.1, now),
             accepted: now,
             expects_profile: false,
         }
@@ -82,9 +92,14 @@ impl Connection {
         self.hello.is_none().then(|| self.accepted + HELLO_TIMEOUT)
     }
 
-    /// Reads what has arrived.
-    pub(crate) fn read(&mut self, now: Instant, messages: &mut Vec<AgentMessage>) -> ReadOutcome {
-        let outcome = self.read_available(now, messages);
+    /// Reads what has arrived, at most `budget` bytes, from which what was read is taken.
+    pub(crate) fn read(
+        &mut self,
+        now: Instant,
+        budget: &mut usize,
+        messages: &mut Vec<AgentMessage>,
+    ) -> ReadOutcome {
+        let outcome = self.read_available(now, budget, messages);
         match outcome {
             Ok(false) => ReadOutcome::Closed,
             Ok(true) if self.deadline().is_some_and(|deadline| deadline <= now) => {
@@ -99,15 +114,19 @@ impl Connection {
     fn read_available(
         &mut self,
         now: Instant,
+        budget: &mut usize,
         messages: &mut Vec<AgentMessage>,
     ) -> Result<bool, ProtocolError> {
         let mut chunk = [0; 16 << 10];
-        let mut total = 0;
-        while total < MAX_READ {
-            match self.stream.read(&mut chunk) {
+        while *budget > 0 {
+            let room = chunk.len().min(*budget);
+            match self.stream.read(&mut chunk[..room]) {
                 Ok(0) => return Ok(false),
                 Ok(count) => {
-                    total += count;
+                    *budget -= count;
+                    if !u32::try_from(count).is_ok_and(|count| self.bytes.admit(count, now)) {
+                        return Err(ProtocolError::TooManyBytes);
+                    }
                     self.received.extend_from_slice(&chunk[..count]);
                     self.split_lines(now, messages)?;
                 }
@@ -142,7 +161,7 @@ impl Connection {
         messages: &mut Vec<AgentMessage>,
     ) -> Result<(), ProtocolError> {
         self.check_length(line.len())?;
-        if !self.rate.admit(now) {
+        if !self.messages.admit(1, now) {
             return Err(ProtocolError::TooManyMessages);
         }
         if line.is_empty() {
@@ -165,7 +184,10 @@ impl Connection {
         line.push(b'\n');
         match self.stream.write(&line) {
             Ok(count) if count == line.len() => {
-                self.expects_profile |= matches!(message, GuardMessage::Profile { .. });
+                if matches!(message, GuardMessage::Profile { .. }) {
+                    self.expects_profile = true;
+                    self.bytes.grant(PROFILE_BYTES);
+                }
                 Ok(())
             }
             _ => Err(ProtocolError::NotReading),

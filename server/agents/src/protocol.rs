@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What an agent sends.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum AgentMessage {
     /// The first message of a connection.
     Hello(Hello),
@@ -102,16 +101,14 @@ pub struct HeapSample {
     pub threads_heap_used: Option<u64>,
 }
 
-/// The functions that hold the memory, the largest first. On the wire `seconds` stands beside the list.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// The functions that hold the memory, the largest first. On the wire `held` and `seconds` stand beside the list.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HolderReport {
     /// The functions.
     pub holders: Vec<Holder>,
     /// Bytes that the process held when the functions were measured, if the runtime knows them.
-    #[serde(default)]
     pub held: Option<u64>,
     /// Length of the recording if only memory that was allocated meanwhile is reported; its growth is then that of the recording.
-    #[serde(default)]
     pub seconds: Option<f64>,
 }
 
@@ -197,21 +194,34 @@ pub struct UncaughtException {
     pub name: String,
 }
 
-/// The keys of an agent's messages.
-const KINDS: [&str; 7] = ["hello", "sample", "holders", "types", "purge", "profile", "exception"];
+/// A line: the kinds of message are its keys. Other keys are skipped without being kept in memory.
+#[derive(Deserialize)]
+struct Line {
+    hello: Option<Hello>,
+    sample: Option<HeapSample>,
+    holders: Option<Vec<Holder>>,
+    held: Option<u64>,
+    seconds: Option<f64>,
+    types: Option<Vec<TypeCount>>,
+    purge: Option<PurgeAnswer>,
+    profile: Option<ProfileAnswer>,
+    exception: Option<UncaughtException>,
+}
 
-/// One line: the kinds of message are its keys, and keys that are not known are skipped.
+/// Parses one line; `None` if it holds no message that is known.
 pub(crate) fn parse_line(line: &[u8]) -> Result<Option<AgentMessage>, serde_json::Error> {
-    let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line)?;
-    let Some((kind, mut value)) = KINDS.iter().find_map(|kind| members.remove_entry(*kind)) else {
-        return Ok(None);
-    };
-    if kind == "holders" {
-        members.insert(kind.clone(), value);
-        value = serde_json::Value::Object(std::mem::take(&mut members));
-    }
-    let tagged = serde_json::Map::from_iter([(kind, value)]);
-    serde_json::from_value(serde_json::Value::Object(tagged)).map(Some)
+    let line: Line = serde_json::from_slice(line)?;
+    let (held, seconds) = (line.held, line.seconds);
+    let message = line
+        .hello
+        .map(AgentMessage::Hello)
+        .or(line.sample.map(AgentMessage::Sample))
+        .or(line.holders.map(|holders| AgentMessage::Holders(HolderReport { holders, held, seconds })))
+        .or(line.types.map(AgentMessage::Types))
+        .or(line.purge.map(AgentMessage::Purge))
+        .or(line.profile.map(AgentMessage::Profile))
+        .or(line.exception.map(AgentMessage::Exception));
+    Ok(message)
 }
 
 #[cfg(test)]

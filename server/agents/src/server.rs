@@ -1,5 +1,6 @@
 //! The guard's side of the agents' socket: non-blocking, without a runtime, polled by the guard's own loop.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,6 +16,20 @@ use crate::protocol::{
 
 /// Maximum number of connections. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 256;
+
+/// Maximum number of connections of one process. An agent has one, and two for a moment when it connects anew.
+const MAX_PER_PROCESS: usize = 4;
+
+/// Maximum number of connections that are accepted, and of bytes that are read and parsed, in one call, so that the guard's loop goes on.
+/// The rest waits for the next call.
+const MAX_ACCEPTED: usize = 32;
+const MAX_BYTES: usize = 256 << 10;
+
+/// The part of these bytes that one connection may use, so that one agent does not hold up the others.
+const MAX_BYTES_OF_ONE: usize = 128 << 10;
+
+/// Time for which a process that broke the protocol cannot connect again.
+const BAN: Duration = Duration::from_secs(10);
 
 /// Shortest time between two log lines about connections that were closed.
 const LOG_PAUSE: Duration = Duration::from_secs(10);
@@ -82,6 +97,9 @@ pub struct AgentServer {
     listener: UnixListener,
     path: PathBuf,
     connections: Vec<Connection>,
+    per_process: usize,
+    /// Processes that broke the protocol, and until when they cannot connect; at most [`MAX_CONNECTIONS`].
+    banned: BTreeMap<u32, Instant>,
     paused_until: Option<Instant>,
     last_warning: Option<Instant>,
     suppressed: u64,
@@ -103,6 +121,8 @@ impl AgentServer {
             listener,
             path,
             connections: Vec::new(),
+            per_process: MAX_PER_PROCESS,
+            banned: BTreeMap::new(),
             paused_until: None,
             last_warning: None,
             suppressed: 0,
@@ -129,26 +149,46 @@ impl AgentServer {
         self.connections.len() < MAX_CONNECTIONS && self.paused_until.is_none()
     }
 
-    /// Accepts connections and reads what has arrived, without blocking. A connection that breaks the protocol is closed.
+    /// Accepts connections and reads what has arrived, without blocking and within bounds; for what is left, the sockets are ready again. A
+    /// connection that breaks the protocol is closed.
     pub fn serve(&mut self, now: Instant) -> Vec<AgentEvent> {
         self.paused_until = self.paused_until.filter(|until| now < *until);
+        self.banned.retain(|_, until| now < *until);
         self.accept(now);
         let mut events = Vec::new();
         let mut problems = Vec::new();
+        let mut left = MAX_BYTES;
+        // The first one that gets nothing is the first one of the next call.
+        let mut unread = None;
+        let mut position = 0;
+        let banned = &mut self.banned;
         self.connections.retain_mut(|connection| {
             let mut messages = Vec::new();
-            let outcome = connection.read(now, &mut messages);
+            let mut budget = left.min(MAX_BYTES_OF_ONE);
+            left -= budget;
+            if budget == 0 && unread.is_none() {
+                unread = Some(position);
+            }
+            let outcome = connection.read(now, &mut budget, &mut messages);
+            left += budget;
             let pid = connection.pid;
             events.extend(messages.into_iter().map(|message| AgentEvent { pid, kind: message.into() }));
             if let ReadOutcome::Failed(error) = &outcome {
                 problems.push(format!("closed the connection of the agent in process {pid}: {error}"));
+                if banned.len() < MAX_CONNECTIONS {
+                    banned.insert(pid, now + BAN);
+                }
             }
             let is_open = matches!(outcome, ReadOutcome::Open);
+            position += usize::from(is_open);
             if !is_open && connection.hello.is_some() {
                 events.push(AgentEvent { pid, kind: AgentEventKind::Disconnected });
             }
             is_open
         });
+        if let Some(unread) = unread.filter(|unread| *unread < self.connections.len()) {
+            self.connections.rotate_left(unread);
+        }
         for problem in problems {
             self.warn(&problem, now);
         }
@@ -156,9 +196,12 @@ impl AgentServer {
     }
 
     fn accept(&mut self, now: Instant) {
-        while self.has_room() {
+        for _ in 0..MAX_ACCEPTED {
+            if !self.has_room() {
+                break;
+            }
             match self.listener.accept() {
-                Ok((stream, _)) => match peer_pid(&stream) {
+                Ok((stream, _)) => match peer_pid(&stream).and_then(|pid| self.admit(pid)) {
                     Ok(pid) => self.connections.push(Connection::new(stream, pid, now)),
                     Err(reason) => self.warn(&format!("refused an agent's connection: {reason}"), now),
                 },
@@ -170,6 +213,17 @@ impl AgentServer {
                 }
             }
         }
+    }
+
+    /// Returns the process if it may have another connection.
+    fn admit(&self, pid: u32) -> Result<u32, String> {
+        if self.banned.contains_key(&pid) {
+            return Err(format!("process {pid} has broken the protocol a moment ago"));
+        }
+        if self.connections.iter().filter(|it| it.pid == pid).count() >= self.per_process {
+            return Err(format!("process {pid} has {} already", self.per_process));
+        }
+        Ok(pid)
     }
 
     /// Logs a problem, but not each one of many.

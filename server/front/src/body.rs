@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::headers::prepare_trailers;
 use crate::hold::HoldRoom;
-use crate::progress::{ConnectionProgress, patience};
+use crate::progress::{ConnectionProgress, remaining_wait};
 
 /// Time after which the body is sent although the program has not asked for it; RFC 9110 10.1.1 wants no unlimited wait.
 const EXPECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -254,7 +254,7 @@ impl ClientBody {
             let now = Instant::now();
             state.waiting_since = Some(now);
             self.progress.body_awaited(now);
-            timer.as_mut().reset(now + patience(timeout, least_rate, state.received, state.waited));
+            timer.as_mut().reset(now + remaining_wait(timeout, least_rate, state.received, state.waited));
         }
         if timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;

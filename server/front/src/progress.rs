@@ -61,7 +61,7 @@ pub(crate) enum Evictable {
 
 /// Returns how long a client may let the front wait now, after it has moved so many bytes and was `waited` for already: `timeout`, or
 /// less if it would be slower than `least_rate` bytes a second.
-pub(crate) fn patience(timeout: Duration, least_rate: u64, bytes: u64, waited: Duration) -> Duration {
+pub(crate) fn remaining_wait(timeout: Duration, least_rate: u64, bytes: u64, waited: Duration) -> Duration {
     let Some(earned) = bytes.saturating_mul(1_000_000).checked_div(least_rate) else { return timeout };
     timeout.saturating_add(Duration::from_micros(earned)).saturating_sub(waited).min(timeout)
 }
@@ -186,7 +186,7 @@ impl ConnectionProgress {
         let stalled = self.since(&self.stalled_since).map(|since| {
             let before = Duration::from_micros(self.stalled_before.load(Ordering::Relaxed));
             let written = self.written.load(Ordering::Relaxed);
-            since + patience(limits.write_timeout, limits.least_rate, written, before)
+            since + remaining_wait(limits.write_timeout, limits.least_rate, written, before)
         });
         waiting.into_iter().chain(stalled).min()
     }
@@ -341,9 +341,9 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_where_a_client_is_slower_than_allowed() {
+    fn the_wait_ends_where_a_client_is_slower_than_allowed() {
         let seconds = Duration::from_secs;
-        // Timeout, least rate, bytes so far, time waited so far, patience.
+        // Timeout, least rate, bytes so far, time waited so far, wait that remains.
         let cases = [
             (15, 1024, 0, 0, 15),
             (15, 1024, 1, 10, 5),
@@ -354,7 +354,7 @@ mod tests {
             (15, u64::MAX, u64::MAX, 15, 0),
         ];
         for (timeout, rate, bytes, waited, expected) in cases {
-            let left = patience(seconds(timeout), rate, bytes, seconds(waited));
+            let left = remaining_wait(seconds(timeout), rate, bytes, seconds(waited));
             assert_eq!(
                 (left + Duration::from_millis(500)).as_secs(),
                 expected,

@@ -21,12 +21,12 @@ use crate::statistics::RequestTicket;
 const BUFFER: usize = 8 << 10;
 
 /// The client's side of a tunnel, which records when bytes pass: a silent tunnel gives way when connections are short.
-struct Watched<S> {
+struct ActivityStream<S> {
     stream: S,
     progress: Arc<ConnectionProgress>,
 }
 
-impl<S> Watched<S> {
+impl<S> ActivityStream<S> {
     fn record<T>(&self, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if matches!(moved, Poll::Ready(Ok(_))) {
             self.progress.tunnel_moved(Instant::now());
@@ -35,7 +35,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ActivityStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -46,7 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ActivityStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.record(written)
@@ -72,7 +72,7 @@ pub(crate) async fn tunnel<C, P>(
     P: AsyncRead + AsyncWrite + Unpin,
 {
     progress.tunnel_moved(Instant::now());
-    let mut client = Watched { stream: client, progress: Arc::clone(&progress) };
+    let mut client = ActivityStream { stream: client, progress: Arc::clone(&progress) };
     let stopped = tokio::select! {
         biased;
         copied = copy_bidirectional_with_sizes(&mut client, &mut program, BUFFER, BUFFER) => {

@@ -1,5 +1,6 @@
 use super::*;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 
 const HELLO: &[u8] = b"{\"hello\":{\"runtime\":\"node\",\"version\":\"22.1.0\",\"pid\":7}}\n";
@@ -127,6 +128,7 @@ fn a_silent_connection_is_closed_after_its_time() {
 #[test]
 fn further_connections_wait_while_there_is_no_room() {
     let mut fixture = Fixture::new();
+    fixture.server.per_process = usize::MAX;
     let mut agents = Vec::new();
     for _ in 0..MAX_CONNECTIONS + 10 {
         agents.push(fixture.connect(b""));
@@ -157,4 +159,80 @@ fn a_path_that_is_too_long_is_an_error_with_the_path() {
     let directory = tempfile::tempdir().unwrap();
     let error = AgentServer::bind(&directory.path().join("x".repeat(120))).unwrap_err();
     assert!(error.to_string().contains("cannot listen on the agents' socket"), "{error}");
+}
+
+#[test]
+fn one_process_has_few_connections() {
+    let mut fixture = Fixture::new();
+    let mut agents: Vec<UnixStream> = (0..20).map(|_| fixture.connect(HELLO)).collect();
+    fixture.serve();
+    assert_eq!(fixture.server.connections.len(), MAX_PER_PROCESS);
+    agents.clear();
+    fixture.serve();
+    let _next = fixture.connect(HELLO);
+    fixture.serve();
+    assert_eq!(fixture.server.connections.len(), 1);
+}
+
+#[test]
+fn a_process_that_breaks_the_protocol_comes_back_later() {
+    let mut fixture = Fixture::new();
+    let _broken = fixture.connect(b"garbage\n");
+    fixture.serve();
+    let mut again = fixture.connect(HELLO);
+    assert_eq!(fixture.serve(), []);
+    assert!(matches!(again.read(&mut [0]), Ok(0) | Err(_)), "refused");
+    fixture.now += BAN;
+    let _later = fixture.connect(HELLO);
+    assert!(matches!(&fixture.serve()[..], [AgentEventKind::Connected(_)]));
+}
+
+#[test]
+fn what_one_call_reads_is_bounded_and_every_agent_has_its_turn() {
+    let mut fixture = Fixture::new();
+    fixture.server.per_process = usize::MAX;
+    let line = format!("{{\"sample\":{{}},\"waste\":\"{}\"}}\n", "x".repeat(50_000));
+    let mut agents = Vec::new();
+    for _ in 0..12 {
+        let mut agent = fixture.connect(HELLO);
+        agent.set_nonblocking(true).unwrap();
+        // As much as fits into the socket.
+        while agent.write(line.as_bytes()).is_ok_and(|written| written == line.len()) {}
+        agents.push(agent);
+    }
+    let mut served = std::collections::BTreeSet::new();
+    for _ in 0..12 * MAX_BYTES_OF_ONE / MAX_BYTES {
+        let before: usize = fixture.server.serve(fixture.now).len();
+        assert!(before <= 12 + MAX_BYTES / 50_000, "{before} events in one call");
+        served.extend(
+            fixture
+                .server
+                .connections
+                .iter()
+                .filter(|it| it.hello.is_some())
+                .map(|it| it.as_fd().as_raw_fd()),
+        );
+    }
+    assert_eq!(served.len(), 12);
+}
+
+#[test]
+fn bytes_are_limited_as_messages_are() {
+    let mut fixture = Fixture::new();
+    let mut agent = fixture.connect(HELLO);
+    let line = format!("{{\"waste\":\"{}\"}}\n", "x".repeat(60_000));
+    let mut closed_after = None;
+    for number in 0..20 {
+        if agent.write_all(line.as_bytes()).is_err() {
+            break;
+        }
+        for _ in 0..3 {
+            fixture.serve();
+        }
+        if fixture.server.connections.is_empty() {
+            closed_after = Some(number);
+            break;
+        }
+    }
+    assert_eq!(closed_after, Some(4), "256 kB at once");
 }
