@@ -57,6 +57,19 @@ test("a schedule is judged in its time zone", async (t) => {
   assert.equal((await edge.tickAndReadMonitor("backup")).state, "down");
 });
 
+test("the platform's clock shows an hour twice in autumn, and the second time decides", async (t) => {
+  const nightly = { ...BACKUP, interval: undefined, schedule: "30 2 * * *", "time-zone": "Europe/Berlin" };
+  const edge = await Edge.start([JSON.parse(JSON.stringify(nightly))], { vars: { HEARTBEAT_TOKEN } });
+  t.after(() => edge.stop());
+  edge.now = Date.UTC(2026, 9, 25, 0, 20); // 02:20, and at 01:00 UTC it is two o'clock again
+  await edge.tick();
+  assert.equal((await sendHeartbeat(edge, "backup")).status, 204);
+  await edge.tickTimes(71);
+  assert.equal(edge.now, Date.UTC(2026, 9, 25, 1, 32));
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "down");
+});
+
 test("a job that starts and never ends is down, however often it starts", async (t) => {
   const hourly = { ...BACKUP, "max-runtime": undefined };
   const edge = await Edge.start([JSON.parse(JSON.stringify(hourly))], { vars: { HEARTBEAT_TOKEN } });

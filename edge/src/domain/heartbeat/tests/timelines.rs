@@ -192,7 +192,7 @@ struct Timeline {
     spans: Vec<(i64, i64, bool)>,
     /// For each minute whether its tick comes.
     ticks: Vec<bool>,
-    /// In which minute the job is rescheduled.
+    /// In which minute the job is rescheduled or added again.
     edit: Option<i64>,
 }
 
@@ -268,7 +268,9 @@ fn run(timeline: &Timeline) -> Result<(), TestCaseError> {
         let within = |span: &&(i64, i64, bool)| (span.0..span.0 + span.1).contains(&minute);
         let is_away = timeline.spans.iter().filter(within).any(|span| !span.2);
         let maintenance = timeline.spans.iter().filter(within).any(|span| span.2);
-        if timeline.edit == Some(minute) && other_times != times {
+        if timeline.edit == Some(minute) {
+            // The job is rescheduled, or removed and added again with the same schedule.
+            state = state.filter(|_| other_times != times);
             job = job_of(other_times, timeline);
             let ticks = std::mem::take(&mut model_now.ticks);
             model_now = Model { ticks, ..model(other_times) };
