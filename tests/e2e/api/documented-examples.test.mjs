@@ -14,8 +14,9 @@ import { ADMIN_TOKEN, HEARTBEAT_TOKEN } from "../support/tokens.mjs";
 
 const run = promisify(execFile);
 
-/** A monitor with the id that the examples use. */
+/** A monitor with the id that the examples use, its incident, and a job. */
 const API = { id: "api", kind: "http", url: "https://api.example.com/status" };
+const INCIDENT = "api-1767225900";
 const BACKUP = { id: "backup", kind: "heartbeat", interval: "24h" };
 
 /** @type {Target} */ let target;
@@ -106,7 +107,7 @@ test("every documented address answers", async () => {
   const paths = [...addresses].filter((path) => known.test(path) && !needsMore.test(path));
   assert.ok(paths.length >= 15, `only ${paths} were found`);
   for (const path of paths) {
-    const response = await edge.request(path.replaceAll("{id}", "api"));
+    const response = await edge.request(path.replace("incidents/{id}", `incidents/${INCIDENT}`).replace("{id}", "api"));
     await response.arrayBuffer();
     assert.equal(response.status, 200, path);
   }
@@ -127,4 +128,6 @@ test("the commands that copy everything write all pages", async (t) => {
   await run("bash", ["-e", "-c", String(block).replaceAll("https://…", edge.url)], { cwd: directory, env });
   const pages = readdirSync(directory).map((name) => readFileSync(`${directory}/${name}`, "utf8"));
   assert.match(pages.join(""), /"table":"heartbeat"/);
+  const { schema } = JSON.parse(pages[0].split("\n")[0]);
+  assert.ok(readBlocks("history.md").some((text) => text.includes(`/api/v1/admin/import?schema=${schema}`)));
 });
