@@ -1,5 +1,6 @@
 //! One check of a monitor: from the outcome of a probe to a verdict, and from verdicts to a state.
 
+pub mod failed_condition;
 pub mod failure;
 pub mod flap;
 pub mod outcome;

@@ -54,7 +54,7 @@ catalog! {
     not_health() = "not-health", "response is JSON, but not a health report";
     response_too_large() = "response-too-large", "response too large";
     response_slow(duration_ms: u32) = "response-slow", "response took {duration_ms} ms";
-    condition_failed(number: u16) = "condition-failed", "condition {number} failed";
+    condition_failed(condition: &str) = "condition-failed", "condition failed: {condition}";
     connection_failed() = "connection-failed", "connection failed";
     signature_rejected(clock_tolerance_s: u32) = "signature-rejected",
         "signature rejected by the server: wrong secret, or clocks more than {clock_tolerance_s} s apart";

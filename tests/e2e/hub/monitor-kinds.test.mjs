@@ -46,8 +46,8 @@ test("an http monitor sends its method, headers and body, and judges the respons
     monitors.map((/** @type {any} */ it) => [it.id, it.state, it.reason]),
     [
       ["good", "up", null],
-      ["bad", "down", "condition 2 failed"],
-      ["busy", "degraded", "condition 1 failed"],
+      ["bad", "down", "condition failed: [BODY].status (UP) == DOWN"],
+      ["busy", "degraded", "condition failed: len([BODY].queue) (3) < 3"],
       ["no-secret", "unobserved", "not checked: the signing secret is missing or too short"],
       ["small", "down", "response too large"],
     ],

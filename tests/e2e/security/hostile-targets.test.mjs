@@ -82,7 +82,7 @@ const REASONS = {
   "huge-header": /connection|HTTP|time/i,
   "odd-bytes": /JSON/,
   deep: /JSON/,
-  "deep-body": /condition 1/,
+  "deep-body": /condition failed: /,
   "odd-scheme": /other than an http or https address/,
 };
 

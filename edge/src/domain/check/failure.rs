@@ -1,12 +1,15 @@
 //! The failures of probes, each with its public statement.
 //!
-//! A statement contains no text that a target sent, so a hostile target cannot inject text into a page. Failures of the edge itself
+//! A statement contains no text that a target sent but the value that failed a condition of the owner's, which is one short line and is
+//! escaped wherever it is shown. Failures of the edge itself
 //! are a separate type, [`ProbeSkipped`], and do not count as downtime of the target.
 
 use heapbeat_shared::Statement;
 use heapbeat_shared::signing::CLOCK_TOLERANCE_S;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+
+use crate::domain::check::failed_condition::FailedCondition;
 
 /// The reason why a probe failed: a fault of the target, or of the network on the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
@@ -66,9 +69,9 @@ pub enum Failure {
     /// The response took this many milliseconds, longer than a condition accepts.
     #[n(17)]
     Slow(#[n(0)] u32),
-    /// This condition of the configuration's list (counted from 1) does not hold.
+    /// This condition does not hold.
     #[n(18)]
-    Condition(#[n(0)] u16),
+    Condition(#[n(0)] FailedCondition),
     /// The connection failed; the platform gives no reason.
     #[n(19)]
     Connection,
@@ -137,10 +140,15 @@ impl Failure {
 
     /// Whether the two failures are the same but for a measured value.
     pub fn is_same_kind(self, other: Failure) -> bool {
-        self == other || matches!((self, other), (Failure::Slow(_), Failure::Slow(_)))
+        match (self, other) {
+            (Failure::Slow(_), Failure::Slow(_)) => true,
+            (Failure::Condition(one), Failure::Condition(other)) => one.is_same_condition(other),
+            _ => self == other,
+        }
     }
 
-    /// The failure as a statement for the public. It holds no text that a target sent, numbers excepted.
+    /// The failure as a statement for the public. It holds no text that a target sent, except for numbers and the bounded value beside a
+    /// condition that failed.
     pub fn statement(self) -> Statement {
         match self {
             Failure::Dns => Statement::dns_failed(),
@@ -161,7 +169,7 @@ impl Failure {
             Failure::NotHealth => Statement::not_health(),
             Failure::BodyTooLarge => Statement::response_too_large(),
             Failure::Slow(ms) => Statement::response_slow(ms),
-            Failure::Condition(number) => Statement::condition_failed(number),
+            Failure::Condition(condition) => Statement::condition_failed(condition.as_str()),
             Failure::Connection => Statement::connection_failed(),
             Failure::SignatureRejected => Statement::signature_rejected(CLOCK_TOLERANCE_S),
             Failure::Unsigned => Statement::response_unsigned(),

@@ -5,6 +5,7 @@ use heapbeat_shared::{Health, HealthError, Statement};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::check::failed_condition::FailedCondition;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 use crate::domain::check::threshold::CheckResult;
 use crate::domain::{Failure, ProbeSkipped};
@@ -89,20 +90,21 @@ pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError
 fn expects_no_response(monitor: &Monitor) -> bool {
     matches!(monitor.kind(), MonitorKind::Http | MonitorKind::Tcp)
         && monitor.conditions.iter().any(|condition| condition.uses(Placeholder::Connected))
-        && first_failed(&monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
+        && first_failed(monitor, &monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
 }
 
-/// Returns the first of `conditions` that does not hold, as a failure.
-fn first_failed(conditions: &[Condition], context: &EvalContext<'_>) -> Option<Failure> {
-    let (index, condition) =
-        conditions.iter().enumerate().find(|(_, condition)| !condition.holds(context))?;
+/// Returns the first of `conditions` that does not hold, as a failure. What a target says to a request with a secret is not quoted, as a
+/// failure is public.
+fn first_failed(monitor: &Monitor, conditions: &[Condition], context: &EvalContext<'_>) -> Option<Failure> {
+    let condition = conditions.iter().find(|condition| !condition.holds(context))?;
     let observed = context.outcome;
     let uses = |placeholder| condition.uses(placeholder);
     Some(match observed.body {
         ObservedBody::TooLarge if uses(Placeholder::Body) => Failure::BodyTooLarge,
         _ if observed.connected && uses(Placeholder::Status) => Failure::Status(observed.status),
         _ if observed.connected && uses(Placeholder::ResponseTime) => Failure::Slow(observed.millis()),
-        _ => Failure::Condition(u16::try_from(index + 1).unwrap_or(u16::MAX)),
+        _ if !monitor.secrets().is_empty() => Failure::Condition(FailedCondition::new(condition.as_str())),
+        _ => Failure::Condition(FailedCondition::new(&condition.evaluate(context).description)),
     })
 }
 
@@ -119,12 +121,11 @@ fn evaluate_response(monitor: &Monitor, response: &ProbeResponse) -> Evaluation 
         MonitorKind::Heapbeat => parse_health(&response.body).map(Some),
     };
     // A 500 with an error page is a 500 first, and not JSON second.
-    let verdict = match (first_failed(&monitor.conditions, &context), &health) {
+    let verdict = match (first_failed(monitor, &monitor.conditions, &context), &health) {
         (Some(failure), _) => CheckVerdict::Failed(failure),
         (None, Err(failure)) => CheckVerdict::Failed(*failure),
-        (None, Ok(_)) => {
-            first_failed(&monitor.degraded, &context).map_or(CheckVerdict::Up, CheckVerdict::Degraded)
-        }
+        (None, Ok(_)) => first_failed(monitor, &monitor.degraded, &context)
+            .map_or(CheckVerdict::Up, CheckVerdict::Degraded),
     };
     Evaluation { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
@@ -215,22 +216,27 @@ mod tests {
             CheckVerdict::Failed(Failure::Status(200))
         );
         let worded = monitor("http", r#","conditions":["[BODY].status == UP","len([BODY].jobs) < 3"]"#);
+        let failed = |shown| CheckVerdict::Failed(Failure::Condition(FailedCondition::new(shown)));
         let cases = [
             (r#"{"status":"UP","jobs":[1,2]}"#, CheckVerdict::Up),
-            (r#"{"status":"DOWN","jobs":[]}"#, CheckVerdict::Failed(Failure::Condition(1))),
-            (r#"{"status":"UP","jobs":[1,2,3]}"#, CheckVerdict::Failed(Failure::Condition(2))),
-            ("<html>", CheckVerdict::Failed(Failure::Condition(1))),
+            (r#"{"status":"DOWN","jobs":[]}"#, failed("[BODY].status (DOWN) == UP")),
+            (r#"{"status":"UP","jobs":[1,2,3]}"#, failed("len([BODY].jobs) (3) < 3")),
+            ("<html>", failed("[BODY].status (INVALID) == UP")),
         ];
         for (body, verdict) in cases {
             assert_eq!(evaluate(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
         }
         let flood = CheckVerdict::Failed(Failure::BodyTooLarge);
         assert_eq!(evaluate(&worded, &answer(200, 1, ResponseBody::TooLarge)).verdict, flood);
+        let secret =
+            r#","conditions":["[BODY].status == UP"],"headers":{"authorization":{"secret":"TOKEN"}}"#;
+        let private = answer(200, 1, whole(r#"{"status":"balance of J. Doe"}"#));
+        assert_eq!(evaluate(&monitor("http", secret), &private).verdict, failed("[BODY].status == UP"));
         let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
         assert_eq!(evaluate(&closed, &Err(Failure::ConnectionRefused.into())).verdict, CheckVerdict::Up);
         assert_eq!(
             evaluate(&closed, &answer(200, 1, ResponseBody::Unread)).verdict,
-            CheckVerdict::Failed(Failure::Condition(1))
+            failed("[CONNECTED] (true) == false")
         );
     }
 }

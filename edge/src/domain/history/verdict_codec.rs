@@ -1,5 +1,6 @@
 //! Encodes verdicts as three numbers, as a tick's packed row stores them.
 
+use crate::domain::check::failed_condition::FailedCondition;
 use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::{Failure, ProbeSkipped};
 
@@ -41,7 +42,8 @@ fn encode_failure(kind: u8, failure: Failure) -> VerdictCode {
         Failure::NotHealth => (15, 0),
         Failure::BodyTooLarge => (16, 0),
         Failure::Slow(ms) => (17, u64::from(ms)),
-        Failure::Condition(number) => (18, u64::from(number)),
+        // The condition itself is in the state and in the incident.
+        Failure::Condition(_) => (18, 0),
         Failure::Connection => (19, 0),
         Failure::SignatureRejected => (20, 0),
         Failure::Unsigned => (21, 0),
@@ -91,7 +93,7 @@ pub(crate) fn decode_failure(reason: u8, number: u64) -> Option<Failure> {
         15 => Failure::NotHealth,
         16 => Failure::BodyTooLarge,
         17 => Failure::Slow(u32::try_from(number).ok()?),
-        18 => Failure::Condition(u16::try_from(number).ok()?),
+        18 => Failure::Condition(FailedCondition::new("")),
         19 => Failure::Connection,
         20 => Failure::SignatureRejected,
         21 => Failure::Unsigned,

@@ -283,7 +283,7 @@ fn a_failure_under_maintenance_opens_no_incident() {
 fn a_title_says_what_is_wrong_once() {
     let titles = [
         (Severity::Down, "connection refused", "API is down: connection refused"),
-        (Severity::Degraded, "condition 1 failed", "API is degraded: condition 1 failed"),
+        (Severity::Degraded, "response took 900 ms", "API is degraded: response took 900 ms"),
         (Severity::Crashed, "instance crashed", "API: instance crashed"),
         (Severity::Crashed, "out of memory", "API crashed: out of memory"),
         (Severity::Warning, "memory is close to its limit", "API: memory is close to its limit"),
