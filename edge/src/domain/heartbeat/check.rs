@@ -80,6 +80,10 @@ impl JobState {
     ) -> bool {
         let grace = due.job.grace;
         let is_over = |next: &UnixMillis| now > next.plus(grace);
+        if due.next(self.reported_until).is_none_or(|next| !is_over(&next)) {
+            // So it is in almost every tick; what follows looks at the clock more often.
+            return false;
+        }
         let Some(mut next) = due.next_unreported(self.reported_until).filter(is_over) else { return false };
         let spans = unwatched();
         while is_over(&next) {
