@@ -76,7 +76,7 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
-pub use redact::redact_arguments;
+pub use redact::{is_printable, redact_arguments};
 pub use watchdog::{WATCHDOG, run_watchdog};
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime_polls};

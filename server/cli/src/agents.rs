@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use heapbeat::supervisor::agent_link::{
     AgentLink, AgentNotice, AgentNoticeKind, GrowingFunction, ProcessHeap, PurgeReport,
 };
+use heapbeat::supervisor::is_printable;
 use heapbeat_agents::injection::inject;
 use heapbeat_agents::pprof;
 use heapbeat_agents::protocol::{ProfileAnswer, PurgeAnswer};
@@ -194,9 +195,10 @@ fn usable_limit(runtime: &str, limit: u64) -> Bytes {
     Bytes(if runtime == "node" { limit - YOUNG_GENERATION.min(limit / 4) } else { limit })
 }
 
-/// A program chooses its texts itself: without control characters they cannot forge lines of the log, and they are bounded.
+/// A program chooses its texts itself: without control characters and those that change the direction of text they cannot forge lines of
+/// the log, and they are bounded.
 fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(MAX_TEXT).collect()
+    text.chars().filter(|character| is_printable(*character)).take(MAX_TEXT).collect()
 }
 
 #[cfg(test)]

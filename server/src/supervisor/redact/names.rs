@@ -1,4 +1,4 @@
-//! Values whose names speak of secrets: `API_KEY=…`, `"password": "…"`, `Authorization: …`.
+//! Values whose names speak of secrets: `API_KEY=…`, `"password": "…"`, `Authorization: …`, `--password …`.
 
 use super::MASK;
 
@@ -43,6 +43,23 @@ const KEYS: &[&str] = &[
 /// Names whose value is the rest of the line.
 const HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
+/// Names whose value may be several words.
+const PHRASES: &[&str] =
+    &["password", "passwd", "passphrase", "secret", "mnemonic", "recoveryphrase", "seedphrase"];
+
+/// Flags of user and password, as curl has them.
+const CREDENTIAL_FLAGS: &[&str] = &["-u", "-U", "--user", "--proxy-user", "--userpwd"];
+
+/// Whether the argument after a flag is a secret: `--password`.
+pub(super) fn is_secret_flag(flag: &str) -> bool {
+    flag.starts_with('-') && is_secret_name(flag.trim_start_matches('-'))
+}
+
+/// Whether an argument after a flag is a user and a password: `-u ann:hunter2`.
+pub(super) fn names_credentials(flag: &str, value: &str) -> bool {
+    CREDENTIAL_FLAGS.contains(&flag) && value.contains(':')
+}
+
 /// Whether a name speaks of a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let words = words(name);
@@ -77,6 +94,8 @@ pub(super) fn mask_named_values(line: &str) -> String {
     while let Some(start) = rest.find(is_name_char) {
         let (before, from_name) = rest.split_at(start);
         masked.push_str(before);
+        let begins_word = masked.is_empty()
+            || masked.ends_with(|it: char| it.is_whitespace() || matches!(it, '"' | '\'' | '`' | '('));
         let end = from_name.find(|it: char| !is_name_char(it)).unwrap_or(from_name.len());
         let (name, after) = from_name.split_at(end);
         masked.push_str(name);
@@ -85,10 +104,22 @@ pub(super) fn mask_named_values(line: &str) -> String {
             masked.push_str(separator);
             let is_header = HEADERS.iter().any(|it| name.eq_ignore_ascii_case(it)) && separator.contains(':');
             let length = if is_header { value.len() } else { value_length(value) };
+            // Without quotes, nothing but the end of the line ends a value of several words.
+            let is_phrase = separator == ": " && !is_quoted(value) && speaks_of_phrase(name);
+            let length = if is_phrase { value.trim_end().len() } else { length };
             if length > 0 {
                 masked.push_str(MASK);
             }
             rest = &value[length..];
+        } else if let Some(value) = after.strip_prefix(' ').filter(|_| begins_word) {
+            let value = value.trim_start_matches(' ');
+            let length = value_length(value);
+            let is_value = length > 0 && !value.starts_with('-');
+            if is_value && (is_secret_flag(name) || names_credentials(name, &value[..length])) {
+                masked.push_str(&after[..after.len() - value.len()]);
+                masked.push_str(MASK);
+                rest = &value[length..];
+            }
         }
     }
     masked.push_str(rest);
@@ -111,18 +142,13 @@ fn split_separator(after_name: &str) -> Option<(&str, &str)> {
 /// Returns the length of the value at the beginning of a text: up to the closing quote, or to the next separator. A scheme such as
 /// `Bearer` belongs to it.
 fn value_length(text: &str) -> usize {
-    if let Some(inner) = text.strip_prefix("\\\"") {
-        // JSON inside of JSON.
-        return inner.find("\\\"").map_or(text.len(), |end| end + 4);
-    }
-    if let Some(quote) = text.chars().next().filter(|it| matches!(it, '"' | '\'' | '`')) {
-        let mut escaped = false;
-        let end = text[1..].find(|it: char| {
-            let closes = it == quote && !escaped;
-            escaped = it == '\\' && !escaped;
-            closes
-        });
-        return end.map_or(text.len(), |end| end + 2);
+    // The prefixes of Python's strings: b'…', rb"…".
+    let prefix =
+        text.find(|it: char| !matches!(it, 'b' | 'B' | 'u' | 'U' | 'r' | 'R' | 'f' | 'F')).unwrap_or(0);
+    for skipped in [0, prefix] {
+        if let Some(length) = (skipped <= 2).then(|| quoted_length(&text[skipped..])).flatten() {
+            return skipped + length;
+        }
     }
     let end = |it: char| it.is_whitespace() || matches!(it, ',' | '&' | ';' | '}' | ')' | '"' | '\'');
     let length = text.find(end).unwrap_or(text.len());
@@ -132,4 +158,29 @@ fn value_length(text: &str) -> usize {
         Some(value) => length + 1 + value.find(end).unwrap_or(value.len()),
         None => length,
     }
+}
+
+fn is_quoted(text: &str) -> bool {
+    quoted_length(text).is_some()
+}
+
+/// Returns the length of a quoted string at the beginning of a text. In JSON that is inside of JSON, its quotes are escaped: once `\"`, twice
+/// `\\\"`. A quote inside of the string has more backslashes before it, and each backslash inside has become several.
+fn quoted_length(text: &str) -> Option<usize> {
+    let level = text.len() - text.trim_start_matches('\\').len();
+    let quote = text[level..].chars().next().filter(|it| matches!(it, '"' | '\'' | '`'))?;
+    let mut backslashes = 0;
+    for (at, char) in text.char_indices().skip(level + 1) {
+        if char == quote && backslashes >= level && (backslashes - level).is_multiple_of(2 * (level + 1)) {
+            return Some(at + 1);
+        }
+        backslashes = if char == '\\' { backslashes + 1 } else { 0 };
+    }
+    Some(text.len())
+}
+
+/// Whether the value of a name may be several words.
+fn speaks_of_phrase(name: &str) -> bool {
+    let joined = words(name).concat();
+    PHRASES.iter().any(|word| joined.ends_with(word))
 }

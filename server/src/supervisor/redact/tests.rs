@@ -24,7 +24,29 @@ fn secrets_are_masked_by_their_shape() {
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln failed", "jwt *** failed"),
         ("hash 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "hash ***"),
         ("value dGhpcyBpcyBhIHNlY3JldCB2YWx1ZTEy ok", "value *** ok"),
-        ("--db-password hunter2", "--db-password hunter2"),
+        ("--db-password hunter2 --port 80", "--db-password *** --port 80"),
+        ("run curl -u admin:hunter2 https://a", "run curl -u *** https://a"),
+        ("ls -u now, then --token --verbose", "ls -u now, then --token --verbose"),
+        ("{'password': b'hunter2', 'n': 1}", "{'password': ***, 'n': 1}"),
+        ("{'password': rb\"a b\", 'secret': u'x'}", "{'password': ***, 'secret': ***}"),
+        ("password=bunny", "password=***"),
+        ("password: correct horse battery staple", "password: ***"),
+        ("wallet passphrase: one two, three", "wallet passphrase: ***"),
+        (r#"{"password": "a", "n": 1}"#, r#"{"password": ***, "n": 1}"#),
+        (r#"{\"password\":\"a\\\"b c\"}"#, r#"{\"password\":***}"#),
+        (r#"{\"password\":\"a\\\\\",\"n\":1}"#, r#"{\"password\":***,\"n\":1}"#),
+        (r#"{\\\"password\\\":\\\"a b\\\",\\\"n\\\":1}"#, r#"{\\\"password\\\":***,\\\"n\\\":1}"#),
+        ("with wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY now", "with *** now"),
+        ("got q8Zk-Tq3L_0pXbW9-vN2s-Yd7Rf4Hj1 here", "got *** here"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMzEfYyjiWA4R4/M2bS\nabc=\n-----END RSA PRIVATE KEY-----\nnext",
+            "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nnext",
+        ),
+        ("key: \"-----BEGIN PRIVATE KEY-----\\nMzEf\\nabc", "key: \"-----BEGIN PRIVATE KEY-----***"),
+        (
+            "MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6d/a8Kq0zPb7LwVt3XyRn5JmUe9HoQs\ngZk2/3Yw4Tq8XcVb==",
+            "***\n***==",
+        ),
     ];
     for (text, expected) in cases {
         assert_eq!(redact(text), expected);
@@ -46,6 +68,10 @@ fn what_explains_an_exit_stays() {
         "request 550e8400-e29b-41d4-a716-446655440000 took 12 ms",
         "\tat com.example.ReallyLongClassNameForTestingPurposesOnly.run(Main.java:5)",
         "größer als 20 €",
+        "node_modules/Express4/lib/Router/Index/a",
+        "the branch feature-ABC-123-add-something-quite-long is deployed",
+        "-----BEGIN CERTIFICATE-----",
+        "pod web-7d4b9c6f5d-x2x9z restarted",
     ];
     for text in texts {
         assert_eq!(redact(text), text);

@@ -44,6 +44,10 @@ const MIN_AFTER_PREFIX: usize = 12;
 const MIN_HEX: usize = 32;
 const MIN_MIXED: usize = 24;
 
+/// Length of an AWS secret key, and of the lines of base64 in keys and certificates.
+const AWS_SECRET: usize = 40;
+const BASE64_LINES: [usize; 2] = [64, 76];
+
 /// Masks the tokens of a line.
 pub(super) fn mask_tokens(line: &str) -> String {
     let mut masked = String::with_capacity(line.len());
@@ -68,11 +72,40 @@ fn is_token_char(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '+' | '=' | '.')
 }
 
+/// Masks runs of base64 with slashes: those as long as an AWS secret key, and lines that are nothing else. Other runs with slashes may be
+/// paths.
+pub(super) fn mask_base64(line: &str) -> String {
+    let is_base64 = |it: char| it.is_ascii_alphanumeric() || matches!(it, '+' | '/');
+    // A dot or an underscore beside it makes it a path.
+    let is_part = |it: char| is_base64(it) || matches!(it, '.' | '_' | '-');
+    let mut masked = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from_run) = rest.split_at(start);
+        masked.push_str(before);
+        let (run, after) = from_run.split_at(from_run.find(|it| !is_part(it)).unwrap_or(from_run.len()));
+        let has_shape =
+            run.chars().all(is_base64) && run.contains(['/', '+']) && is_mixed(run) && is_restless(run);
+        let is_whole_line = run.len() == line.trim().trim_end_matches('=').len();
+        let length_fits = (run.len() == AWS_SECRET && !run.starts_with('/'))
+            || (is_whole_line && (BASE64_LINES.contains(&run.len()) || line.trim().ends_with('=')));
+        masked.push_str(if has_shape && length_fits { MASK } else { run });
+        rest = after;
+    }
+    masked.push_str(rest);
+    masked
+}
+
 fn is_secret(token: &str) -> bool {
     let known = PREFIXES.iter().any(|prefix| {
         token.strip_prefix(prefix).is_some_and(|rest| rest.len() >= MIN_AFTER_PREFIX && has_digit(rest))
     });
-    known || token.split(['.', '-', '=']).any(is_random)
+    // In base64 for URLs `-` is a digit; it also joins the words of names and the parts of UUIDs, which change their kind of letter less.
+    let joined = |part: &str| {
+        let part = part.replace('-', "");
+        part.len() >= MIN_MIXED && is_mixed(&part) && is_restless(&part)
+    };
+    known || token.split(['.', '-', '=']).any(is_random) || token.split(['.', '=']).any(joined)
 }
 
 /// Whether a run of letters and digits looks random.
@@ -80,10 +113,21 @@ fn is_random(run: &str) -> bool {
     let hex = run.len() >= MIN_HEX
         && run.bytes().all(|it| it.is_ascii_hexdigit())
         && run.bytes().any(|it| it.is_ascii_alphabetic());
-    let mixed = run.len() >= MIN_MIXED
+    (has_digit(run) && hex) || (run.len() >= MIN_MIXED && is_mixed(run))
+}
+
+/// Whether a run has lower and upper case letters and digits.
+fn is_mixed(run: &str) -> bool {
+    has_digit(run)
         && run.bytes().any(|it| it.is_ascii_lowercase())
-        && run.bytes().any(|it| it.is_ascii_uppercase());
-    has_digit(run) && (hex || mixed)
+        && run.bytes().any(|it| it.is_ascii_uppercase())
+}
+
+/// Whether a run changes between digits, lower and upper case at every third character or more often, as random digits do at six of ten.
+fn is_restless(run: &str) -> bool {
+    let kind = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_lowercase(), byte.is_ascii_uppercase());
+    let kinds: Vec<_> = run.as_bytes().iter().map(kind).collect();
+    kinds.windows(2).filter(|pair| pair[0] != pair[1]).count() * 3 >= run.len()
 }
 
 fn has_digit(text: &str) -> bool {
