@@ -356,8 +356,9 @@ impl ProgramMonitor {
                     .env("HEAPBEAT_PID", pid.as_raw_nonzero().to_string())
                     .stdin(Stdio::null())
                     .spawn();
-                if let Err(error) = started {
-                    tracing::warn!("cannot run `{command}`: {error}");
+                match started {
+                    Ok(child) => family::note_helper(child.id()),
+                    Err(error) => tracing::warn!("cannot run `{command}`: {error}"),
                 }
             }
         }

@@ -3,8 +3,10 @@
 //! The supervisor is a child subreaper, so that such orphans become its own children. An orphan belongs to the instance that is named in
 //! its environment ([`MARKER`]), to the one that it was seen to descend from, or to the one whose process group it is in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::machine::WorkerNumber;
 use super::process_tree::ProcessTable;
@@ -12,8 +14,25 @@ use super::process_tree::ProcessTable;
 /// Variable that names the supervisor's process id and the instance's number in the environment of a program.
 pub(super) const MARKER: &str = "_HEAPBEAT_INSTANCE";
 
-/// The number in the marker of the supervisor's own helpers, which belong to no instance.
+/// The number in the marker of the supervisor's own helpers, which belong to no instance. The marker alone proves nothing, as a program
+/// can set it for its own processes; see [`note_helper`].
 pub(super) const HELPER: WorkerNumber = 0;
+
+/// The processes that the supervisor started for itself.
+static HELPERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Notes that the supervisor has started a process for itself.
+pub(super) fn note_helper(pid: u32) {
+    let mut helpers = HELPERS.lock().unwrap_or_else(PoisonError::into_inner);
+    // Those that have ended make room.
+    helpers.retain(|helper| Path::new("/proc").join(helper.to_string()).exists());
+    helpers.insert(pid);
+}
+
+/// Whether the supervisor has started a process for itself.
+pub(super) fn is_helper(pid: u32) -> bool {
+    HELPERS.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
+}
 
 /// Returns the value of [`MARKER`].
 pub(super) fn marker(guard: u32, number: WorkerNumber) -> String {
@@ -51,6 +70,7 @@ impl Families {
         guard: u32,
         instances: &[(WorkerNumber, u32)],
         read_marker: impl Fn(u32) -> Option<WorkerNumber>,
+        is_helper: impl Fn(u32) -> bool,
     ) -> BTreeMap<WorkerNumber, Vec<u32>> {
         let mut roots: BTreeMap<WorkerNumber, Vec<u32>> =
             instances.iter().map(|(number, pid)| (*number, vec![*pid])).collect();
@@ -64,7 +84,12 @@ impl Families {
                 || instances.iter().find(|(_, pid)| *pid == entry.group).map(|(number, _)| *number);
             let number = self.known.get(&(orphan, entry.started)).copied();
             match number.or_else(|| read_marker(orphan)).or_else(of_group) {
-                Some(HELPER) => {}
+                Some(HELPER) if is_helper(orphan) => {}
+                // It pretends to be a helper, or a helper has left it behind: it ends with the oldest instance, or now if there is none.
+                Some(HELPER) => {
+                    let oldest = instances.first().map_or(HELPER, |(oldest, _)| *oldest);
+                    roots.entry(oldest).or_default().push(orphan);
+                }
                 Some(number) => roots.entry(number).or_default().push(orphan),
                 None => unknown.push(orphan),
             }
@@ -109,7 +134,8 @@ mod tests {
         let instances = [(1, 100), (2, 200)];
         // 101 is a child of the first instance, in a group of its own.
         let before = table(&[(50, 1, 50), (100, 50, 100), (101, 100, 101), (200, 50, 200)]);
-        let assigned = families.assign(&before, GUARD, &instances, |_| None);
+        let is_helper = |pid| pid == 300;
+        let assigned = families.assign(&before, GUARD, &instances, |_| None, is_helper);
         assert_eq!(assigned, BTreeMap::from([(1, vec![100, 101]), (2, vec![200])]));
         // It loses its parent. 102 is new and has a marker, 201 is in the group of the second instance, 300 is a helper, 400 unknown.
         let orphans =
@@ -120,10 +146,10 @@ mod tests {
             300 => Some(HELPER),
             _ => None,
         };
-        let assigned = families.assign(&table(&processes), GUARD, &instances, marker);
+        let assigned = families.assign(&table(&processes), GUARD, &instances, marker, is_helper);
         assert_eq!(assigned, BTreeMap::from([(1, vec![100, 101, 102, 103, 400]), (2, vec![200, 201])]));
         // The first instance has been removed, and its orphans are still found.
-        let assigned = families.assign(&table(&processes), GUARD, &instances[1..], marker);
+        let assigned = families.assign(&table(&processes), GUARD, &instances[1..], marker, is_helper);
         assert_eq!(assigned[&1], [100, 101, 102, 103]);
     }
 
@@ -131,8 +157,20 @@ mod tests {
     fn as_process_1_only_processes_that_are_known_belong_to_an_instance() {
         let processes = table(&[(1, 0, 1), (100, 1, 100), (101, 1, 101), (102, 1, 102)]);
         let marker = |pid| (pid == 102).then_some(1);
-        let assigned = Families::default().assign(&processes, 1, &[(1, 100)], marker);
+        let assigned = Families::default().assign(&processes, 1, &[(1, 100)], marker, |_| false);
         assert_eq!(assigned, BTreeMap::from([(1, vec![100, 102])]));
+    }
+
+    #[test]
+    fn a_process_that_calls_itself_a_helper_belongs_to_the_program() {
+        let processes =
+            table(&[(50, 1, 50), (100, 50, 100), (300, 50, 300), (301, 50, 301), (302, 301, 301)]);
+        let mut families = Families::default();
+        let assigned = families.assign(&processes, 50, &[(7, 100)], |_| Some(HELPER), |pid| pid == 300);
+        assert_eq!(assigned, BTreeMap::from([(7, vec![100, 301, 302])]));
+        let alone =
+            Families::default().assign(&processes, 50, &[], |_| Some(HELPER), |pid| pid == 300 || pid == 100);
+        assert_eq!(alone, BTreeMap::from([(HELPER, vec![301, 302])]), "nobody's, so it is killed");
     }
 
     #[test]

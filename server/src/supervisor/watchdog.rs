@@ -47,6 +47,7 @@ impl Watchdog {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()?;
+        family::note_helper(child.id());
         // The handle is not waited for: the loop reaps all children.
         child.stdin.take().map(Watchdog).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
@@ -152,8 +153,11 @@ fn left_behind(table: &ProcessTable, guard: u32, programs: &BTreeMap<u32, u64>) 
         // A group has the id of the program that founded it, also after that program has exited.
         is_program(pid)
             || programs.contains_key(&group) && (is_program(group) || table.get(group).is_none())
-            || family::read_marker(pid, guard).is_some_and(|number| number != HELPER)
+            || family::read_marker(pid, guard).is_some()
     };
-    let roots = table.iter().filter(|(pid, entry)| belongs(*pid, entry.group)).map(|(pid, _)| pid);
+    // Everything that has the supervisor's marker but the watchdog itself, whatever it calls itself.
+    let own = std::process::id();
+    let others = table.iter().filter(|(pid, _)| *pid != own);
+    let roots = others.filter(|(pid, entry)| belongs(*pid, entry.group)).map(|(pid, _)| pid);
     table.descendants(roots)
 }

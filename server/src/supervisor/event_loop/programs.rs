@@ -7,7 +7,7 @@ use heapbeat_shared::exit::ProcessExit;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Supervisor;
-use crate::supervisor::family::read_marker;
+use crate::supervisor::family::{is_helper, read_marker};
 use crate::supervisor::machine::{Command, MachineEvent, StopSignal, WorkerNumber};
 use crate::supervisor::process::{WorkerProcess, is_foreground};
 use crate::supervisor::process_tree::ProcessTable;
@@ -101,7 +101,8 @@ impl Supervisor {
         let guard = std::process::id();
         let instances: Vec<(WorkerNumber, u32)> =
             self.live.iter().map(|live| (live.number, live.process_id())).collect();
-        let families = self.families.assign(&table, guard, &instances, |pid| read_marker(pid, guard));
+        let families =
+            self.families.assign(&table, guard, &instances, |pid| read_marker(pid, guard), is_helper);
         (table, families)
     }
 
