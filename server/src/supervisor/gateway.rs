@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::machine::WorkerNumber;
@@ -47,6 +48,9 @@ pub trait Gateway: fmt::Debug {
 
     /// Returns what the probe has found so far.
     fn readiness(&mut self, instance: WorkerNumber) -> Readiness;
+
+    /// Returns the address to which requests for an instance go, if it is one of IP.
+    fn address(&self, instance: WorkerNumber) -> Option<SocketAddr>;
 
     /// Whether the program listens on a port at all. A program that does not counts as ready after a while, and gets no requests.
     fn expects_listener(&self) -> bool;

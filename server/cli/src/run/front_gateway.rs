@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,13 @@ struct Instance {
     readiness: Readiness,
     /// Where it answered.
     answered_at: Option<UpstreamAddress>,
+}
+
+impl Instance {
+    /// Returns where its requests go.
+    fn address(&self) -> Option<&UpstreamAddress> {
+        self.answered_at.as_ref().or(self.addresses.first())
+    }
 }
 
 impl FrontGateway {
@@ -111,13 +118,20 @@ impl Gateway for FrontGateway {
         entry.readiness.clone()
     }
 
+    fn address(&self, instance: WorkerNumber) -> Option<SocketAddr> {
+        match self.instances.get(&instance)?.address()? {
+            UpstreamAddress::Tcp(address) => Some(*address),
+            UpstreamAddress::Unix(_) => None,
+        }
+    }
+
     fn expects_listener(&self) -> bool {
         self.upstream != UpstreamChoice::None
     }
 
     fn activate(&mut self, instance: WorkerNumber) {
         let Some(entry) = self.instances.get(&instance) else { return };
-        if let Some(address) = entry.answered_at.as_ref().or(entry.addresses.first()) {
+        if let Some(address) = entry.address() {
             self.handle.activate(Upstream { id: instance.into(), address: address.clone() });
         }
     }

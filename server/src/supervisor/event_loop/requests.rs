@@ -7,7 +7,7 @@ use rustix::event::{Timespec, poll};
 
 use super::Supervisor;
 use crate::supervisor::gateway::Gateway;
-use crate::supervisor::listening::listening_ports;
+use crate::supervisor::listening::{listening_ports, stranger_at};
 use crate::supervisor::machine::{MachineEvent, WorkerNumber};
 use crate::supervisor::process_tree;
 use crate::supervisor::readiness::{ProgramHabits, Verdict};
@@ -145,6 +145,15 @@ impl Requests {
         verdicts
     }
 
+    /// Returns whose answer it was that an instance seemed to give, if it was another user's or program's, who may want its requests.
+    fn foreign_answer(&self, number: WorkerNumber, family: &[u32]) -> Option<String> {
+        let address = self.gateway.address(number)?;
+        let user = stranger_at(address, family)?;
+        Some(format!(
+            "at {address} listens not the program but another process, of the user with the id {user}"
+        ))
+    }
+
     /// Returns each instance once that takes long to get ready.
     fn take_late(&mut self, now: Instant) -> Vec<WorkerNumber> {
         let late = self.starting.iter().filter(|(_, since)| now.duration_since(**since) >= LATE);
@@ -208,7 +217,13 @@ impl Supervisor {
         for number in &late {
             log_other_ports(*number, &listening_ports(family(number)));
         }
-        for (number, verdict) in verdicts {
+        for (number, mut verdict) in verdicts {
+            if let Some(why) =
+                self.requests.as_ref().and_then(|it| it.foreign_answer(number, family(&number)))
+            {
+                verdict = Verdict::NotReady(why);
+                self.with_requests(|requests| requests.failed.extend([number]));
+            }
             if log_verdict(number, &verdict, &listening_ports(family(&number))) {
                 // Its memory at the start is what the next one will need.
                 let memory = process_tree::memory(family(&number));
