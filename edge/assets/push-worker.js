@@ -8,7 +8,13 @@ self.addEventListener("push", (event) => {
   const body = message.event === "subscribe" ? new URL(message.page).host : message.text;
   const path = message.monitor ? `/monitors/${encodeURIComponent(message.monitor)}` : "/";
   // Messages of one incident replace each other.
-  const options = { body, tag: message.incident ?? "", renotify: Boolean(message.incident), lang: "en", data: path };
+  const options = {
+    body,
+    tag: message.incident ?? message.key ?? "",
+    renotify: Boolean(message.key),
+    lang: "en",
+    data: path,
+  };
   event.waitUntil(self.registration.showNotification(title, options));
 });
 

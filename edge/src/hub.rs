@@ -37,6 +37,7 @@ use crate::settings::read_settings;
 use crate::store::Store;
 
 mod alarm;
+mod alert_test;
 mod applied;
 mod config_state;
 mod dispatch;
@@ -79,7 +80,7 @@ pub struct Hub {
     subscriptions: Rc<SubscriptionList>,
     /// The heartbeats of jobs.
     heartbeats: HeartbeatState,
-    /// The messages to be delivered.
+    /// What recipients of notifications were told, and what they are told next.
     outbox: Rc<Outbox>,
     /// The state of every monitor.
     engine: Rc<EngineState>,
@@ -110,8 +111,8 @@ impl DurableObject for Hub {
         let membership = Rc::new(MembershipState::new(store.clone()));
         let subscriptions = Rc::new(SubscriptionList::new(store.clone(), settings.max_subscriptions));
         let config = Rc::new(ConfigState::new(settings, store.clone(), Rc::clone(&membership)));
-        let outbox = Rc::new(Outbox::default());
-        let engine = Rc::new(EngineState::new(store.clone(), Rc::clone(&outbox), Rc::clone(&quota)));
+        let outbox = Rc::new(Outbox::new(store.clone()));
+        let engine = Rc::new(EngineState::new(store.clone(), Rc::clone(&quota)));
         let queries = Queries {
             config: Rc::clone(&config),
             membership: Rc::clone(&membership),

@@ -15,9 +15,10 @@ use crate::monitor_config::MonitorId;
 use crate::monitor_config::applied::Applied;
 use crate::notify::subscriber::Subscription;
 use crate::view::{
-    AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, IncidentPageView, IncidentView,
-    LatencyHistoryView, MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView,
-    MonitorPageView, StatusPageView, StatusView, SubscriptionsView, UptimeHistoryView, VersionsView,
+    AlertTestView, AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, IncidentPageView,
+    IncidentView, LatencyHistoryView, MaintenanceListView, MaintenanceResultView, MemoryHistoryView,
+    MonitorDetailView, MonitorPageView, StatusPageView, StatusView, SubscriptionsView, UptimeHistoryView,
+    VersionsView,
 };
 
 mod export_cursor;
@@ -144,6 +145,8 @@ pub enum HubRequest {
         /// Whether only the difference is returned.
         dry_run: bool,
     },
+    /// Send a test message to each alert channel.
+    TestAlerts,
     /// The maintenance that was set.
     Maintenance,
     /// Set the list of maintenance.
@@ -254,6 +257,7 @@ pub enum HubResponse {
     Maintenance(MaintenanceListView),
     MaintenanceSet(MaintenanceResultView),
     Subscriptions(SubscriptionsView),
+    AlertsTested(AlertTestView),
     /// Lines of JSON.
     Export(String),
     Imported(ImportResultView),
@@ -337,6 +341,7 @@ impl HubResponse {
             HubResponse::MaintenanceSet(value) => serde_json::to_string(value),
             HubResponse::Subscriptions(value) => serde_json::to_string(value),
             HubResponse::Imported(value) => serde_json::to_string(value),
+            HubResponse::AlertsTested(value) => serde_json::to_string(value),
             HubResponse::RegionResults(value) => serde_json::to_string(value),
         };
         // Serialization fails only for maps whose keys are not text, and no value has one.

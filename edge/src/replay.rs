@@ -30,12 +30,14 @@ use crate::domain::report::verification::VerifiedReport;
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
 use crate::monitor_config::{MonitorConfig, MonitorId};
-use crate::notify::outbox::{AttemptOutcome, due_rows, schedule_next_attempt};
-use crate::notify::{Channels, DeliveryResult, OutboxRow, Recipients, plan_notifications};
+use crate::notify::{Channel, Channels, DeliveryResult, NotificationRecords, Recipient, Situation};
 
 pub use error::ReplayError;
 
 use input::{ConfigLine, DeliveryInput, ProbeInput, ReportInput, TickLine};
+
+/// The most messages of a tick.
+const MAX_MESSAGES: usize = 15;
 
 /// The state between two lines.
 struct Replay {
@@ -44,8 +46,8 @@ struct Replay {
     maintenance: Vec<Maintenance>,
     page: Option<String>,
     engine: Engine,
-    rows: Vec<OutboxRow>,
-    next_row: i64,
+    /// What the channels were told.
+    book: NotificationRecords,
     services: BTreeMap<MonitorId, DeliveryInput>,
     incidents: BTreeMap<MonitorId, Incident>,
     /// The next sample's number of each instance, and the instant of its last report.
@@ -84,8 +86,7 @@ impl Replay {
             maintenance,
             page: input.page,
             engine: Engine::default(),
-            rows: Vec::new(),
-            next_row: 1,
+            book: NotificationRecords::default(),
             services: BTreeMap::new(),
             incidents: BTreeMap::new(),
             next_samples: BTreeMap::new(),
@@ -119,11 +120,7 @@ impl Replay {
         // Time zones are known to the platform only; here all of them are UTC.
         let windows = announced_windows(&self.maintenance, at, |_, _| 0);
         self.engine.set_maintenance(affected_monitors(&windows, &self.config, at));
-        let mut commit = self.engine.apply_tick(&self.config, tick, &probes);
-        let recipients = Recipients { channels: &self.channels, subscribers: &[] };
-        let facts = self.engine.incident_statuses(&self.config);
-        let plan = plan_notifications(facts, recipients, self.page.as_deref(), at);
-        self.engine.record_notifications(plan.incidents, &mut commit);
+        let commit = self.engine.apply_tick(&self.config, tick, &probes);
         for event in &commit.events {
             self.write_line(&match event {
                 EngineEvent::StateChanged { monitor, from, to, reason } => {
@@ -138,14 +135,6 @@ impl Replay {
         }
         for incident in &commit.incidents {
             self.write_incident(&shown, incident);
-        }
-        for (channel, message) in plan.messages {
-            self.write_line(&json!({
-                "at": shown, "alert": message.key, "channel": channel, "event": message.reason.as_str(),
-                "title": message.title,
-            }));
-            self.rows.push(OutboxRow { id: self.next_row, channel, message, due: at, attempts: 0 });
-            self.next_row += 1;
         }
         self.deliver(&shown, at);
         Ok(())
@@ -167,33 +156,48 @@ impl Replay {
         }
     }
 
-    /// Attempts to deliver what is due.
+    /// Sends the messages of a turn.
     fn deliver(&mut self, shown: &str, now: UnixMillis) {
-        let due: Vec<OutboxRow> = due_rows(&self.rows, now, 5).into_iter().cloned().collect();
-        for row in due {
-            let result = match self.services.get(&row.channel).copied().unwrap_or(DeliveryInput::Accepted) {
-                DeliveryInput::Accepted => DeliveryResult::Accepted,
-                DeliveryInput::Failed => DeliveryResult::Failed,
+        let situation = Situation {
+            config: &self.config,
+            incidents: self.engine.incident_statuses(),
+            status_page: self.page.as_deref(),
+        };
+        let recipient = |channel| {
+            // Time zones are known to the platform only; here all of them are UTC.
+            let is_quiet =
+                |channel: &Channel| channel.quiet.as_ref().is_some_and(|it| it.is_quiet_at(now, 0));
+            Recipient::channel(channel, is_quiet(channel), None)
+        };
+        let recipients: Vec<_> = self.channels.list.iter().map(recipient).collect();
+        let turn = self.book.plan_turn(&situation, &recipients, now, MAX_MESSAGES);
+        let mut failed: Vec<MonitorId> = Vec::new();
+        for delivery in turn.deliveries {
+            let (channel, message) = (&delivery.recipient, &delivery.message);
+            if failed.contains(channel) {
+                continue;
+            }
+            let input = self.services.get(channel).copied().unwrap_or(DeliveryInput::Accepted);
+            let (result, name) = match input {
+                DeliveryInput::Accepted => (DeliveryResult::Accepted, "accepted".to_owned()),
+                DeliveryInput::Failed => (DeliveryResult::Failed(None), "failed".to_owned()),
                 DeliveryInput::RateLimited(seconds) => {
-                    DeliveryResult::RateLimited(Some(Duration::from_secs(seconds)))
+                    let delay = Some(Duration::from_secs(seconds));
+                    (DeliveryResult::Deferred(429, delay), "rate-limited".to_owned())
                 }
-                DeliveryInput::Rejected(status) => DeliveryResult::Rejected(status),
-            };
-            let key = row.message.key.clone();
-            let outcome = match schedule_next_attempt(&row, result, now) {
-                AttemptOutcome::RetryAt(due) => {
-                    for other in self.rows.iter_mut().filter(|other| other.id == row.id) {
-                        (other.due, other.attempts) = (due, row.attempts + 1);
-                    }
-                    continue;
+                DeliveryInput::Rejected(status) => {
+                    (DeliveryResult::Rejected(status), format!("rejected: {status}"))
                 }
-                AttemptOutcome::Delivered => "delivered",
-                AttemptOutcome::Dropped => "dropped",
             };
-            self.rows.retain(|other| other.id != row.id);
-            self.write_line(
-                &json!({ "at": shown, outcome: key, "channel": row.channel, "attempts": row.attempts + 1 }),
-            );
+            if result != DeliveryResult::Accepted {
+                failed.push(channel.clone());
+            }
+            let line = json!({
+                "at": shown, "alert": message.key, "channel": channel, "event": message.event.as_str(),
+                "title": message.title, "result": name,
+            });
+            let _ = self.book.record_result(&delivery, result, now);
+            self.write_line(&line);
         }
     }
 
@@ -263,7 +267,7 @@ impl Replay {
         VerifiedReport { report, series: Series { first, samples } }
     }
 
-    /// Writes the final states, uptime, and undelivered alerts.
+    /// Writes the final states, uptime, and what channels were not told.
     fn write_end(&mut self) {
         let Some(last) = self.engine.last_tick() else { return };
         let snapshot = self.engine.snapshot(&self.config, last.received);
@@ -285,10 +289,18 @@ impl Replay {
             });
             let _ = writeln!(self.out, "{line}");
         }
-        for row in std::mem::take(&mut self.rows) {
-            self.write_line(
-                &json!({ "end": rfc3339(last.at), "undelivered": row.message.key, "channel": row.channel }),
-            );
+        let mut owed = Vec::new();
+        for channel in &self.channels.list {
+            let Some(record) = self.book.record(&channel.id) else { continue };
+            for (monitor, opened, told) in record.incidents() {
+                if told.owed_since.is_some() {
+                    let incident = format!("{monitor}-{opened}");
+                    owed.push(json!({ "end": rfc3339(last.at), "owed": incident, "channel": channel.id }));
+                }
+            }
+        }
+        for line in owed {
+            self.write_line(&line);
         }
     }
 }

@@ -18,12 +18,14 @@ use crate::domain::quota::{FREE_PLAN, Quotas};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
 use crate::monitor_config::{ConfigProblem, HttpUrl, MonitorConfig, SecretName};
-use crate::notify::Channels;
+use crate::notify::circuit::Obstacle;
 use crate::notify::message::cut;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
+use crate::notify::{Channel, Channels};
 use crate::platform::bindings::{read_json, read_text, read_text_variable};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
+use crate::platform::url::WebUrl;
 
 /// The list of monitors: `[[vars.MONITORS]]`, or the same as JSON in a text.
 const MONITORS: &str = "MONITORS";
@@ -88,6 +90,17 @@ pub(crate) struct WorkerSettings {
     pub(crate) max_subscriptions: usize,
     /// The keys that sign notifications to browsers.
     pub(crate) vapid: Option<Vapid>,
+    /// The secrets of the Worker.
+    pub(crate) secrets: SecretStore,
+}
+
+/// The secrets of the Worker, of which it tells only whether they are set.
+pub(crate) struct SecretStore(Env);
+
+impl std::fmt::Debug for SecretStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretStore(…)")
+    }
 }
 
 /// Reads the settings of a hub.
@@ -119,13 +132,10 @@ pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
         }),
         channels,
         config: MonitorConfig::default(),
+        secrets: SecretStore(env.clone()),
     };
-    for monitor in &config.monitors {
-        for secret in monitor.secrets() {
-            report_missing_secret(env, monitor.id.as_str(), secret, &mut problems);
-        }
-    }
     config.problems.append(&mut problems);
+    report_missing_secrets(&mut config, &settings.secrets);
     report_unknown_channels(&mut config, &settings.channels);
     WorkerSettings { config, ..settings }
 }
@@ -193,11 +203,40 @@ pub(crate) fn report_unknown_channels(config: &mut MonitorConfig, channels: &Cha
     }
 }
 
-/// Reports a secret that the Worker does not have.
-fn report_missing_secret(env: &Env, position: &str, secret: &SecretName, problems: &mut Vec<ConfigProblem>) {
-    if read_secret(env, secret).is_none_or(|text| text.is_empty()) {
-        let reason = format!("the Worker has no secret `{secret}`; set it by `wrangler secret put {secret}`");
-        problems.push(ConfigProblem { position: position.to_owned(), reason });
+/// Reports the monitors that name a secret that the Worker does not have.
+pub(crate) fn report_missing_secrets(config: &mut MonitorConfig, secrets: &SecretStore) {
+    for monitor in &config.monitors {
+        for secret in monitor.secrets() {
+            if read_secret(&secrets.0, secret).is_none_or(|text| text.is_empty()) {
+                let position = monitor.id.to_string();
+                config.problems.push(describe_obstacle(position, secret, Obstacle::NoSecret));
+            }
+        }
+    }
+}
+
+/// Describes what is wrong with the secret of an entry.
+fn describe_obstacle(position: String, secret: &SecretName, obstacle: Obstacle) -> ConfigProblem {
+    let reason = match obstacle {
+        Obstacle::NotAnAddress => {
+            format!(
+                "the secret `{secret}` should be an address, such as https://hooks.example.com/…; set it by `wrangler secret put {secret}`"
+            )
+        }
+        _ => format!("the Worker has no secret `{secret}`; set it by `wrangler secret put {secret}`"),
+    };
+    ConfigProblem { position, reason }
+}
+
+/// Returns why a channel cannot be used as it is configured; `None` if it can.
+pub(crate) fn channel_obstacle(env: &Env, channel: &Channel) -> Option<Obstacle> {
+    let secret = read_secret(env, &channel.secret).filter(|text| !text.trim().is_empty());
+    match secret {
+        None => Some(Obstacle::NoSecret),
+        Some(url) if channel.service.has_address() && WebUrl::parse(url.trim()).is_none() => {
+            Some(Obstacle::NotAnAddress)
+        }
+        Some(_) => None,
     }
 }
 
@@ -214,7 +253,10 @@ fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<ConfigProble
     let channels = Channels::parse(read_json(env, ALERTS).as_deref(), allow_private);
     problems.extend(channels.problems.iter().cloned());
     for channel in &channels.list {
-        report_missing_secret(env, &format!("{ALERTS}.{}", channel.id), &channel.secret, problems);
+        let position = format!("{ALERTS}.{}", channel.id);
+        if let Some(obstacle) = channel_obstacle(env, channel) {
+            problems.push(describe_obstacle(position, &channel.secret, obstacle));
+        }
         let zone = channel.quiet.as_ref().map_or("UTC", |quiet| quiet.zone.as_str());
         if zone_offset(zone, wall_clock()).is_none() {
             let reason = format!("there is no time zone `{zone}`, so its quiet hours are those of UTC");

@@ -12,7 +12,7 @@ mod latency_codec;
 mod latency_series;
 mod ledger;
 mod memory_series;
-mod outbox;
+mod notifications;
 mod schema;
 mod settings;
 mod sql;
@@ -35,6 +35,7 @@ use worker::State as ObjectState;
 pub use self::binary::PackError;
 pub use self::latency_codec::{MonitorHour, append_hour};
 pub use self::latency_series::latency_day;
+pub use self::notifications::StoredNotifications;
 pub use self::settings::{Setting, SettingChange, encode_setting};
 pub use self::sql::StoreError;
 pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
@@ -52,7 +53,7 @@ use crate::domain::incident::id::IncidentId;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::SampleRun;
 use crate::monitor_config::MonitorId;
-use crate::notify::OutboxRow;
+use crate::notify::RecordChange;
 
 /// The time for which a closed incident is kept in memory.
 const RECENTLY_CLOSED: Duration = Duration::from_secs(86_400);
@@ -76,8 +77,6 @@ pub struct StoredHub {
     pub ledgers: LiteMap<MonitorId, Vec<LedgerEntry>>,
     /// Incidents that are open or were closed within the last day, oldest first.
     pub incidents: Vec<Incident>,
-    /// The alerts that have not been delivered, in order.
-    pub outbox: Vec<OutboxRow>,
     /// The quota that was used on the day of the last tick.
     pub usage: QuotaUsage,
 }
@@ -119,7 +118,6 @@ impl Store {
         let now = loaded.last.map_or(wall, |last| last.scheduled_time_at(wall));
         loaded.ledgers = ledger::load(&self.sql)?;
         loaded.incidents = incidents::load_recent(&self.sql, now.minus(RECENTLY_CLOSED))?;
-        loaded.outbox = outbox::load(&self.sql)?;
         Ok(loaded)
     }
 
@@ -132,13 +130,8 @@ impl Store {
         ticks::for_each_since(&self.sql, now.minus(memory_chart::SPAN), visit)
     }
 
-    /// Writes a tick and its additions to the outbox in one transaction. `last` is the tick before it.
-    pub fn commit(
-        &self,
-        last: Option<UnixMillis>,
-        commit: TickChanges,
-        queued: Vec<OutboxRow>,
-    ) -> Result<(), StoreError> {
+    /// Writes a tick in one transaction. `last` is the tick before it.
+    pub fn commit(&self, last: Option<UnixMillis>, commit: TickChanges) -> Result<(), StoreError> {
         let sql = self.sql.clone();
         let slot = (self.slot.get() + 1) % ticks::SLOTS;
         self.sql.transaction(move || {
@@ -154,7 +147,7 @@ impl Store {
             for (monitor, opened, runs) in &commit.recordings {
                 incidents::write_recording(&sql, monitor, *opened, runs, at)?;
             }
-            queued.iter().try_for_each(|row| outbox::write(&sql, row))
+            Ok(())
         })?;
         self.slot.set(slot);
         Ok(())
@@ -181,14 +174,15 @@ impl Store {
         incidents::write(&self.sql, incident)
     }
 
-    /// Removes a row of the outbox.
-    pub fn delete_from_outbox(&self, id: i64) -> Result<(), StoreError> {
-        outbox::delete(&self.sql, id)
+    /// Reads what each recipient of notifications was told, and the incidents that it mentions.
+    pub fn load_notifications(&self) -> Result<StoredNotifications, StoreError> {
+        notifications::load(&self.sql)
     }
 
-    /// Sets the time of the next attempt to deliver a row of the outbox.
-    pub fn reschedule_in_outbox(&self, id: i64, due: UnixMillis, attempts: u32) -> Result<(), StoreError> {
-        outbox::reschedule(&self.sql, id, due, attempts)
+    /// Writes what recipients were told, in one transaction.
+    pub fn write_notifications(&self, changes: Vec<RecordChange>) -> Result<(), StoreError> {
+        let sql = self.sql.clone();
+        self.sql.transaction(move || changes.iter().try_for_each(|change| notifications::write(&sql, change)))
     }
 
     /// Memory of a monitor in a window; `last` is the last tick.

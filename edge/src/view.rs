@@ -31,8 +31,8 @@ pub use monitor::{
     ExitView, ForecastView, MemoryView, MonitorDetailView, MonitorView, RegionView, UptimeWindowsView,
 };
 pub use owner::{
-    AppliedMonitorsView, ImportResultView, MaintenanceListView, MaintenanceResultView, SubscriptionView,
-    SubscriptionsView,
+    AlertTestView, AppliedMonitorsView, ChannelTestView, ImportResultView, MaintenanceListView,
+    MaintenanceResultView, SubscriptionView, SubscriptionsView,
 };
 pub use page::{
     ForecastLine, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView, MonitorPageView,

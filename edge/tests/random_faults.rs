@@ -1,4 +1,4 @@
-//! Days with random faults, through the real engine and outbox, compared with a simple model.
+//! Days with random faults, through the real engine and the turn of notifications, compared with a simple model.
 //!
 //! The model keeps one state a second and one list of probes. Ticks are missed, doubled, late and out of order; probes fail, flap or are
 //! skipped; the alert service is down for hours. Compared are alerts that are lost, duplicated or false, the state of every second,
@@ -13,11 +13,9 @@ use fastrand::Rng;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::Incident;
-use heapbeat_edge::domain::incident::notification::NotificationReason;
 use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
 use heapbeat_edge::monitor_config::MonitorConfig;
-use heapbeat_edge::notify::outbox::{AttemptOutcome, due_rows, schedule_next_attempt};
-use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow, Recipients, plan_notifications};
+use heapbeat_edge::notify::{Channels, DeliveryResult, Message, NotificationRecords, Recipient, Situation};
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 150;
@@ -122,18 +120,13 @@ fn model(steps: &[TraceTick], failures: usize) -> Vec<State> {
 struct RunResult {
     engine: Engine,
     incidents: BTreeMap<i64, Incident>,
-    planned: Vec<(i64, Message)>,
-    delivered: Vec<(i64, String)>,
+    delivered: Vec<(i64, Message)>,
 }
 
 fn run(config: &MonitorConfig, channels: &Channels, steps: &[TraceTick], service_down: &[bool]) -> RunResult {
-    let mut outcome = RunResult {
-        engine: Engine::default(),
-        incidents: BTreeMap::new(),
-        planned: Vec::new(),
-        delivered: Vec::new(),
-    };
-    let (mut rows, mut next) = (Vec::<OutboxRow>::new(), 1);
+    let mut outcome =
+        RunResult { engine: Engine::default(), incidents: BTreeMap::new(), delivered: Vec::new() };
+    let mut book = NotificationRecords::default();
     for step in steps {
         let at = UnixMillis(step.second * 1000);
         if outcome.engine.last_tick().is_none_or(|last| at > last.at) {
@@ -149,39 +142,24 @@ fn run(config: &MonitorConfig, channels: &Channels, steps: &[TraceTick], service
             };
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result }];
             let tick = Tick { at, received: at };
-            let mut commit = outcome.engine.apply_tick(config, tick, &probes);
-            let recipients = Recipients { channels, subscribers: &[] };
-            let plan = plan_notifications(outcome.engine.incident_statuses(config), recipients, None, at);
-            outcome.engine.record_notifications(plan.incidents, &mut commit);
+            let commit = outcome.engine.apply_tick(config, tick, &probes);
             for incident in commit.incidents {
                 outcome.incidents.insert(incident.opened.0, incident);
             }
-            for (channel, message) in plan.messages {
-                outcome.planned.push((step.second, message.clone()));
-                rows.push(OutboxRow { id: next, channel, message, due: at, attempts: 0 });
-                next += 1;
-            }
         }
-        // Every tick delivers, also a doubled one.
+        // Every tick has a turn, also a doubled one.
         let now = outcome.engine.last_tick().unwrap().at;
-        let due: Vec<_> = due_rows(&rows, now, 5).into_iter().cloned().collect();
-        for row in due {
-            let service_down = service_down[usize::try_from(now.0 / 1000).unwrap()];
-            if !service_down {
-                outcome.delivered.push((now.0 / 1000, row.message.key.clone()));
+        let incidents = outcome.engine.incident_statuses();
+        let situation = Situation { config, incidents, status_page: None };
+        let recipients = [Recipient::channel(&channels.list[0], false, None)];
+        for delivery in book.plan_turn(&situation, &recipients, now, 5).deliveries {
+            let is_down = service_down[usize::try_from(now.0 / 1000).unwrap()];
+            let result = if is_down { DeliveryResult::Rejected(404) } else { DeliveryResult::Accepted };
+            let _ = book.record_result(&delivery, result, now);
+            if is_down {
+                break;
             }
-            match schedule_next_attempt(
-                &row,
-                if service_down { DeliveryResult::Failed } else { DeliveryResult::Accepted },
-                now,
-            ) {
-                AttemptOutcome::RetryAt(due) => {
-                    for other in rows.iter_mut().filter(|other| other.id == row.id) {
-                        (other.due, other.attempts) = (due, other.attempts + 1);
-                    }
-                }
-                _ => rows.retain(|other| other.id != row.id),
-            }
+            outcome.delivered.push((now.0 / 1000, delivery.message));
         }
     }
     outcome
@@ -206,7 +184,7 @@ fn days_of_random_faults() {
         check_ledger(seed, &outcome, &config, &states);
         check_truth(seed, &states, &down);
         check_alerts(seed, &outcome, &states);
-        alerts += outcome.planned.len();
+        alerts += outcome.delivered.len();
         downs += states.windows(2).filter(|pair| pair[0] != State::Down && pair[1] == State::Down).count();
     }
     assert!(alerts > 500 && downs > 500, "the traces are empty: {alerts} alerts, {downs} times down");
@@ -244,25 +222,37 @@ fn check_truth(seed: u64, states: &[State], down: &[bool]) {
 
 /// No alert is lost, duplicated or false, and alerts are in order.
 fn check_alerts(seed: u64, outcome: &RunResult, states: &[State]) {
-    let planned: Vec<_> = outcome.planned.iter().map(|(_, message)| message.key.clone()).collect();
-    let delivered: Vec<_> = outcome.delivered.iter().map(|(_, key)| key.clone()).collect();
-    assert_eq!(planned, delivered, "seed {seed}: each once, in the order in which it was planned");
-    let mut open = false;
-    for (second, message) in &outcome.planned {
+    let mut keys: Vec<_> = outcome.delivered.iter().map(|(_, message)| message.key.clone()).collect();
+    let count = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), count, "seed {seed}: each once");
+    let mut open = None;
+    let mut ended = Vec::new();
+    for (second, message) in &outcome.delivered {
         let state = states[usize::try_from(*second).unwrap()];
-        match message.reason {
-            NotificationReason::Opened => {
-                assert!(!open && state == State::Down, "seed {seed}, second {second}: {state:?}");
-                open = true;
+        let context = format!("seed {seed}, second {second}: {} {state:?}", message.title);
+        match message.event.as_str() {
+            "opened" => {
+                assert!(open.is_none() && state == State::Down, "{context}");
+                open = Some(message.incident.clone());
             }
-            NotificationReason::Recovered => {
-                assert!(open && state == State::Up, "seed {seed}, second {second}: {state:?}");
-                open = false;
+            "recovered" => {
+                assert_eq!(open.take().as_ref(), Some(&message.incident), "{context}");
+                assert!(state != State::Down || !message.title.contains("has recovered"), "{context}");
+                ended.push(message.incident.clone());
             }
-            other => panic!("seed {seed}: {other:?}"),
+            "past" => {
+                assert!(open.is_none(), "{context}");
+                ended.push(message.incident.clone());
+            }
+            _ => panic!("{context}"),
         }
     }
-    assert!(!open, "seed {seed}: all is well at the end, but the alert was not resolved");
+    assert_eq!(open, None, "seed {seed}: all is well at the end, but the alert was not resolved");
+    for incident in outcome.incidents.values() {
+        assert!(ended.contains(&incident.id().to_string()), "seed {seed}: {} was not told", incident.id());
+    }
     let mut covered = vec![false; states.len()];
     for incident in outcome.incidents.values() {
         let second = |at: UnixMillis| usize::try_from(at.0 / 1000).unwrap();

@@ -28,7 +28,7 @@ mod snapshot;
 mod tick_changes;
 mod unwatched;
 
-pub use incident_status::IncidentStatus;
+pub use incident_status::{IncidentStatus, dependencies};
 pub use probe_round::{PlannedProbe, ProbeAttempt, ProbeRound};
 pub use snapshot::WindowStatistics;
 pub use tick_changes::{EngineEvent, PersistedStates, ProbeRecord, Tick, TickChanges};
@@ -159,6 +159,7 @@ impl Engine {
             commit.events.push(EngineEvent::EdgeOffline { probes });
         }
         self.retire_monitors(config, tick.at, &mut commit);
+        self.record_dependencies(config, &mut commit);
         self.last_tick = Some(tick);
         commit.persisted_states = self.encode_states();
         commit

@@ -24,7 +24,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::incident::cause::Cause;
 use crate::domain::incident::id::IncidentId;
-use crate::domain::incident::notification::NotificationState;
 use crate::domain::incident::phase::{PhaseState, Phases};
 use crate::monitor_config::MonitorId;
 
@@ -138,29 +137,26 @@ pub struct Incident {
     /// Since when all has been well; `None` while it is not.
     #[n(8)]
     pub recovering_since: Option<UnixMillis>,
-    /// What was notified last.
+    /// The monitor that this one depends on and whose trouble explains this incident.
     #[n(9)]
-    pub notified: NotificationState,
-    /// The monitor that this one depends on and that had trouble as well, which is why nobody was notified of this incident.
-    #[n(10)]
     pub inhibited_by: Option<MonitorId>,
     /// What follows after it was resolved by hand; `None` if it was not.
-    #[n(11)]
+    #[n(10)]
     pub resolution: Option<ManualResolution>,
     /// Whether it was acknowledged, which stops reminders.
-    #[n(12)]
+    #[n(11)]
     pub acknowledged: bool,
     /// The severity of what is so now; `None` if all is well, or after it closed. While nobody can tell, what was found last.
-    #[n(13)]
+    #[n(12)]
     pub current: Option<Severity>,
     /// Which state held when.
-    #[n(14)]
+    #[n(13)]
     pub phases: Phases,
     /// The cause when the severity was the worst, if it is another than that of now.
-    #[n(15)]
+    #[n(14)]
     pub worst_diagnosis: Option<Diagnosis>,
     /// The times at which only the cause changed.
-    #[n(16)]
+    #[n(15)]
     pub cause_changes: CauseChanges,
 }
 
@@ -190,7 +186,6 @@ impl Incident {
             timeline: VecDeque::new(),
             recurrences: 0,
             recovering_since: None,
-            notified: NotificationState::default(),
             inhibited_by: None,
             resolution: None,
             acknowledged: false,

@@ -74,7 +74,8 @@ mod tests {
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
     use crate::domain::engine::tests::notified_reasons;
     use crate::domain::engine::{Engine, Tick};
-    use crate::domain::incident::notification::NotificationReason;
+    use crate::domain::incident::notification::tests::PromptRecipient;
+    use crate::domain::incident::notification::{EndReason, NotificationReason};
     use crate::monitor_config::maintenance;
 
     const MINUTE: i64 = 60_000;
@@ -120,6 +121,7 @@ mod tests {
     fn run(minutes: &str) -> (String, Vec<NotificationReason>, Option<f64>) {
         let config = config();
         let (mut engine, mut states, mut notified) = (Engine::default(), String::new(), Vec::new());
+        let mut recipient = PromptRecipient::default();
         for (minute, letter) in (0..).zip(minutes.chars()) {
             let answer = ProbeResponse {
                 status: 200,
@@ -133,8 +135,8 @@ mod tests {
             let tick = Tick { at: at(minute), received: at(minute) };
             let maintenance = letter.is_uppercase().then(|| "api".parse().unwrap());
             engine.set_maintenance(maintenance.into_iter().collect());
-            let mut commit = engine.apply_tick(&config, tick, &probes);
-            notified.extend(notified_reasons(&mut engine, &config, None, &mut commit));
+            engine.apply_tick(&config, tick, &probes);
+            notified.extend(notified_reasons(&engine, &mut recipient, at(minute)));
             states.push(match engine.snapshot(&config, at(minute)).monitors[0].state {
                 State::Up => 'u',
                 State::Down => 'd',
@@ -150,11 +152,12 @@ mod tests {
 
     #[test]
     fn maintenance_is_no_downtime_and_opens_no_incident() {
-        use NotificationReason::{Opened, Recovered};
+        use NotificationReason::Opened;
+        let ended = NotificationReason::Ended(EndReason::Maintenance);
         let cases = [
             ("down as announced", "uuDDDuu", "uummmuu", vec![], Some(100.0)),
             ("down afterwards as well", "uuDDDdd", "uummmdd", vec![Opened], Some(50.0)),
-            ("down before: the incident closes", "udDDUuu", "udmmmuu", vec![Opened, Recovered], Some(75.0)),
+            ("down before: the incident closes", "udDDUuu", "udmmmuu", vec![Opened, ended], Some(75.0)),
             ("maintenance throughout", "UDU", "mmm", vec![], None),
         ];
         for (name, minutes, states, notified, percent) in cases {

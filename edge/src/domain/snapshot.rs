@@ -30,6 +30,8 @@ pub struct StatusSnapshot {
     pub monitors: Vec<MonitorSnapshot>,
     /// Entries of the configuration that were rejected.
     pub problems: Vec<ConfigProblem>,
+    /// The number of alert channels that do not accept messages.
+    pub failing_channels: u64,
     /// Notices about the monitoring itself.
     pub notices: Vec<Statement>,
     /// Whether this stands for a hub that does not respond.

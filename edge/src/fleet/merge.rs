@@ -120,6 +120,7 @@ fn merge_edge(edge: &mut EdgeView, other: &EdgeView) {
         hubs: edge.hubs.saturating_add(other.hubs),
         silent_hubs: edge.silent_hubs.saturating_add(other.silent_hubs),
         config_problems: edge.config_problems.saturating_add(other.config_problems),
+        failing_channels: edge.failing_channels.max(other.failing_channels),
     };
 }
 

@@ -17,7 +17,7 @@ use crate::monitor_config::maintenance::Maintenance;
 use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, MonitorConfig, MonitorId, VARIABLE};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
-use crate::settings::WorkerSettings;
+use crate::settings::{WorkerSettings, report_missing_secrets, report_unknown_channels};
 use crate::store::Setting;
 
 /// The name of the list of maintenance in positions.
@@ -163,7 +163,9 @@ impl ConfigState {
     fn with_applied(&self, list: &[Value], first: bool) -> MonitorConfig {
         let fixed = &self.settings.config;
         let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
-        let applied = read_applied(list, self.settings.allow_private, fixed, room);
+        let mut applied = read_applied(list, self.settings.allow_private, fixed, room);
+        report_missing_secrets(&mut applied, &self.settings.secrets);
+        report_unknown_channels(&mut applied, &self.settings.channels);
         let mut config = if first { fixed.clone() } else { MonitorConfig::default() };
         // An empty list in wrangler.toml is not a problem if monitors were applied.
         if config.monitors.is_empty() && !applied.monitors.is_empty() {

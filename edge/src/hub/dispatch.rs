@@ -1,6 +1,7 @@
 //! Dispatching requests to the parts of the hub.
 
 use super::Hub;
+use super::alert_test::test_channels;
 use super::error::HubResult;
 use super::tick::TickSource;
 use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
@@ -34,6 +35,12 @@ impl Hub {
             HubRequest::SetMaintenance { maintenance } => {
                 let now = self.engine.now()?;
                 self.lists.set_maintenance(maintenance, now).await.map(HubResponse::MaintenanceSet)
+            }
+            HubRequest::TestAlerts => {
+                let (settings, now) = (self.config.settings(), self.engine.now()?);
+                let tested = test_channels(&self.env, settings, &self.outbox, now).await?;
+                self.quota.count_subrequests(tested.channels.len() as u64);
+                Ok(HubResponse::AlertsTested(tested))
             }
             request => self.handle_local(request),
         }
@@ -101,6 +108,7 @@ impl Hub {
             HubRequest::Tick { .. }
             | HubRequest::ProbeFromRegion { .. }
             | HubRequest::ApplyMonitors { .. }
+            | HubRequest::TestAlerts
             | HubRequest::SetMaintenance { .. } => {
                 return Err(HubError::Invalid("the request needs I/O".to_owned()));
             }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use heapbeat_shared::UnixMillis;
 
 use super::error::HubResult;
-use super::outbox::Outbox;
 use super::quota_meter::QuotaMeter;
 use super::store_handle::StoreHandle;
 use crate::domain::engine::Engine;
@@ -19,15 +18,14 @@ use crate::store::StoredHub;
 #[derive(Debug)]
 pub(super) struct EngineState {
     store: StoreHandle,
-    outbox: Rc<Outbox>,
     quota: Rc<QuotaMeter>,
     engine: RefCell<Option<Engine>>,
 }
 
 impl EngineState {
-    /// Creates the state, which is loaded from `store` together with the outbox and the quota used today.
-    pub(super) fn new(store: StoreHandle, outbox: Rc<Outbox>, quota: Rc<QuotaMeter>) -> Self {
-        EngineState { store, outbox, quota, engine: RefCell::new(None) }
+    /// Creates the state, which is loaded from `store` together with the quota used today.
+    pub(super) fn new(store: StoreHandle, quota: Rc<QuotaMeter>) -> Self {
+        EngineState { store, quota, engine: RefCell::new(None) }
     }
 
     /// Returns the engine.
@@ -71,11 +69,10 @@ impl EngineState {
 
     fn load(&self) -> HubResult<Engine> {
         let (store, wall) = (self.store.opened()?, wall_clock());
-        let StoredHub { last, persisted_states, ledgers, incidents, outbox, usage } = store.load(wall)?;
+        let StoredHub { last, persisted_states, ledgers, incidents, usage } = store.load(wall)?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);
         store.for_each_tick(engine.clock(wall), |at, readings| engine.restore_tick(at, &readings))?;
         engine.restore_incidents(incidents);
-        self.outbox.load_rows(outbox);
         self.quota.set_usage(usage);
         engine.set_min_interval(usage.min_interval());
         Ok(engine)

@@ -1,41 +1,45 @@
-//! Delivering the messages of the outbox.
+//! Delivering messages: the differences between what is so and what each recipient was told.
 //!
-//! Rows are sent after the tick that wrote them is stored, and again by every tick after that until they are delivered or too old. A
-//! lock keeps overlapping ticks from sending a row twice. A row that was delivered is never sent again by this object, even if the
-//! store failed to delete it.
+//! A turn follows each tick. What its messages say is stored before they are sent, and each result when it is known: a worker that is
+//! stopped in between sends the same message again, with the same key. A lock keeps overlapping ticks from sending twice.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 
 use heapbeat_shared::UnixMillis;
 use worker::{Env, console_error, console_log, console_warn};
 
+use super::engine_state::EngineState;
+use super::error::HubResult;
+use super::store_handle::StoreHandle;
 use super::try_lock::TryLock;
-use crate::monitor_config::ConfigProblem;
-use crate::notify::http_client::HttpReply;
-use crate::notify::outbox::{AttemptOutcome, MAX_ROWS, MAX_SUBSCRIBER_ROWS, due_rows, schedule_next_attempt};
-use crate::notify::push;
+use crate::hub_api::HubError;
+use crate::monitor_config::{ConfigProblem, MonitorConfig};
 use crate::notify::push::Vapid;
-use crate::notify::quiet_hours::outside_quiet_hours;
-use crate::notify::subscriber::{SUBSCRIBER_SERVICE, push_payload};
+use crate::notify::subscriber::{SUBSCRIBER_SERVICE, is_expired, is_subscriber_id, push_payload};
 use crate::notify::{
-    ChannelId, Channels, DeliveryResult, Message, OutboxRow, Subscriber, http_client, service,
+    Channel, ChannelId, Delivery, DeliveryResult, Message, NotificationRecords, Recipient, RecordChange,
+    Situation, Subscriber, http_client, push, service,
 };
 use crate::platform::clock::wall_clock;
 use crate::platform::concurrency::for_each_concurrent;
 use crate::platform::intl::zone_offset;
-use crate::settings::read_secret;
-use crate::store::Store;
+use crate::settings::{WorkerSettings, channel_obstacle, read_secret};
 
-/// The most messages that one tick sends to the owner's channels, for which its probes leave these requests.
-const MAX_CHANNEL_MESSAGES: usize = 5;
+/// The requests that a tick's probes leave to the owner's channels.
+const CHANNEL_REQUESTS: usize = 5;
+
+/// The most messages that one tick sends to the owner's channels, if its probes leave as many requests.
+const MAX_CHANNEL_MESSAGES: usize = 15;
 
 /// The most messages that one tick sends to subscribers, if its probes and the owner's channels leave as many requests.
 const MAX_SUBSCRIBER_MESSAGES: usize = 10;
 
-/// The rows of the outbox as they are stored, and what this object knows beyond that.
-#[derive(Debug, Default)]
+/// What recipients were told, and what is under way.
+#[derive(Debug)]
 pub(super) struct Outbox {
-    rows: RefCell<Vec<OutboxRow>>,
+    store: StoreHandle,
+    /// What every recipient was told; `None` until it is loaded.
+    book: RefCell<Option<NotificationRecords>>,
     channel_delivery: TryLock,
     /// A lock of its own, so that no message to the owner waits for subscribers.
     subscriber_delivery: TryLock,
@@ -43,51 +47,64 @@ pub(super) struct Outbox {
     pub(super) spare_requests: Cell<usize>,
     /// The subscribers to be removed.
     pub(super) expired: RefCell<Vec<ChannelId>>,
-    /// The ids of rows that are done and still stored.
-    undeleted: RefCell<Vec<i64>>,
-    /// The channels whose last message was rejected, each with the HTTP status; 0 if the channel's secret is not set.
-    rejections: RefCell<Vec<(ChannelId, u16)>>,
 }
 
-/// The way on which messages are delivered.
+/// The recipients of a turn, and the way on which messages reach them.
 #[derive(Clone, Copy)]
 pub(super) enum DeliveryRoute<'r> {
-    /// To the owner's channels, whose secrets are in the environment.
-    Channels(&'r Channels, &'r Env),
-    /// To the subscribers, with the keys that sign notifications to browsers, if they are configured.
+    /// The owner's channels, whose secrets are in the environment.
+    Channels(&'r WorkerSettings, &'r Env),
+    /// The subscribers, with the keys that sign notifications to browsers, if they are configured.
     Subscribers(&'r [Subscriber], Option<&'r Vapid>),
 }
 
-impl DeliveryRoute<'_> {
-    fn is_for_subscribers(self) -> bool {
-        matches!(self, DeliveryRoute::Subscribers(..))
-    }
-
-    /// Whether a channel has quiet hours at `now`.
-    fn has_quiet_hours(self, channel: &ChannelId, now: UnixMillis) -> bool {
-        let DeliveryRoute::Channels(channels, _) = self else { return false };
-        let quiet = channels.find(channel).and_then(|channel| channel.quiet.as_ref());
-        quiet.is_some_and(|quiet| quiet.is_quiet_at(now, zone_offset(&quiet.zone, now).unwrap_or(0)))
-    }
-
-    /// Sends a row.
-    async fn send_row(self, row: &OutboxRow) -> DeliveryResult {
+impl<'r> DeliveryRoute<'r> {
+    fn recipients(self, now: UnixMillis) -> Vec<Recipient<'r>> {
         match self {
-            DeliveryRoute::Channels(channels, env) => {
-                let Some(channel) = channels.find(&row.channel) else { return DeliveryResult::Rejected(404) };
-                let Some(secret) = read_secret(env, &channel.secret) else {
-                    return DeliveryResult::Rejected(0);
+            DeliveryRoute::Channels(settings, env) => {
+                let recipient = |channel: &'r Channel| {
+                    let is_quiet = channel.quiet.as_ref().is_some_and(|quiet| {
+                        quiet.is_quiet_at(now, zone_offset(&quiet.zone, now).unwrap_or(0))
+                    });
+                    Recipient::channel(channel, is_quiet, channel_obstacle(env, channel))
                 };
-                let response =
-                    http_client::send_call(&service::build_call(channel, &row.message, &secret)).await;
-                service::classify_reply(&channel.service, response.as_ref())
+                settings.channels.list.iter().map(recipient).collect()
+            }
+            DeliveryRoute::Subscribers(subscribers, _) => {
+                subscribers.iter().map(Recipient::subscriber).collect()
+            }
+        }
+    }
+
+    /// Whether a recipient of this route does not exist any more, so that nobody has to be told anything.
+    fn is_removed(self, id: &ChannelId) -> bool {
+        match self {
+            // A list with a mistake may lack a channel that is back with the correction.
+            DeliveryRoute::Channels(settings, _) => {
+                !is_subscriber_id(id)
+                    && settings.channels.problems.is_empty()
+                    && settings.channels.find(id).is_none()
+            }
+            DeliveryRoute::Subscribers(subscribers, _) => {
+                is_subscriber_id(id) && !subscribers.iter().any(|subscriber| subscriber.id == *id)
+            }
+        }
+    }
+
+    /// Sends a message.
+    async fn send(self, recipient: &ChannelId, message: &Message) -> DeliveryResult {
+        match self {
+            DeliveryRoute::Channels(settings, env) => {
+                let Some(channel) = settings.channels.find(recipient) else {
+                    return DeliveryResult::Rejected(404);
+                };
+                send_to_channel(env, channel, message).await.0
             }
             DeliveryRoute::Subscribers(subscribers, vapid) => {
-                // A missing one was removed since the row was written.
-                let subscriber = subscribers.iter().find(|one| one.id == row.channel);
+                let subscriber = subscribers.iter().find(|one| one.id == *recipient);
                 let Some(subscriber) = subscriber else { return DeliveryResult::Rejected(410) };
-                let response = notify_subscriber(subscriber, &row.message, vapid).await;
-                match service::classify_reply(&SUBSCRIBER_SERVICE, response.as_ref()) {
+                let reply = notify_subscriber(subscriber, message, vapid).await;
+                match service::classify_reply(&SUBSCRIBER_SERVICE, reply.as_ref(), wall_clock()) {
                     // RFC 8030, 7.3: the browser's subscription has expired.
                     DeliveryResult::Rejected(404) if subscriber.browser_keys().is_some() => {
                         DeliveryResult::Rejected(410)
@@ -99,7 +116,25 @@ impl DeliveryRoute<'_> {
     }
 }
 
-async fn notify_subscriber(one: &Subscriber, message: &Message, vapid: Option<&Vapid>) -> Option<HttpReply> {
+/// Sends a message to a channel. Returns the result, and the body of the reply without the secret.
+pub(super) async fn send_to_channel(
+    env: &Env,
+    channel: &Channel,
+    message: &Message,
+) -> (DeliveryResult, String) {
+    let Some(secret) = read_secret(env, &channel.secret) else {
+        return (DeliveryResult::Rejected(0), String::new());
+    };
+    let reply = http_client::send_call(&service::build_call(channel, message, &secret)).await;
+    let result = service::classify_reply(&channel.service, reply.as_ref(), wall_clock());
+    (result, reply.map(|reply| service::describe_reply(&reply.body, &secret)).unwrap_or_default())
+}
+
+async fn notify_subscriber(
+    one: &Subscriber,
+    message: &Message,
+    vapid: Option<&Vapid>,
+) -> Option<http_client::HttpReply> {
     let Some(keys) = one.browser_keys() else {
         return http_client::send_call(&one.build_call(message, wall_clock())?).await;
     };
@@ -108,154 +143,122 @@ async fn notify_subscriber(one: &Subscriber, message: &Message, vapid: Option<&V
 }
 
 impl Outbox {
-    /// Replaces the rows by those of the store, without those that are done.
-    pub(super) fn load_rows(&self, mut rows: Vec<OutboxRow>) {
-        rows.retain(|row| !self.undeleted.borrow().contains(&row.id));
-        *self.rows.borrow_mut() = rows;
-    }
-
-    /// Creates the rows of `alerts`, which are written with the tick and then added by [`Outbox::add_rows`].
-    pub(super) fn create_rows(&self, alerts: &[(ChannelId, Message)], now: UnixMillis) -> Vec<OutboxRow> {
-        let (rows, mut new) = (self.rows.borrow(), Vec::<OutboxRow>::new());
-        // The ids of rows that are done and still stored are taken as well.
-        let last_id =
-            self.undeleted.borrow().iter().copied().chain(rows.last().map(|row| row.id)).fold(0, i64::max);
-        for (id, (channel, message)) in (last_id + 1..).zip(alerts) {
-            let row =
-                OutboxRow { id, channel: channel.clone(), message: message.clone(), due: now, attempts: 0 };
-            let limit = if row.is_for_subscriber() { MAX_SUBSCRIBER_ROWS } else { MAX_ROWS };
-            // Each subscriber has a limit of its own; the owner's channels share one.
-            let shares_limit = |other: &&OutboxRow| {
-                if row.is_for_subscriber() {
-                    other.channel == row.channel
-                } else {
-                    !other.is_for_subscriber()
-                }
-            };
-            if rows.iter().chain(&new).filter(shares_limit).count() < limit {
-                new.push(row);
-            } else {
-                console_error!("outbox: dropped {} for {channel}: {limit} messages are waiting", message.key);
-            }
+    /// Creates the outbox, which is loaded from `store` when it is needed first.
+    pub(super) fn new(store: StoreHandle) -> Self {
+        Outbox {
+            store,
+            book: RefCell::default(),
+            channel_delivery: TryLock::default(),
+            subscriber_delivery: TryLock::default(),
+            spare_requests: Cell::default(),
+            expired: RefCell::default(),
         }
-        new
     }
 
-    /// Adds rows that are stored.
-    pub(super) fn add_rows(&self, rows: Vec<OutboxRow>) {
-        self.rows.borrow_mut().extend(rows);
+    fn book(&self) -> HubResult<RefMut<'_, NotificationRecords>> {
+        let mut book = self.book.borrow_mut();
+        if book.is_none() {
+            let (records, incidents) = self.store.opened()?.load_notifications()?;
+            *book = Some(NotificationRecords::restore(records, incidents));
+        }
+        RefMut::filter_map(book, Option::as_mut)
+            .map_err(|_| HubError::Store("the outbox is not loaded".to_owned()))
     }
 
-    /// Returns the problems of channels, for the owner.
-    pub(super) fn list_problems(&self) -> Vec<ConfigProblem> {
-        let problem = |(id, status): &(ChannelId, u16)| ConfigProblem {
-            position: format!("ALERTS.{id}"),
-            reason: format!("the service refuses alerts with status {status}; is the secret right?"),
-        };
-        // Status 0 is a missing secret, which is a problem of the settings.
-        self.rejections.borrow().iter().filter(|(_, status)| *status != 0).map(problem).collect()
+    /// Returns the problems of channels at `now`, for the owner.
+    pub(super) fn list_problems(&self, now: UnixMillis) -> HubResult<Vec<ConfigProblem>> {
+        Ok(self.book()?.list_problems(now))
     }
 
-    /// Sends the rows that are due at `now`, and returns how many requests were made.
-    pub(super) async fn deliver(&self, store: &Store, route: DeliveryRoute<'_>, now: UnixMillis) -> u64 {
-        let lock =
-            if route.is_for_subscribers() { &self.subscriber_delivery } else { &self.channel_delivery };
-        let Some(_guard) = lock.try_lock() else { return 0 };
-        self.delete_done(store);
-        let mut waiting =
-            outside_quiet_hours(&self.rows.borrow(), |channel| route.has_quiet_hours(channel, now));
-        waiting.retain(|row| row.is_for_subscriber() == route.is_for_subscribers());
-        let limit = if route.is_for_subscribers() {
-            // One request is kept to remove an expired subscriber from the first hub.
-            self.spare_requests.take().saturating_sub(1).min(MAX_SUBSCRIBER_MESSAGES)
+    /// Returns the number of channels that do not accept messages.
+    pub(super) fn count_failing(&self) -> HubResult<u64> {
+        Ok(self.book()?.failing_channels().count() as u64)
+    }
+
+    /// Records that a channel accepted a test message.
+    pub(super) fn close_circuit(&self, channel: &ChannelId) -> HubResult<()> {
+        self.book()?.close_circuit(channel);
+        Ok(())
+    }
+
+    /// Sends the messages of a turn at `now`, and returns how many requests were made.
+    pub(super) async fn run_turn(
+        &self,
+        engine: &EngineState,
+        config: &MonitorConfig,
+        status_page: Option<&str>,
+        route: DeliveryRoute<'_>,
+        now: UnixMillis,
+    ) -> HubResult<u64> {
+        let is_for_channels = matches!(route, DeliveryRoute::Channels(..));
+        let lock = if is_for_channels { &self.channel_delivery } else { &self.subscriber_delivery };
+        let Some(_guard) = lock.try_lock() else { return Ok(0) };
+        let spare = self.spare_requests.take();
+        let (available, limit) = if is_for_channels {
+            (spare + CHANNEL_REQUESTS, MAX_CHANNEL_MESSAGES)
         } else {
-            MAX_CHANNEL_MESSAGES
+            // One request is kept to remove an expired subscriber from the first hub.
+            (spare, MAX_SUBSCRIBER_MESSAGES.min(spare.saturating_sub(1)))
         };
-        let due: Vec<OutboxRow> = due_rows(&waiting, now, limit).into_iter().cloned().collect();
-        let sent = due.len();
-        self.spare_requests.set(self.spare_requests.get() + limit - sent);
-        for_each_concurrent(due, |row| async move {
-            let result = route.send_row(&row).await;
-            self.apply_result(store, &row, result, now);
-        })
-        .await;
-        sent as u64
+        let turn = {
+            let engine = engine.loaded()?;
+            let situation = Situation { config, incidents: engine.incident_statuses(), status_page };
+            let mut book = self.book()?;
+            book.retain(|id| !route.is_removed(id));
+            book.plan_turn(&situation, &route.recipients(now), now, limit.min(available))
+        };
+        self.write(&turn.changes);
+        let sent = Cell::new(0);
+        let queues: Vec<&[Delivery]> =
+            turn.deliveries.chunk_by(|one, next| one.recipient == next.recipient).collect();
+        for_each_concurrent(queues, |queue| self.send_queue(route, queue, &sent, now)).await;
+        self.spare_requests.set(self.spare_requests.get() + available.saturating_sub(sent.get()));
+        Ok(sent.get() as u64)
     }
 
-    fn apply_result(&self, store: &Store, row: &OutboxRow, result: DeliveryResult, now: UnixMillis) {
-        if !row.is_for_subscriber() {
-            self.note_rejection(row, result);
-        }
-        match schedule_next_attempt(row, result, now) {
-            AttemptOutcome::RetryAt(due) => self.reschedule(store, row, due),
-            next => {
-                if row.is_for_subscriber() && next == AttemptOutcome::Dropped {
-                    self.expired.borrow_mut().push(row.channel.clone());
+    /// Sends the messages of one recipient in their order, until one fails.
+    async fn send_queue(
+        &self,
+        route: DeliveryRoute<'_>,
+        queue: &[Delivery],
+        sent: &Cell<usize>,
+        now: UnixMillis,
+    ) {
+        for delivery in queue {
+            let (recipient, key) = (&delivery.recipient, &delivery.message.key);
+            sent.set(sent.get() + 1);
+            let result = route.send(recipient, &delivery.message).await;
+            let is_accepted = result == DeliveryResult::Accepted;
+            if is_accepted {
+                console_log!("alert delivered: {key} for {recipient}");
+            } else {
+                console_warn!("alert not delivered: {key} for {recipient}: {result:?}");
+            }
+            let Ok(mut book) = self.book() else { return };
+            let changes = book.record_result(delivery, result, now);
+            let circuit = book.record(recipient).and_then(|record| record.circuit);
+            drop(book);
+            self.write(&changes);
+            if !is_accepted {
+                if is_subscriber_id(recipient) && is_expired(result, circuit.as_ref(), now) {
+                    self.expired.borrow_mut().push(recipient.clone());
                 }
-                let outcome = if next == AttemptOutcome::Delivered { "delivered" } else { "dropped" };
-                console_log!("alert {outcome}: {} for {}", row.message.key, row.channel);
-                self.rows.borrow_mut().retain(|other| other.id != row.id);
-                self.undeleted.borrow_mut().push(row.id);
-                self.delete_done(store);
+                return;
             }
         }
     }
 
-    /// Remembers whether the channel's last message was rejected.
-    fn note_rejection(&self, row: &OutboxRow, result: DeliveryResult) {
-        if matches!(result, DeliveryResult::Rejected(_) | DeliveryResult::Accepted) {
-            self.rejections.borrow_mut().retain(|(channel, _)| *channel != row.channel);
+    /// Writes what recipients were told. What cannot be written is written with the next turn.
+    fn write(&self, changes: &[RecordChange]) {
+        if changes.is_empty() {
+            return;
         }
-        if let DeliveryResult::Rejected(status) = result {
-            console_warn!("alert refused with status {status}: {} for {}", row.message.key, row.channel);
-            self.rejections.borrow_mut().push((row.channel.clone(), status));
-        }
-    }
-
-    fn reschedule(&self, store: &Store, row: &OutboxRow, due: UnixMillis) {
-        let attempts = row.attempts.saturating_add(1);
-        for other in self.rows.borrow_mut().iter_mut().filter(|other| other.id == row.id) {
-            (other.due, other.attempts) = (due, attempts);
-        }
-        // Attempts for subscribers are kept in memory only, so that a stranger's dead address writes no rows.
-        if !row.is_for_subscriber()
-            && let Err(error) = store.reschedule_in_outbox(row.id, due, attempts)
-        {
-            console_error!("outbox: could not reschedule row {}: {error}", row.id);
-        }
-    }
-
-    /// Deletes the rows that are done from the store. Those that it fails to delete are tried again with the next delivery.
-    fn delete_done(&self, store: &Store) {
-        self.undeleted.borrow_mut().retain(|id| match store.delete_from_outbox(*id) {
-            Ok(()) => false,
-            Err(error) => {
-                console_error!("outbox: could not delete row {id}: {error}");
-                true
+        let written = self.store.opened().and_then(|store| Ok(store.write_notifications(changes.to_vec())?));
+        if let Err(error) = written {
+            console_error!("outbox: could not store what was told: {error}");
+            if let Ok(mut book) = self.book() {
+                book.mark_unwritten(changes);
             }
-        });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::notify::outbox::tests::row;
-
-    #[test]
-    fn a_new_row_never_has_the_id_of_a_stored_one() {
-        let alert = |one: OutboxRow| (one.channel, one.message);
-        let alerts = [alert(row(0, "ops", "api", 0, 0)), alert(row(0, "ops", "web", 0, 0))];
-        let ids = |outbox: &Outbox| {
-            outbox.create_rows(&alerts, UnixMillis(0)).iter().map(|row| row.id).collect::<Vec<_>>()
-        };
-        let outbox = Outbox::default();
-        assert_eq!(ids(&outbox), [1, 2]);
-        // It was delivered, and could not be deleted.
-        outbox.undeleted.borrow_mut().push(1);
-        assert_eq!(ids(&outbox), [2, 3]);
-        outbox.load_rows(vec![row(1, "ops", "api", 0, 0), row(4, "ops", "api", 0, 0)]);
-        assert_eq!(ids(&outbox), [5, 6], "a delivered row does not wait");
-        assert_eq!(outbox.rows.borrow().len(), 1);
+        }
     }
 }

@@ -71,7 +71,8 @@ impl Queries {
     /// Returns the present snapshot of the monitors of `config`.
     pub(super) fn snapshot_of(&self, config: &MonitorConfig) -> HubResult<StatusSnapshot> {
         let mut snapshot = self.engine.loaded()?.snapshot(config, wall_clock());
-        snapshot.problems.extend(self.outbox.list_problems());
+        snapshot.problems.extend(self.outbox.list_problems(snapshot.now)?);
+        snapshot.failing_channels = self.outbox.count_failing()?;
         let announced = self.config.announced_maintenance(snapshot.now)?;
         snapshot.maintenance =
             announced.into_iter().filter_map(|window| restrict_to(window, config)).collect();

@@ -16,9 +16,7 @@ use crate::domain::check::request_plan::RoundBudget;
 use crate::domain::engine::{EngineEvent, ProbeAttempt, Tick};
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::affected_monitors;
-use crate::notify::{Recipients, plan_notifications};
 use crate::platform::clock::wall_clock;
-use crate::settings::WorkerSettings;
 
 /// The most hubs to which one tick sends their part of the lists; the probes leave these requests.
 const MAX_SYNCS_PER_TICK: u8 = 5;
@@ -72,14 +70,15 @@ impl Hub {
         Ok(outcome)
     }
 
-    /// Delivers the messages that are due at `now`, those to the owner's channels first.
+    /// Sends what is due at `now`, to the owner's channels first.
     async fn deliver_messages(&self, now: UnixMillis) -> HubResult<()> {
         let (settings, subscribers) = (self.config.settings(), self.subscriptions.subscribers()?);
+        let (config, page) = (self.config.monitors()?, settings.status_url.as_deref());
         for route in [
-            DeliveryRoute::Channels(&settings.channels, &self.env),
+            DeliveryRoute::Channels(settings, &self.env),
             DeliveryRoute::Subscribers(&subscribers, settings.vapid.as_ref()),
         ] {
-            let sent = self.outbox.deliver(self.store.opened()?, route, now).await;
+            let sent = self.outbox.run_turn(&self.engine, &config, page, route, now).await?;
             self.quota.count_subrequests(sent);
         }
         let left = self.lists.remove_expired(self.outbox.expired.take()).await?;
@@ -132,7 +131,6 @@ impl Hub {
         let is_offline = probes.iter().any(|probe| probe.result == offline);
         probes.extend(self.heartbeats.check_jobs(&config, &*self.engine.loaded()?, at, is_offline)?);
         let maintenance = affected_monitors(&self.config.announced_maintenance(at)?, &config, at);
-        let subscribers = self.subscriptions.subscribers()?;
         self.outbox.spare_requests.set(context.pool.spare() as usize);
         self.quota.count_subrequests(u64::from(context.pool.sent()));
         let usage = self.quota.add_tick(at, tick.received, last, membership.hub_count);
@@ -142,22 +140,15 @@ impl Hub {
         engine.set_region_verdicts(verdicts);
         engine.record_attempts(at, &attempts);
         let mut commit = engine.apply_tick(&config, tick, &probes);
-        let WorkerSettings { channels, status_url, .. } = self.config.settings();
-        let recipients = Recipients { channels, subscribers: &subscribers };
-        let facts = engine.incident_statuses(&config);
-        let plan = plan_notifications(facts, recipients, status_url.as_deref(), at);
-        engine.record_notifications(plan.incidents, &mut commit);
         engine.set_min_interval(usage.min_interval());
-        let rows = self.outbox.create_rows(&plan.messages, at);
         let events = std::mem::take(&mut commit.events);
         commit.usage = usage;
-        if let Err(error) = self.store.opened()?.commit(last, commit, rows.clone()) {
+        if let Err(error) = self.store.opened()?.commit(last, commit) {
             self.backoff.record_failure();
             return Err(error.into());
         }
         self.backoff.reset();
         self.quota.set_usage(usage);
-        self.outbox.add_rows(rows);
         self.engine.put_back(engine);
         events.iter().for_each(log_event);
         Ok(TickOutcome::Stored)

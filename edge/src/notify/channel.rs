@@ -65,6 +65,26 @@ pub enum ChannelKind {
     },
 }
 
+impl ChannelKind {
+    /// Returns the name in the configuration.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            ChannelKind::Webhook { .. } => "webhook",
+            ChannelKind::Slack => "slack",
+            ChannelKind::Discord => "discord",
+            ChannelKind::Telegram { .. } => "telegram",
+            ChannelKind::Pagerduty => "pagerduty",
+            ChannelKind::Ntfy { .. } => "ntfy",
+            ChannelKind::Email { .. } => "email",
+        }
+    }
+
+    /// Whether the secret is an address.
+    pub const fn has_address(&self) -> bool {
+        matches!(self, ChannelKind::Webhook { .. } | ChannelKind::Slack | ChannelKind::Discord)
+    }
+}
+
 /// All channels, and the problems of those that were rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Channels {

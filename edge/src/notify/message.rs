@@ -1,158 +1,200 @@
-//! The text of an alert, whichever service delivers it.
+//! The text of a message, whichever service delivers it.
+
+mod batch;
+mod text;
 
 use heapbeat_shared::UnixMillis;
-use minicbor::{Decode, Encode};
 
+use self::text::{describe_incident, title_of_incident};
+use super::circuit::Circuit;
 use crate::domain::incident::notification::NotificationReason;
 use crate::domain::incident::{Incident, Severity};
-use crate::domain::instant;
-use crate::domain::instant::rfc3339;
+use crate::domain::instant::{format_duration_english, rfc3339};
 
-/// The maximum length of the text, in bytes; a line that does not fit is left out.
-const MAX_TEXT: usize = 1500;
+pub use self::batch::MessagePart;
+pub use self::text::cut;
+use self::text::one_line;
 
-/// The maximum number of lines of evidence.
-const MAX_EVIDENCE: usize = 5;
-
-/// One message to one channel.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+/// One message to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The idempotency key: the same for every attempt, another for every message.
-    #[n(0)]
+    /// The idempotency key: the same for every attempt to say the same, another for everything else.
     pub key: String,
-    /// The incident's id, by which services identify their own incident.
-    #[n(1)]
+    /// The incident's id, by which services identify their own incident; empty for a message about many.
     pub incident: String,
-    /// The monitor's id.
-    #[n(2)]
+    /// The monitor's id; empty for a message about many, or about none.
     pub monitor: String,
     /// The monitor's display name.
-    #[n(3)]
     pub name: String,
     /// The reason for the message.
-    #[n(4)]
-    pub reason: NotificationReason,
-    /// The severity of the incident.
-    #[n(5)]
+    pub event: MessageEvent,
+    /// The severity that the message is about; of what is over the worst.
     pub severity: Severity,
     /// One line: `API is down: connection refused`.
-    #[n(6)]
     pub title: String,
     /// The cause, since when, and the evidence.
-    #[n(7)]
     pub text: String,
     /// The monitor's page, if the address of the status page is known.
-    #[n(8)]
     pub link: Option<String>,
     /// When the incident began, RFC 3339.
-    #[n(9)]
     pub since: String,
     /// The instant at which the message was rendered.
-    #[n(10)]
     pub at: UnixMillis,
+    /// The incidents of a message about many.
+    pub parts: Vec<MessagePart>,
+}
+
+/// The reason for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageEvent {
+    /// An incident.
+    Incident(NotificationReason),
+    /// Another channel does not accept messages.
+    ChannelFails,
+    /// Another channel accepts messages again.
+    ChannelWorks,
+    /// The owner tests the channel.
+    Test,
+}
+
+impl MessageEvent {
+    /// Returns the name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MessageEvent::Incident(reason) => reason.as_str(),
+            MessageEvent::ChannelFails => "channel-fails",
+            MessageEvent::ChannelWorks => "channel-works",
+            MessageEvent::Test => "test",
+        }
+    }
+
+    /// Whether the recipient has nothing to wait for after the message.
+    pub const fn is_end(self) -> bool {
+        match self {
+            MessageEvent::Incident(reason) => reason.is_end(),
+            MessageEvent::ChannelWorks => true,
+            MessageEvent::ChannelFails | MessageEvent::Test => false,
+        }
+    }
+}
+
+/// What a message about an incident says.
+#[derive(Clone, Copy, Debug)]
+pub struct IncidentNews<'n> {
+    /// The incident as it is now.
+    pub incident: &'n Incident,
+    /// The monitor's display name.
+    pub name: &'n str,
+    /// The reason for the message.
+    pub reason: NotificationReason,
+    /// The severity that the recipient was told before.
+    pub told: Option<Severity>,
+    /// Whether the monitor has no newer incident.
+    pub is_latest: bool,
+    /// Whether the recipient is a channel of the owner.
+    pub is_channel: bool,
+    /// The names of monitors that depend on this one and have trouble that it explains.
+    pub behind: &'n [&'n str],
+}
+
+/// What a message about another channel says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChannelNotice<'n> {
+    /// The channel's id.
+    pub id: &'n str,
+    /// Its circuit; `None` if it accepts messages again.
+    pub circuit: Option<Circuit>,
+    /// The number of messages that wait for it.
+    pub waiting: usize,
 }
 
 impl Message {
-    /// Renders the message about an incident. `status_page` is the address of the status page.
-    pub fn new(
-        incident: &Incident,
-        name: &str,
-        reason: NotificationReason,
+    /// Renders the message about an incident at `at`. `status_page` is the address of the status page.
+    pub fn about_incident(
+        news: &IncidentNews<'_>,
+        key: String,
         at: UnixMillis,
         status_page: Option<&str>,
     ) -> Message {
-        let cause = incident.cause.statement().text;
-        let problem = incident.severity.title(name, &cause);
-        let title = match reason {
-            NotificationReason::Recovered => match closing_reason(incident) {
-                Some(reason) => format!("{name}: {reason}"),
-                None => format!("{name} has recovered"),
-            },
-            NotificationReason::Reminder => format!("Reminder: {problem}"),
-            _ => problem,
-        };
-        let link =
-            status_page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
-        let began = incident.opened;
-        let period = match (reason, incident.closed) {
-            (NotificationReason::Recovered, Some(closed)) => format!(
-                "From {} to {} ({}).",
-                rfc3339(began),
-                rfc3339(closed),
-                instant::format_duration_english(closed.since(began).as_secs())
-            ),
-            _ => match at.since(began).as_secs() {
-                0 => format!("Since {}.", rfc3339(began)),
-                seconds => {
-                    format!("Since {} ({}).", rfc3339(began), instant::format_duration_english(seconds))
-                }
-            },
-        };
-        let mut lines = vec![format!("Cause: {cause}."), period];
-        lines.extend(
-            incident.evidence.iter().take(MAX_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))),
-        );
-        let mut text = String::new();
-        for line in lines {
-            if text.len() + line.len() < MAX_TEXT {
-                text.push_str(&line);
-                text.push('\n');
-            }
-        }
+        let IncidentNews { incident, name, reason, .. } = *news;
+        let page = status_page.map(|page| page.trim_end_matches('/'));
         Message {
-            key: format!("{}:{}", incident.id(), incident.notified.count),
+            key,
             incident: incident.id().to_string(),
             monitor: incident.monitor.as_str().to_owned(),
-            name: name.to_owned(),
-            reason,
-            severity: incident.severity,
-            title: one_line(&title),
-            text: text.trim_end().to_owned(),
-            link,
-            since: rfc3339(began),
+            name: one_line(name),
+            event: MessageEvent::Incident(reason),
+            severity: if reason.is_end() { incident.severity } else { incident.headline().0 },
+            title: one_line(&title_of_incident(news)),
+            text: describe_incident(news, at),
+            link: page.map(|page| format!("{page}/monitors/{}", incident.monitor)),
+            since: rfc3339(incident.opened),
             at,
+            parts: Vec::new(),
         }
     }
 
-    /// Merges messages about incidents that opened together; `None` if there is none.
-    pub fn merge(all: &[Message]) -> Option<Message> {
-        let first = all.first()?;
-        let names: Vec<_> = all.iter().map(|message| message.name.as_str()).collect();
-        let mut text = String::new();
-        for message in all {
-            let line = format!("- {}\n", message.title);
-            if text.len() + line.len() < MAX_TEXT {
-                text.push_str(&line);
+    /// Renders the message about another channel.
+    pub fn about_channel(notice: &ChannelNotice<'_>, key: String, at: UnixMillis) -> Message {
+        let ChannelNotice { id, circuit, waiting } = *notice;
+        let (event, title, text, since) = match circuit {
+            Some(circuit) => {
+                let verb = match circuit.obstacle {
+                    obstacle if obstacle.is_setup() => "could not be used",
+                    obstacle if obstacle.is_rejection() => "has refused alerts",
+                    _ => "has not accepted alerts",
+                };
+                let lasted = format_duration_english(at.since(circuit.failing_since).as_secs());
+                let title = format!("{id} {verb} for {lasted}: {}", circuit.obstacle.describe());
+                let alerts =
+                    if waiting == 1 { "1 alert waits".to_owned() } else { format!("{waiting} alerts wait") };
+                let since = rfc3339(circuit.failing_since);
+                let text = format!(
+                    "The alert channel {id} has accepted nothing since {since}. {alerts} for it, and what is so then is sent when it accepts alerts again."
+                );
+                (MessageEvent::ChannelFails, title, text, since)
             }
+            None => (
+                MessageEvent::ChannelWorks,
+                format!("{id} accepts alerts again"),
+                format!("The alert channel {id} has accepted what waited for it."),
+                rfc3339(at),
+            ),
+        };
+        Message {
+            key,
+            incident: format!("channel-{id}"),
+            monitor: String::new(),
+            name: id.to_owned(),
+            event,
+            severity: Severity::Warning,
+            title,
+            text,
+            link: None,
+            since,
+            at,
+            parts: Vec::new(),
         }
-        Some(Message {
-            key: format!("{}+{}", first.key, all.len() - 1),
-            title: format!("{} monitors are affected: {}", all.len(), cut(&names.join(", "), 200)),
-            text: text.trim_end().to_owned(),
-            severity: all.iter().map(|message| message.severity).max().unwrap_or(first.severity),
-            ..first.clone()
-        })
+    }
+
+    /// Renders the message by which the owner tests the channel `id`.
+    pub fn test(id: &str, at: UnixMillis, status_page: Option<&str>) -> Message {
+        Message {
+            key: format!("test:{id}:{}", at.0),
+            incident: format!("test-{id}-{}", at.0.div_euclid(1000)),
+            monitor: String::new(),
+            name: id.to_owned(),
+            event: MessageEvent::Test,
+            severity: Severity::Warning,
+            title: format!("Test of the alert channel {id}: nothing is wrong"),
+            text: "Somebody with the owner's token has asked heapbeat to test its alert channels.".to_owned(),
+            link: status_page.map(str::to_owned),
+            since: rfc3339(at),
+            at,
+            parts: Vec::new(),
+        }
     }
 }
 
-/// Returns the reason why an incident was closed, unless that is a recovery.
-fn closing_reason(incident: &Incident) -> Option<&str> {
-    let closed = incident.closed?;
-    let mut entries =
-        incident.timeline.iter().rev().filter(|entry| entry.at == closed).map(|entry| &entry.message);
-    let reason = entries.find(|what| ["maintenance-began", "resolved"].contains(&what.code.as_str()))?;
-    Some(reason.text.as_str())
-}
-
-/// Replaces line breaks and other control characters by spaces, and cuts the text.
-fn one_line(text: &str) -> String {
-    cut(&text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>(), 300)
-}
-
-/// Cuts a text to at most `limit` bytes, between two characters.
-pub fn cut(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(limit.saturating_sub(3))])
-}
+#[cfg(test)]
+mod tests;

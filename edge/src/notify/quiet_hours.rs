@@ -1,15 +1,9 @@
-//! Quiet hours: the hours in which a channel is notified of outages only. Other messages wait until they are over.
-//!
-//! The beginning and the end of an outage are notified at any hour, and with them whatever waits of the same monitor, so that its
-//! messages stay in order.
+//! Quiet hours: the hours in which a channel is notified of outages only. What else is so when they are over is notified then.
 
 use heapbeat_monitors::schedule::{Schedule, ScheduleError};
 use heapbeat_shared::UnixMillis;
 
-use super::channel::ChannelId;
 use super::message::cut;
-use super::outbox::OutboxRow;
-use crate::domain::incident::Severity;
 
 /// The minutes of a day.
 const MINUTES_PER_DAY: i64 = 24 * 60;
@@ -69,21 +63,9 @@ impl QuietHours {
     }
 }
 
-/// Returns the rows that need not wait for the end of quiet hours. `is_quiet` says whether a channel has quiet hours now.
-pub fn outside_quiet_hours(rows: &[OutboxRow], is_quiet: impl Fn(&ChannelId) -> bool) -> Vec<OutboxRow> {
-    let same_monitor =
-        |a: &OutboxRow, b: &OutboxRow| a.channel == b.channel && a.message.monitor == b.message.monitor;
-    let is_urgent = |row: &OutboxRow| {
-        rows.iter().any(|other| same_monitor(row, other) && other.message.severity == Severity::Down)
-    };
-    rows.iter().filter(|row| !is_quiet(&row.channel) || is_urgent(row)).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::incident::notification::NotificationReason;
-    use crate::notify::Message;
 
     #[test]
     fn quiet_hours_are_by_the_clock_of_their_zone() {
@@ -115,40 +97,5 @@ mod tests {
         }
         assert!(QuietHours::parse("22:00-07:00", Some("no zone")).is_err());
         assert_eq!(QuietHours::parse("22:00-07:00", Some("Europe/Berlin")).unwrap().zone, "Europe/Berlin");
-    }
-
-    #[test]
-    fn an_outage_is_notified_at_any_hour_with_what_waits_of_its_monitor() {
-        let row = |id: i64, channel: &str, monitor: &str, severity| OutboxRow {
-            id,
-            channel: channel.parse().unwrap(),
-            message: Message {
-                key: format!("k{id}"),
-                incident: "i".into(),
-                monitor: monitor.into(),
-                name: "n".into(),
-                reason: NotificationReason::Opened,
-                severity,
-                title: "t".into(),
-                text: "x".into(),
-                link: None,
-                since: String::new(),
-                at: UnixMillis(0),
-            },
-            due: UnixMillis(0),
-            attempts: 0,
-        };
-        let rows = [
-            row(1, "ops", "a", Severity::Warning),
-            row(2, "ops", "b", Severity::Degraded),
-            row(3, "ops", "a", Severity::Down),
-            row(4, "day", "b", Severity::Crashed),
-        ];
-        let ids = |quiet: &str| -> Vec<i64> {
-            outside_quiet_hours(&rows, |channel| channel.as_str() == quiet).iter().map(|row| row.id).collect()
-        };
-        assert_eq!(ids("nobody"), [1, 2, 3, 4]);
-        assert_eq!(ids("ops"), [1, 3, 4]);
-        assert_eq!(ids("day"), [1, 2, 3]);
     }
 }

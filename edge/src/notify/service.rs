@@ -1,22 +1,20 @@
-//! The requests by which each service gets a message, and the meaning of its replies.
+//! The requests by which each service gets a message.
 //!
 //! They follow the services' documentation of November 2026: Slack (incoming webhooks), Discord (execute webhook), Telegram (Bot API
 //! `sendMessage`), `PagerDuty` (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP API, as a Worker has no SMTP.
 //! Text of others is escaped if the service would read markup or a mention in it.
 
-use std::borrow::Cow;
-use std::time::Duration;
+mod reply;
 
-use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::channel::{Channel, ChannelKind};
-use super::http_client::HttpReply;
-use super::message::{Message, cut};
-use super::outbox::DeliveryResult;
+use super::message::{Message, MessageEvent, cut};
+use super::template::{default_body, fill_template};
 use crate::domain::incident::Severity;
-use crate::domain::incident::notification::NotificationReason;
 use crate::domain::instant::rfc3339;
+
+pub use reply::{classify_reply, describe_reply};
 
 /// One request. It is never printed, as it holds the secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,6 +49,7 @@ pub fn build_call(channel: &Channel, message: &Message, secret: &str) -> HttpCal
         ChannelKind::Discord => (secret.to_owned(), vec![], discord_body(message)),
         ChannelKind::Telegram { chat } => {
             let url = format!("{}/bot{secret}/sendMessage", endpoint("https://api.telegram.org"));
+            // Without `parse_mode` the text is plain.
             let body = json!({
                 "chat_id": chat,
                 "text": cut(&plain, 4000),
@@ -74,84 +73,31 @@ pub fn build_call(channel: &Channel, message: &Message, secret: &str) -> HttpCal
     HttpCall { url, headers, body }
 }
 
-/// The fields that a template may name, and that the default body has in this order.
-const FIELDS: [&str; 11] =
-    ["key", "incident", "monitor", "name", "event", "severity", "title", "text", "since", "at", "link"];
-
-/// The value of a field; `None` if there is no such field, or it is empty.
-fn field_value<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
-    Some(match name {
-        "key" => Cow::from(&message.key),
-        "incident" => Cow::from(&message.incident),
-        "monitor" => Cow::from(&message.monitor),
-        "name" => Cow::from(&message.name),
-        "event" => Cow::from(message.reason.as_str()),
-        "severity" => Cow::from(message.severity.as_str()),
-        "title" => Cow::from(&message.title),
-        "text" => Cow::from(&message.text),
-        "since" => Cow::from(&message.since),
-        "at" => Cow::from(rfc3339(message.at)),
-        "link" => Cow::from(message.link.as_ref()?),
-        _ => return None,
-    })
-}
-
-/// Returns the body of a webhook without a template: all fields in their order.
-pub(super) fn default_body(message: &Message) -> String {
-    struct MessageFields<'m>(&'m Message);
-
-    impl Serialize for MessageFields<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_map(FIELDS.iter().map(|name| (name, field_value(self.0, name))))
-        }
-    }
-
-    // A map of texts can always be serialized.
-    serde_json::to_string(&MessageFields(message)).unwrap_or_default()
-}
-
-/// Fills a template; each value is escaped for the inside of a JSON string.
-fn fill_template(template: &str, message: &Message) -> String {
-    let mut filled = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        filled.push_str(before);
-        let Some((name, after)) = after.split_once("}}") else {
-            filled.push_str("{{");
-            rest = after;
-            continue;
-        };
-        // A text can always be serialized.
-        let value = serde_json::to_string(&field_value(message, name.trim()).unwrap_or_default());
-        let value = value.unwrap_or_default();
-        filled.push_str(value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
-        rest = after;
-    }
-    filled.push_str(rest);
-    filled
-}
-
-/// The body for Slack, which reads `&`, `<` and `>` as markup.
+/// The body for Slack. The blocks are plain text, in which nothing is markup; only the link is ours. `text` is for notifications.
 fn slack_body(message: &Message) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let title = escape(&message.title);
-    let mut text = cut(&format!("{} *{title}*\n{}", status_symbol(message), escape(&message.text)), 2900);
+    let plain = |text: String| json!({ "type": "plain_text", "text": text, "emoji": false });
+    let title = format!("{} {}", status_symbol(message), message.title);
+    let mut blocks = vec![
+        json!({ "type": "header", "text": plain(cut(&title, 150)) }),
+        json!({ "type": "section", "text": plain(cut(&format!("{title}\n{}", message.text), 2900)) }),
+    ];
     if let Some(link) = &message.link {
-        text = format!("{text}\n<{}|Status page>", escape(link));
+        let link = format!("<{}|Status page>", escape(link));
+        blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": link }] }));
     }
-    let block = json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
-    json!({ "text": title, "blocks": [block] }).to_string()
+    json!({ "text": escape(&message.title), "blocks": blocks }).to_string()
 }
 
-/// The body for Discord, in which nobody is mentioned.
+/// The body for Discord, in which nobody is mentioned and nothing but the link is markup.
 fn discord_body(message: &Message) -> String {
-    let recovered = message.reason == NotificationReason::Recovered;
+    let title = escape_markdown(&message.title);
     json!({
-        "content": cut(&format!("{} {}", status_symbol(message), message.title), 1900),
+        "content": cut(&format!("{} {title}", status_symbol(message)), 1900),
         "embeds": [{
-            "description": cut(&message.text, 4000),
+            "description": cut(&escape_markdown(&message.text), 4000),
             "url": message.link,
-            "color": if recovered { 0x002e_a043_u32 } else { 0x00d7_3a49 },
+            "color": if message.event.is_end() { 0x002e_a043_u32 } else { 0x00d7_3a49 },
             "timestamp": rfc3339(message.at),
         }],
         "allowed_mentions": { "parse": [] },
@@ -159,14 +105,33 @@ fn discord_body(message: &Message) -> String {
     .to_string()
 }
 
+/// Escapes what Discord reads as markup: styles, quotes, lists, links, mentions, and addresses, which would become links.
+fn escape_markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut begins_line = true;
+    for c in text.chars() {
+        let is_markup =
+            matches!(c, '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '(' | ')' | '<' | '>' | '@')
+                || c == ':'
+                || begins_line && matches!(c, '#' | '-' | '+');
+        if is_markup {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+        begins_line = c == '\n' || begins_line && c == ' ';
+    }
+    escaped
+}
+
 /// The event for `PagerDuty`, which keeps one incident for each of heapbeat's.
 fn pagerduty_event(message: &Message, secret: &str) -> String {
     let mut event = json!({ "routing_key": secret, "dedup_key": message.incident });
-    if message.reason == NotificationReason::Recovered {
+    if message.event.is_end() {
         event["event_action"] = "resolve".into();
         return event.to_string();
     }
     let severity = match message.severity {
+        _ if message.event == MessageEvent::Test => "info",
         Severity::Down => "critical",
         Severity::Crashed => "error",
         Severity::Degraded | Severity::Warning => "warning",
@@ -174,7 +139,7 @@ fn pagerduty_event(message: &Message, secret: &str) -> String {
     event["event_action"] = "trigger".into();
     event["payload"] = json!({
         "summary": cut(&message.title, 1000),
-        "source": message.monitor,
+        "source": if message.monitor.is_empty() { "heapbeat" } else { &message.monitor },
         "severity": severity,
         "timestamp": rfc3339(message.at),
         "component": message.name,
@@ -188,19 +153,19 @@ fn pagerduty_event(message: &Message, secret: &str) -> String {
     event.to_string()
 }
 
-/// The notification for ntfy.
+/// The notification for ntfy, which reads markup only if it is asked to.
 fn ntfy_notification(message: &Message, topic: &str) -> String {
-    let recovered = message.reason == NotificationReason::Recovered;
+    let is_end = message.event.is_end();
     let priority = match message.severity {
-        _ if recovered => 3,
+        _ if is_end || message.event == MessageEvent::Test => 3,
         Severity::Down | Severity::Crashed => 5,
         Severity::Degraded | Severity::Warning => 4,
     };
     let mut notification = json!({
         "topic": topic,
-        "title": message.title,
+        "title": cut(&message.title, 250),
         "message": message.text,
-        "tags": [if recovered { "white_check_mark" } else { "rotating_light" }],
+        "tags": [if is_end { "white_check_mark" } else { "rotating_light" }],
         "priority": priority,
     });
     if let Some(link) = &message.link {
@@ -211,40 +176,10 @@ fn ntfy_notification(message: &Message, topic: &str) -> String {
 
 /// The colored symbol of a message.
 fn status_symbol(message: &Message) -> &'static str {
-    match (message.reason, message.severity) {
-        (NotificationReason::Recovered, _) => "\u{2705}",
+    match (message.event, message.severity) {
+        (event, _) if event.is_end() => "\u{2705}",
         (_, Severity::Down | Severity::Crashed) => "\u{1f534}",
         _ => "\u{1f7e1}",
-    }
-}
-
-/// Determines the result of an attempt from the service's reply; `None` means that there was none.
-pub fn classify_reply(service: &ChannelKind, reply: Option<&HttpReply>) -> DeliveryResult {
-    let Some(HttpReply { status, retry_after, body }) = reply else { return DeliveryResult::Failed };
-    let status = *status;
-    let parsed = || serde_json::from_str::<Value>(body).unwrap_or_default();
-    let accepted = match service {
-        ChannelKind::Slack => status == 200 && body.trim() == "ok",
-        ChannelKind::Telegram { .. } => status == 200 && parsed()["ok"] == true,
-        ChannelKind::Pagerduty => status == 202,
-        _ => (200..300).contains(&status),
-    };
-    if accepted {
-        return DeliveryResult::Accepted;
-    }
-    match status {
-        429 => {
-            let header = retry_after.as_ref().and_then(|text| text.trim().parse::<f64>().ok());
-            let inside = || {
-                let json = parsed();
-                json["parameters"]["retry_after"].as_f64().or(json["retry_after"].as_f64())
-            };
-            let seconds = header.or_else(inside).filter(|seconds| (0.0..1e6).contains(seconds));
-            DeliveryResult::RateLimited(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))
-        }
-        // A timeout or a conflict may pass; any other 4xx is about the message or the secret.
-        400..=499 if !matches!(status, 408 | 409 | 425) => DeliveryResult::Rejected(status),
-        _ => DeliveryResult::Failed,
     }
 }
 

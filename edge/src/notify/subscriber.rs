@@ -5,19 +5,26 @@
 //! HMAC-SHA256 with a secret that only this subscriber has. Browsers are notified by their vendor's push service
 //! (`crate::notify::push`), encrypted with a key of their own. The owner's channels come first.
 
+use std::time::Duration;
+
 use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::UnixMillis;
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce, hmac, webhook_mac};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelId, ChannelKind};
+use super::circuit::{Circuit, DeliveryResult};
 use super::message::{Message, cut};
-use super::service::{HttpCall, default_body};
+use super::service::HttpCall;
+use super::template::default_body;
 use crate::monitor_config::{Monitor, MonitorId};
 use crate::notify::push;
 
 /// The service by whose rules a subscriber's replies are read: any 2xx accepts the message.
 pub const SUBSCRIBER_SERVICE: ChannelKind = ChannelKind::Webhook { template: None };
+
+/// How long a subscriber may accept nothing before it is removed.
+pub const SUBSCRIBER_RETRY_PERIOD: Duration = Duration::from_secs(3 * 86_400);
 
 /// The beginning of an id; 32 hexadecimal digits follow.
 const ID_PREFIX: &str = "sub-";
@@ -68,7 +75,7 @@ impl Subscription {
     }
 }
 
-/// A subscription with the id by which the outbox identifies it.
+/// A subscription with the id by which its records are identified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subscriber {
     /// The id, which depends on the URL only.
@@ -138,13 +145,25 @@ fn short_hex(code: &[u8; 32]) -> String {
 pub(crate) fn push_payload(message: &Message) -> (String, String) {
     let mut text = default_body(message);
     if text.len() > push::MAX_PAYLOAD {
+        text = default_body(&Message { parts: Vec::new(), ..message.clone() });
+    }
+    if text.len() > push::MAX_PAYLOAD {
         text = default_body(&Message {
             text: String::new(),
             title: cut(&message.title, 200),
+            parts: Vec::new(),
             ..message.clone()
         });
     }
-    (text, short_hex(&hmac(&[], &[message.incident.as_bytes()])))
+    let topic = if message.incident.is_empty() { &message.key } else { &message.incident };
+    (text, short_hex(&hmac(&[], &[topic.as_bytes()])))
+}
+
+/// Whether a subscriber is to be removed after an attempt at `now`: it says that it is gone, or has accepted nothing for days.
+/// `circuit` is its circuit after the attempt.
+pub fn is_expired(result: DeliveryResult, circuit: Option<&Circuit>, now: UnixMillis) -> bool {
+    result == DeliveryResult::Rejected(410)
+        || circuit.is_some_and(|circuit| now.since(circuit.failing_since) >= SUBSCRIBER_RETRY_PERIOD)
 }
 
 /// Formats a key as a secret of standard webhooks.
@@ -152,7 +171,7 @@ pub fn format_secret(key: &[u8]) -> String {
     [SECRET_PREFIX, &Base64::encode_string(key)].concat()
 }
 
-/// Whether an id of the outbox is that of a subscriber.
+/// Whether the id of a recipient is that of a subscriber.
 pub fn is_subscriber_id(id: &ChannelId) -> bool {
     id.as_str().len() == ID_PREFIX.len() + 2 * NONCE_BYTES && id.as_str().starts_with(ID_PREFIX)
 }
@@ -161,7 +180,6 @@ pub fn is_subscriber_id(id: &ChannelId) -> bool {
 mod tests {
     use super::*;
     use crate::monitor_config::MonitorConfig;
-    use crate::notify::outbox::tests::row;
 
     fn webhook(url: &str, monitors: &[&str]) -> Subscriber {
         let monitors = monitors.iter().map(|id| id.parse().unwrap()).collect();
@@ -201,9 +219,10 @@ mod tests {
     #[test]
     fn a_push_message_fits_into_one_record() {
         let short = Message {
+            incident: "api-1767225600".into(),
             title: "API is down".into(),
             text: "Since noon.".into(),
-            ..row(1, "ops", "api", 0, 0).message
+            ..Message::test("ops", UnixMillis(0), None)
         };
         let long = Message { title: "\"".repeat(500), text: "\"".repeat(2000), ..short.clone() };
         let (text, topic) = push_payload(&short);
@@ -213,6 +232,26 @@ mod tests {
         assert_eq!((topic.len(), &topic), (32, &same), "of the same incident");
         let other = Message { incident: "web-1".into(), ..short };
         assert_ne!(push_payload(&other).1, topic);
+        let all: Vec<_> = (0..40).map(|n| Message { monitor: format!("m{n}"), ..other.clone() }).collect();
+        let many = Message::batch(&all, "batch:1".into(), None, UnixMillis(0));
+        let (cut, topic_of_many) = push_payload(&many);
+        assert!(cut.len() <= push::MAX_PAYLOAD && topic_of_many != topic, "{cut}");
+    }
+
+    #[test]
+    fn a_subscriber_that_is_gone_or_silent_for_days_is_removed() {
+        let at = |day: i64| UnixMillis(day * 86_400_000);
+        let silent = Circuit::after(None, DeliveryResult::Failed(None), at(0));
+        let cases = [
+            ("gone", 0, DeliveryResult::Rejected(410), true),
+            ("not there", 0, DeliveryResult::Rejected(404), false),
+            ("silent for two days", 2, DeliveryResult::Failed(None), false),
+            ("silent for three days", 3, DeliveryResult::Failed(None), true),
+        ];
+        for (name, day, result, expected) in cases {
+            assert_eq!(is_expired(result, silent.as_ref(), at(day)), expected, "{name}");
+        }
+        assert!(!is_expired(DeliveryResult::Accepted, None, at(9)));
     }
 
     #[test]

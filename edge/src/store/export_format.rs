@@ -1,8 +1,8 @@
 //! The export of a hub: JSON lines, for a backup and for a move to another edge.
 //!
 //! A line is a row: `{"table":"ledger","row":["api",1767225600000,"up"]}`; bytes are `{"base64":"…"}`. The first line of an
-//! export names the schema, and only a hub of the same schema accepts it. The outbox is not exported, as two hubs with the same
-//! rows would send every alert twice.
+//! export names the schema, and only a hub of the same schema accepts it. The table `notification` is not exported, as two hubs with
+//! the same rows would both notify everybody of what comes next.
 
 use base64ct::{Base64, Encoding as _};
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -179,7 +179,7 @@ mod tests {
         let cases = [
             ("", not_json),
             ("{}", not_json),
-            (r#"{"table":"outbox","row":[]}"#, "unknown table `outbox`; the tables are setting"),
+            (r#"{"table":"notification","row":[]}"#, "unknown table `notification`; the tables are setting"),
             (r#"{"table":"heartbeat"}"#, not_json),
             (r#"{"table":"heartbeat","row":["a"]}"#, "a row of `heartbeat` has 2 values, and this one has 1"),
             (r#"{"table":"heartbeat","row":["a",1.5]}"#, not_json),

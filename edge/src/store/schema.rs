@@ -19,7 +19,7 @@ const MIGRATIONS: &[Migration] = &[Migration { number: 1, statements: FIRST }];
 ///   the quota usage of the day, including the tick.
 /// * `ledger`: the beginning of every segment; a segment ends where the next one begins.
 /// * `incident`: one row each, with the samples before it, packed.
-/// * `outbox`: alerts that have not been delivered, in order.
+/// * `notification`: what each recipient was notified of last, one row each.
 /// * `series`: chunks of memory history (`store/memory_series.rs`), and days of latencies (`store/latency_series.rs`).
 /// * `heartbeat`: the last heartbeat of each job.
 /// * `setting`: one row for each list or value that is replaced as a whole, as JSON.
@@ -30,8 +30,7 @@ const FIRST: &[&str] = &[
         PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",
     "CREATE TABLE incident (monitor TEXT NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER,
         body BLOB NOT NULL, recording BLOB, PRIMARY KEY (monitor, opened_ms)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE outbox (id INTEGER PRIMARY KEY, channel TEXT NOT NULL, message BLOB NOT NULL,
-        due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT",
+    "CREATE TABLE notification (recipient TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE series (monitor TEXT NOT NULL, tier INTEGER NOT NULL, slot INTEGER NOT NULL,
         from_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (monitor, tier, slot)) STRICT, WITHOUT ROWID",
     "CREATE TABLE heartbeat (monitor TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",

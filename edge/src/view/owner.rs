@@ -47,6 +47,31 @@ pub struct ImportResultView {
     pub rows: u64,
 }
 
+/// The result of a test of the alert channels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AlertTest")]
+pub struct AlertTestView {
+    /// One entry for each channel.
+    pub channels: Vec<ChannelTestView>,
+}
+
+/// What one channel did with a test message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChannelTest")]
+pub struct ChannelTestView {
+    /// The channel's id.
+    #[schemars(with = "schema::MonitorId")]
+    pub channel: String,
+    /// The channel's kind.
+    pub kind: String,
+    /// Whether its service accepted the message.
+    pub accepted: bool,
+    /// What came back, in a sentence.
+    pub result: String,
+    /// The beginning of the reply of a service that did not accept the message, without the channel's secret.
+    pub reply: String,
+}
+
 /// All subscriptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Subscriptions")]

@@ -50,6 +50,7 @@ impl From<&StatusSnapshot> for StatusView {
             edge: EdgeView {
                 config_problems: u64::try_from(snapshot.problems.len()).unwrap_or(u64::MAX),
                 silent_hubs: u64::from(snapshot.is_silent_hub),
+                failing_channels: snapshot.failing_channels,
                 ..EdgeView::from(&snapshot.usage)
             },
         }
@@ -94,6 +95,8 @@ pub struct EdgeView {
     pub silent_hubs: u64,
     /// The number of settings that were rejected. `problems` of the owner's status names them.
     pub config_problems: u64,
+    /// The number of alert channels whose service does not accept messages; with several hubs the maximum.
+    pub failing_channels: u64,
 }
 
 impl From<&QuotaUsage> for EdgeView {
@@ -112,6 +115,7 @@ impl From<&QuotaUsage> for EdgeView {
             hubs: 1,
             silent_hubs: 0,
             config_problems: 0,
+            failing_channels: 0,
         }
     }
 }
@@ -133,6 +137,7 @@ mod tests {
     fn view() -> StatusSnapshot {
         StatusSnapshot {
             state: State::Up,
+            failing_channels: 0,
             now: UnixMillis(1_767_225_600_000),
             updated: Some(UnixMillis(1_767_225_600_000)),
             monitors: vec![MonitorSnapshot {
@@ -225,7 +230,7 @@ mod tests {
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
             r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"max_tick_delay_ms":0,"requests":7,"rows_read":0,"#,
-            r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"silent_hubs":0,"config_problems":1}}"#,
+            r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"silent_hubs":0,"config_problems":1,"failing_channels":0}}"#,
         );
         assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
         let read: StatusView = serde_json::from_str(expected).unwrap();
@@ -243,7 +248,7 @@ mod tests {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0,"failing_channels":0}}"#
         );
     }
 }

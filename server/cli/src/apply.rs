@@ -10,14 +10,11 @@ use std::io::{self, Read, Write};
 use heapbeat_monitors::applied::{Applied, LIST};
 use heapbeat_monitors::{ConfigProblem, MAX_MONITORS, MonitorConfig};
 
-mod admin_client;
 mod document;
 
-use self::admin_client::{AdminClient, AdminError};
-use self::document::{Document, DocumentError};
+use crate::admin_client::{AdminClient, AdminError, TOKEN};
 
-/// Environment variable of the token. There is no flag for it, as every user of a machine can list the arguments of processes.
-const TOKEN: &str = "HEAPBEAT_ADMIN_TOKEN";
+use self::document::{Document, DocumentError};
 
 /// Size limit of the file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;

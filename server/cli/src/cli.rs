@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::alerts::AlertsArgs;
 use crate::apply::ApplyArgs;
 use crate::check_memory::CheckMemoryArgs;
 use crate::convert::ConvertArgs;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Recycle(RecycleArgs),
     Forecast(ForecastArgs),
     Apply(ApplyArgs),
+    Alerts(AlertsArgs),
     Convert(ConvertArgs),
 }
 

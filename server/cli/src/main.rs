@@ -1,6 +1,8 @@
 //! The program `heapbeat`: the library with an example backend, a guard for any program, and tools around them.
 
+mod admin_client;
 mod agents;
+mod alerts;
 mod apply;
 mod check_memory;
 mod cli;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::CheckMemory(arguments) => Ok(check_memory::run(&arguments)),
         Command::Recycle(arguments) => Ok(recycle::run(&arguments)),
         Command::Apply(arguments) => Ok(apply::run(&arguments)),
+        Command::Alerts(arguments) => Ok(alerts::run(&arguments)),
         Command::Convert(arguments) => Ok(convert::run(&arguments)),
         Command::Forecast(arguments) => Ok(forecast::run(&arguments)),
     };

@@ -24,7 +24,7 @@ before(async () => {
   services = await AlertServices.start();
   target = await Target.start((_, response) => response.writeHead(isHealthy ? 200 : 503).end());
   edge = await Edge.start(defineMonitors(), {
-    vars: { ...defineChannels(services.url), STATUS_URL: "https://status.example" },
+    vars: { ...defineChannels(services.url), STATUS_URL: "https://status.example", ADMIN_TOKEN },
   });
   await edge.tick();
 });
@@ -58,7 +58,7 @@ test("each service accepts one message when an outage begins and one when it end
   assert.equal(services.accepted.hook[0].link, "https://status.example/monitors/api");
 });
 
-test("a busy service is retried after its Retry-After and gets each message once, in order", async () => {
+test("a busy service is retried after its Retry-After and is told what came and went meanwhile, once", async () => {
   edge.now += 20 * MINUTE;
   await edge.tick();
   services.behavior = "busy";
@@ -70,15 +70,16 @@ test("a busy service is retried after its Retry-After and gets each message once
   await edge.tick(); // one minute later, while Retry-After said two
   await edge.tick(10);
   await edge.tickTimes(6);
-  assert.deepEqual(countAccepted(), forAll(4));
-  for (const name of SERVICE_NAMES) assert.equal(services.requestCounts[name], requestsBefore[name] + 2, name);
+  assert.deepEqual(countAccepted(), forAll(3));
+  for (const name of SERVICE_NAMES) assert.equal(services.requestCounts[name], requestsBefore[name] + 1, name);
   assert.deepEqual(
     services.accepted.hook.slice(2).map((message) => message.event),
-    ["opened", "recovered"],
+    ["past"],
   );
+  assert.equal(services.accepted.pagerduty[2].event_action, "resolve");
 });
 
-test("services that hang or fail for two hours get each message once afterwards", async () => {
+test("services that hang or fail for two hours get what is so afterwards", async () => {
   edge.now += 20 * MINUTE;
   await edge.tick();
   services.behavior = "hang";
@@ -86,11 +87,18 @@ test("services that hang or fail for two hours get each message once afterwards"
   await edge.tick();
   services.behavior = "fail";
   await edge.tickTimes(120);
-  assert.deepEqual(countAccepted(), forAll(4));
+  assert.deepEqual(countAccepted(), forAll(3));
+  const { problems } = /** @type {any} */ (await (await edge.requestAsAdmin("GET", "/admin/status")).json());
+  assert.equal(problems.length, SERVICE_NAMES.length);
+  assert.match(problems[0].reason, /^the service has not accepted alerts since .*: status 500$/);
+  assert.equal((await edge.readStatus()).edge.failing_channels, SERVICE_NAMES.length);
   services.behavior = "work";
+  await edge.tickTimes(20);
+  assert.deepEqual(countAccepted(), forAll(4));
   isHealthy = true;
-  await edge.tickTimes(40);
-  assert.deepEqual(countAccepted(), forAll(6));
+  await edge.tickTimes(5);
+  assert.deepEqual(countAccepted(), forAll(5));
+  assert.equal((await edge.readStatus()).edge.failing_channels, 0);
   const keys = services.accepted.hook.map((message) => message.key);
   assert.equal(new Set(keys).size, keys.length, "every message has its own key");
 });
@@ -112,12 +120,58 @@ test("a wrong or missing secret is reported as a problem, without the secret", a
   const reasons = Object.fromEntries(status.problems.map((/** @type {any} */ it) => [it.position, it.reason]));
   assert.deepEqual(Object.keys(reasons).sort(), SERVICE_NAMES.map((name) => `ALERTS.${name}`).sort());
   assert.match(reasons["ALERTS.slack"], /has no secret `SLACK`/);
-  assert.match(reasons["ALERTS.telegram"], /status 401; is the secret right/);
+  assert.match(reasons["ALERTS.telegram"], /refused alerts since .*: status 401; is the secret right/);
   assert.match(reasons["ALERTS.pagerduty"], /status 400/);
   for (const secret of ["1:bad", "tk_bad", "re_bad", "webhooks/1/bad", "ffffffff"]) {
     assert.ok(!JSON.stringify(status).includes(secret), secret);
   }
   assert.deepEqual(countAccepted(), acceptedBefore);
+});
+
+test("a secret that is no address is a problem from the first tick, and costs no request", async (t) => {
+  const requestsBefore = { ...services.requestCounts };
+  const vars = { ...defineChannels(services.url), HOOK: "not an address", ADMIN_TOKEN };
+  const misconfigured = await Edge.start(defineMonitors(), { vars });
+  t.after(() => misconfigured.stop());
+  await misconfigured.tick();
+  const response = await misconfigured.requestAsAdmin("GET", "/admin/status");
+  const { problems } = /** @type {any} */ (await response.json());
+  assert.deepEqual(
+    problems.map((/** @type {any} */ it) => it.position),
+    ["ALERTS.hook"],
+  );
+  assert.match(problems[0].reason, /the secret `HOOK` should be an address/);
+  isHealthy = false;
+  await misconfigured.tickTimes(3);
+  assert.equal(services.requestCounts.hook, requestsBefore.hook);
+});
+
+test("a test sends a marked message through each channel and says what came back", async (t) => {
+  const acceptedBefore = countAccepted();
+  const requestTest = (/** @type {Edge} */ it) => it.requestAsAdmin("POST", "/alerts/test");
+  assert.equal((await edge.request("/api/v1/alerts/test", { method: "POST" })).status, 401);
+  const { channels } = /** @type {any} */ (await (await requestTest(edge)).json());
+  assert.deepEqual(
+    channels.map((/** @type {any} */ it) => [it.channel, it.accepted, it.result]),
+    SERVICE_NAMES.map((name) => [name, true, "accepted"]),
+  );
+  assert.deepEqual(
+    countAccepted(),
+    acceptedBefore.map((count) => count + 1),
+  );
+  assert.equal(services.accepted.hook.at(-1).event, "test");
+  assert.match(services.accepted.hook.at(-1).title, /^Test of the alert channel hook: nothing is wrong$/);
+  const vars = { ...defineChannels(services.url), SLACK: `${services.url}/slack/bad`, EMAIL: "", ADMIN_TOKEN };
+  const misconfigured = await Edge.start(defineMonitors(), { vars });
+  t.after(() => misconfigured.stop());
+  const results = /** @type {any} */ (await (await requestTest(misconfigured)).json()).channels;
+  const find = (/** @type {string} */ name) => results.find((/** @type {any} */ it) => it.channel === name);
+  assert.deepEqual(
+    [find("slack").accepted, find("slack").result, find("slack").reply],
+    [false, "the service refused the message: status 404", "no_service"],
+  );
+  assert.equal(find("email").result, "the Worker does not have its secret");
+  assert.ok(!JSON.stringify(results).includes("slack/bad"));
 });
 
 test("each outage is a public incident with its cause and timeline", async () => {

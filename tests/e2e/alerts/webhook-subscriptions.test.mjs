@@ -213,7 +213,7 @@ test("an address unsubscribes by the challenge, and nobody else can unsubscribe 
   assert.deepEqual(receiver.listEvents("/leaves"), []);
 });
 
-test("a failing or busy subscriber gets each message once and in order, and the owner's alerts do not wait", async () => {
+test("a failing or busy subscriber is told once what came and went, and the owner's alerts do not wait", async () => {
   assert.equal((await subscribe(edge, { url: receiver.urlOf("/slow"), monitors: ["api"] })).status, 204);
   edge.now += 30 * MINUTE;
   await edge.tick();
@@ -229,7 +229,7 @@ test("a failing or busy subscriber gets each message once and in order, and the 
   await edge.tick();
   assert.equal(receiver.requests.length, requestsBefore, "Retry-After said two minutes");
   await edge.tickTimes(6);
-  assert.deepEqual(receiver.listEvents("/slow"), ["api opened", "api recovered"]);
+  assert.deepEqual(receiver.listEvents("/slow"), ["api past"]);
   assert.ok(services.accepted.hook.length > alertsBefore);
   const { problems } = await edge.readStatus();
   assert.deepEqual(problems, [], "problems of subscribers are not published");
@@ -244,12 +244,13 @@ test("a subscriber that is gone, or fails for three days, is removed", async () 
 
   assert.equal((await subscribe(edge, { url: receiver.urlOf("/dead") })).status, 204);
   receiver.response = { status: 500 };
-  await runOutage();
+  isHealthy = false;
+  await edge.tickTimes(3);
   edge.now += 2 * DAY;
-  await edge.tick();
+  await edge.tickTimes(2);
   assert.equal((await listSubscriptions(edge)).length, 1, "not yet");
   edge.now += DAY + HOUR;
-  await edge.tick();
+  await edge.tickTimes(2);
   assert.deepEqual(await listSubscriptions(edge), []);
 });
 

@@ -32,6 +32,38 @@ test("an invalid monitor is reported by position and reason, and the others are 
   assert.match(adminStatus.problems[0].reason, /1 fortnight/);
 });
 
+test("what the settings refer to and does not exist is a problem from the first tick", async (t) => {
+  const target = await Target.startHealthy();
+  t.after(() => target.stop());
+  const withSecret = (/** @type {string} */ id, /** @type {string} */ secret) =>
+    defineMonitor(id, target.url, { kind: "http", headers: { authorization: { secret } } });
+  const edge = await Edge.start([withSecret("fixed", "NOT_SET")], {
+    vars: {
+      ADMIN_TOKEN,
+      ALERTS: [
+        { id: "ops", kind: "slack", secret: "NOT_SET_EITHER", quiet: "22:00-07:00", "time-zone": "Mars/Olympus" },
+        { id: "hook", kind: "webhook", secret: "HOOK", template: '{"text":"{{titel}}"}' },
+      ],
+      MAINTENANCE: [{ id: "backup", schedule: "0 3 * * *", duration: "30m", monitors: ["fixed", "gone"] }],
+    },
+  });
+  t.after(() => edge.stop());
+  assert.equal((await edge.applyMonitors([withSecret("applied", "MISSING")])).status, 200);
+  await edge.tick();
+  const { problems } = /** @type {any} */ (await (await edge.requestAsAdmin("GET", "/admin/status")).json());
+  const found = problems.map((/** @type {any} */ it) => `${it.position}: ${it.reason}`).sort();
+  const expected = [
+    /^ALERTS\.ops: the Worker has no secret `NOT_SET_EITHER`/,
+    /^ALERTS\.ops: there is no time zone `Mars\/Olympus`/,
+    /^ALERTS\[1\]: template: `\{\{titel\}\}` is not a field of a message/,
+    /^MAINTENANCE\.backup\.monitors: names the monitor `gone`, which does not exist/,
+    /^applied: the Worker has no secret `MISSING`/,
+    /^fixed: the Worker has no secret `NOT_SET`/,
+  ];
+  assert.equal(found.length, expected.length, found.join("\n"));
+  for (const [index, reason] of expected.entries()) assert.match(found[index], reason);
+});
+
 test("an edge without monitors serves an empty status and a page", async (t) => {
   const edge = await Edge.start([]);
   t.after(() => edge.stop());

@@ -23,12 +23,12 @@ const SERVICES = {
     requireThat(isText(body.text), 400, "no_text");
     requireThat(body.blocks.length <= 50, 400, "invalid_blocks");
     for (const block of body.blocks) {
-      requireThat(
-        block.type === "section" && block.text.type === "mrkdwn" && isText(block.text.text, 3000),
-        400,
-        "invalid_blocks",
-      );
-      requireThat(!/<(?!https?:)/.test(block.text.text), 400, "text is not escaped");
+      const limit = /** @type {Record<string, number>} */ ({ header: 150, section: 3000 })[block.type];
+      const texts = block.type === "context" ? block.elements : [block.text];
+      for (const { type, text } of texts) {
+        requireThat(isText(text, limit ?? 3000), 400, "invalid_blocks");
+        requireThat(type === "plain_text" || /^<https?:[^<>|]+\|Status page>$/.test(text), 400, "text is not plain");
+      }
     }
     return { status: 200, body: "ok" };
   },
@@ -38,6 +38,7 @@ const SERVICES = {
     for (const embed of body.embeds)
       requireThat(isText(embed.description, 4096) && Date.parse(embed.timestamp), 400, { code: 50035 });
     requireThat(body.allowed_mentions?.parse?.length === 0, 400, { message: "it may mention everyone" });
+    requireThat(!/(^|[^\\])[<>*_`~|@]/.test(body.content), 400, { message: "text is not escaped" });
     return { status: 204 };
   },
   telegram({ path, body }) {

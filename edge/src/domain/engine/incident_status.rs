@@ -1,69 +1,89 @@
-//! The status of incidents, from which the notifier (`notify`) plans notifications.
-//!
-//! All monitors are read at once, because a failing dependency inhibits the notifications of the monitors that need it: if a database
-//! is down, only the database is notified.
+//! The status of incidents, which the notifier (`notify`) compares with what each recipient was told.
 
 use super::{Engine, TickChanges};
-use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::incident::{Incident, Severity};
 use crate::monitor_config::{Monitor, MonitorConfig, MonitorId};
 
 /// The latest incident of a monitor, open or closed, as it is now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IncidentStatus<'c> {
-    /// The monitor.
-    pub monitor: &'c Monitor,
-    /// Its latest incident.
-    pub incident: Incident,
-    /// A monitor that this one depends on, directly or indirectly, and that is failing or whose last probe failed.
-    pub inhibited_by: Option<MonitorId>,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IncidentStatus<'e> {
+    /// The incident.
+    pub incident: &'e Incident,
+    /// Whether the monitor changes between serving and down again and again.
+    pub is_flapping: bool,
+    /// Whether anything is known: the monitor can be probed, as the edge itself is online.
+    pub is_known: bool,
 }
 
 impl Engine {
-    /// Returns the latest incidents of the monitors of `config`. Monitors that could not be probed because the edge is offline are
-    /// omitted until it is online again.
-    pub fn incident_statuses<'c>(&self, config: &'c MonitorConfig) -> Vec<IncidentStatus<'c>> {
-        let fact = |monitor: &'c Monitor| {
-            let state = self.monitors.get(&monitor.id)?;
-            if state.persisted.offline_since.is_some() {
-                return None;
+    /// Returns the latest incident of each monitor, also of those that are no longer configured.
+    pub fn incident_statuses(&self) -> Vec<IncidentStatus<'_>> {
+        let mut statuses = Vec::new();
+        for state in self.monitors.values() {
+            if let Some(incident) = &state.incidents.latest {
+                let (is_flapping, is_known) =
+                    (state.flapping_since().is_some(), state.persisted.offline_since.is_none());
+                statuses.push(IncidentStatus { incident, is_flapping, is_known });
             }
-            let incident = state.incidents.latest.clone()?;
-            Some(IncidentStatus { monitor, incident, inhibited_by: self.find_inhibitor(config, monitor) })
-        };
-        config.monitors.iter().filter_map(fact).collect()
+        }
+        statuses
     }
 
-    /// Replaces incidents by versions whose notification state changed, and adds them to `commit`.
-    pub fn record_notifications(&mut self, incidents: Vec<Incident>, commit: &mut TickChanges) {
-        for incident in incidents {
+    /// Records in each open incident which dependency explains it, and adds the incidents that changed to `commit`.
+    pub(super) fn record_dependencies(&mut self, config: &MonitorConfig, commit: &mut TickChanges) {
+        for monitor in config.monitors.iter().filter(|monitor| !monitor.depends_on.is_empty()) {
+            let Some(incident) = self.latest_incident(&monitor.id).filter(|it| it.closed.is_none()) else {
+                continue;
+            };
+            let Some(current) = incident.current else { continue };
+            let explaining = find_explaining(self, config, monitor, current);
+            if incident.inhibited_by == explaining {
+                continue;
+            }
+            let incident = Incident { inhibited_by: explaining, ..incident.clone() };
             commit.incidents.retain(|other| other.monitor != incident.monitor);
             commit.incidents.push(incident.clone());
             self.replace_incident(incident);
         }
     }
+}
 
-    fn find_inhibitor(&self, config: &MonitorConfig, monitor: &Monitor) -> Option<MonitorId> {
-        let mut visited = vec![&monitor.id];
-        let mut pending: Vec<&MonitorId> = monitor.depends_on.iter().collect();
-        while let Some(id) = pending.pop() {
-            if visited.contains(&id) {
-                continue;
+/// Finds a monitor that `monitor` depends on, directly or indirectly, and that has trouble which explains trouble of `severity`.
+fn find_explaining(
+    engine: &Engine,
+    config: &MonitorConfig,
+    monitor: &Monitor,
+    severity: Severity,
+) -> Option<MonitorId> {
+    let explains = |id: &&MonitorId| {
+        let incident = engine.latest_incident(id).filter(|incident| incident.closed.is_none());
+        incident.and_then(|it| it.current).is_some_and(|current| current.explains(severity))
+    };
+    dependencies(config, monitor).into_iter().find(explains).cloned()
+}
+
+/// Returns the monitors that `monitor` depends on, directly or indirectly, the nearest first.
+pub fn dependencies<'c>(config: &'c MonitorConfig, monitor: &'c Monitor) -> Vec<&'c MonitorId> {
+    let mut found: Vec<&MonitorId> = Vec::new();
+    let mut pending: Vec<&MonitorId> = monitor.depends_on.iter().collect();
+    while !pending.is_empty() {
+        pending.retain(|id| **id != monitor.id && !found.contains(id));
+        let mut next: Vec<&MonitorId> = Vec::new();
+        for id in pending {
+            if !found.contains(&id) {
+                found.push(id);
+                let of_dependency = config.monitors.iter().find(|other| other.id == *id);
+                next.extend(of_dependency.into_iter().flat_map(|other| &other.depends_on));
             }
-            visited.push(id);
-            if let Some(state) = self.monitors.get(id) {
-                let is_failing = state.incidents.latest.as_ref().is_some_and(|incident| {
-                    incident.closed.is_none()
-                        && incident.recovering_since.is_none()
-                        && incident.severity >= Severity::Degraded
-                });
-                if is_failing || matches!(state.persisted.verdict, Some(CheckVerdict::Failed(_))) {
-                    return Some(id.clone());
-                }
-            }
-            let next = config.monitors.iter().find(|other| other.id == *id);
-            pending.extend(next.into_iter().flat_map(|next| &next.depends_on));
         }
-        None
+        pending = next;
+    }
+    found
+}
+
+impl Severity {
+    /// Whether trouble of a dependency with this severity explains trouble of `other` in a monitor that depends on it.
+    pub fn explains(self, other: Severity) -> bool {
+        self >= Severity::Degraded && self >= other
     }
 }

@@ -105,6 +105,7 @@ impl Engine {
             updated: self.last_tick.map(|last| last.at),
             monitors,
             problems: config.problems.clone(),
+            failing_channels: 0,
             notices: self.notices(config, &unwatched),
             is_silent_hub: false,
             maintenance: Vec::new(),

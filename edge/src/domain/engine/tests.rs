@@ -8,25 +8,20 @@ use crate::domain::check::probe_schedule::AttemptOutcome;
 use crate::domain::check::request_plan::RoundBudget;
 use crate::domain::check::state::{overall, worst};
 use crate::domain::incident::notification::NotificationReason;
+use crate::domain::incident::notification::tests::PromptRecipient;
 use crate::domain::report::last_report::SampleRun;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::{Failure, ProbeSkipped};
 
-/// Makes notifications of the engine's facts as if every monitor had one recipient. Returns the reasons.
+/// Notifies one recipient of what the engine knows at `at`. Returns the reasons.
 pub(crate) fn notified_reasons(
-    engine: &mut Engine,
-    config: &MonitorConfig,
-    reminder_interval: Option<Duration>,
-    commit: &mut TickChanges,
+    engine: &Engine,
+    recipient: &mut PromptRecipient,
+    at: UnixMillis,
 ) -> Vec<NotificationReason> {
-    let (at, mut reasons, mut incidents) = (commit.tick.at, Vec::new(), Vec::new());
-    for fact in engine.incident_statuses(config) {
-        let mut incident = fact.incident;
-        reasons.extend(incident.next_notification(at, fact.inhibited_by.as_ref(), reminder_interval));
-        incidents.push(incident);
-    }
-    engine.record_notifications(incidents, commit);
-    reasons
+    let statuses = engine.incident_statuses();
+    let notify = |status: IncidentStatus<'_>| recipient.notify(status.incident, status.is_flapping, at);
+    statuses.into_iter().filter_map(notify).collect()
 }
 
 const MINUTE: i64 = 60_000;

@@ -102,7 +102,8 @@ mod tests {
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
     use crate::domain::engine::tests::notified_reasons;
     use crate::domain::engine::{Engine, Tick};
-    use crate::domain::incident::notification::NotificationReason;
+    use crate::domain::incident::notification::tests::PromptRecipient;
+    use crate::domain::incident::notification::{EndReason, NotificationReason};
     use crate::monitor_config::MonitorConfig;
 
     fn probe(at: UnixMillis, result: Result<u64, Failure>) -> ProbeResult {
@@ -123,6 +124,7 @@ mod tests {
             r#"[{"id":"a","kind":"http","url":"https://a.example","degraded":["[RESPONSE_TIME] < 100"]}]"#;
         let config = MonitorConfig::parse(Some(entry), false);
         let (mut engine, mut notified, mut opened) = (Engine::default(), Vec::new(), Vec::new());
+        let mut recipient = PromptRecipient::with_reminder(Duration::from_secs(300));
         let mut minute = 0;
         for letter in minutes.chars() {
             let at = UnixMillis(minute * 60_000);
@@ -140,9 +142,8 @@ mod tests {
                 'g' => Ok(500),
                 _ => Ok(5),
             };
-            let mut commit = engine.apply_tick(&config, Tick { at, received: at }, &[probe(at, result)]);
-            let reminder_interval = Some(Duration::from_secs(300));
-            notified.extend(notified_reasons(&mut engine, &config, reminder_interval, &mut commit));
+            let commit = engine.apply_tick(&config, Tick { at, received: at }, &[probe(at, result)]);
+            notified.extend(notified_reasons(&engine, &mut recipient, at));
             for incident in commit.incidents {
                 if !opened.contains(&incident.opened) {
                     opened.push(incident.opened);
@@ -154,14 +155,15 @@ mod tests {
 
     #[test]
     fn a_resolved_incident_stays_closed_until_the_problem_gets_worse_or_returns() {
-        use NotificationReason::{Escalated, Opened, Recovered, Reminder};
+        use NotificationReason::{Opened, Reminder, Worse};
+        let resolved = NotificationReason::Ended(EndReason::Resolved);
         let cases = [
             ("a reminder after five minutes", "udddddd", vec![Opened, Reminder], 1),
             ("no reminder once it is acknowledged", "udAddddd", vec![Opened], 1),
-            ("resolved, and it goes on", "uddRddddddd", vec![Opened, Recovered], 1),
-            ("resolved, up, and down again", "uddRdduud", vec![Opened, Recovered, Opened], 1),
-            ("resolved, and it becomes worse", "uggRggd", vec![Opened, Recovered, Opened], 1),
-            ("worse, without an action", "uggd", vec![Opened, Escalated], 1),
+            ("resolved, and it goes on", "uddRddddddd", vec![Opened, resolved], 1),
+            ("resolved, up, and down again", "uddRdduud", vec![Opened, resolved, Opened], 1),
+            ("resolved, and it becomes worse", "uggRggd", vec![Opened, resolved, Opened], 1),
+            ("worse, without an action", "uggd", vec![Opened, Worse], 1),
         ];
         for (name, minutes, notified, incidents) in cases {
             assert_eq!(run(minutes), (notified, incidents), "{name}");

@@ -9,6 +9,7 @@ use super::{Channel, ChannelId, ChannelKind, Channels, MAX_CHANNELS};
 use crate::monitor_config::{ConfigProblem, MonitorIdError, SecretName, SecretNameError};
 use crate::notify::message::cut;
 use crate::notify::quiet_hours::{QuietHours, QuietHoursError};
+use crate::notify::template::{TemplateError, check_template};
 
 /// The variable's name, with which every position begins.
 const VARIABLE: &str = "ALERTS";
@@ -102,6 +103,9 @@ pub enum ChannelError {
     /// The quiet hours are not valid.
     #[error(transparent)]
     QuietHours(#[from] QuietHoursError),
+    /// The template is not valid.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
 }
 
 impl Channels {
@@ -218,7 +222,11 @@ fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel
 
 fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<ChannelKind, ChannelError> {
     Ok(match kind {
-        "webhook" => ChannelKind::Webhook { template: entry.text("template")?.map(str::to_owned) },
+        "webhook" => {
+            let template = entry.text("template")?;
+            template.map(check_template).transpose()?;
+            ChannelKind::Webhook { template: template.map(str::to_owned) }
+        }
         "slack" => ChannelKind::Slack,
         "discord" => ChannelKind::Discord,
         "telegram" => ChannelKind::Telegram { chat: entry.text_for_kind("chat", kind)? },

@@ -50,6 +50,14 @@ fn an_invalid_entry_is_reported_and_the_others_stay() {
             r#"{"id":"a","kind":"ntfy","secret":"S","topic":"t","endpoint":"http://x"}"#,
             "endpoint: `http://x` should begin",
         ),
+        (
+            r#"{"id":"a","kind":"webhook","secret":"S","template":"{\"a\":\"{{titel}}\"}"}"#,
+            "template: `{{titel}}` is not a field",
+        ),
+        (
+            r#"{"id":"a","kind":"webhook","secret":"S","template":"{\"a\":{{title}}}"}"#,
+            "template: is not JSON once it is filled",
+        ),
         (r#"{"id":"ok","kind":"slack","secret":"S"}"#, "`ok` is taken by an entry above"),
     ];
     for (entry, reason) in cases {

@@ -2,7 +2,10 @@ use heapbeat_shared::UnixMillis;
 
 use serde_json::json;
 
+use serde_json::Value;
+
 use super::*;
+use crate::domain::incident::notification::NotificationReason;
 use crate::notify::Channels;
 
 fn channel(fields: &str) -> Channel {
@@ -18,13 +21,14 @@ fn message(reason: NotificationReason) -> Message {
         incident: "api-1767225600".into(),
         monitor: "api".into(),
         name: "API".into(),
-        reason,
+        event: MessageEvent::Incident(reason),
         severity: Severity::Down,
         title: "API is down: <it> & \"that\" @everyone".into(),
         text: "Since 2026-01-01T00:00:00Z, 2 min.\n- evidence".into(),
         link: Some("https://status.example/monitors/api".into()),
         since: "2026-01-01T00:00:00Z".into(),
         at: UnixMillis(1_767_225_720_000),
+        parts: vec![],
     }
 }
 
@@ -34,21 +38,36 @@ fn request(fields: &str, reason: NotificationReason) -> (String, Vec<(&'static s
 }
 
 #[test]
-fn slack_reads_three_characters_as_markup() {
+fn slack_reads_no_markup_but_the_link() {
     let (url, _, body) = request(r#""kind":"slack""#, NotificationReason::Opened);
     assert_eq!(url, "s3cret", "the secret is the address");
     assert_eq!(body["text"], "API is down: &lt;it&gt; &amp; \"that\" @everyone");
-    let block = body["blocks"][0]["text"]["text"].as_str().unwrap();
-    assert!(block.ends_with("\n<https://status.example/monitors/api|Status page>"), "{block}");
-    assert_eq!(body["blocks"][0]["text"]["type"], "mrkdwn");
+    let blocks = body["blocks"].as_array().unwrap();
+    for block in &blocks[..2] {
+        assert_eq!((&block["text"]["type"], &block["text"]["emoji"]), (&json!("plain_text"), &json!(false)));
+    }
+    assert!(blocks[0]["text"]["text"].as_str().unwrap().ends_with(" API is down: <it> & \"that\" @everyone"));
+    let link = json!({ "type": "mrkdwn", "text": "<https://status.example/monitors/api|Status page>" });
+    assert_eq!(blocks[2]["elements"], json!([link]));
 }
 
 #[test]
-fn discord_mentions_nobody() {
+fn discord_mentions_nobody_and_reads_no_markup() {
     let (_, _, body) = request(r#""kind":"discord""#, NotificationReason::Opened);
     assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
     assert_eq!(body["embeds"][0]["timestamp"], "2026-01-01T00:02:00Z");
-    assert!(body["content"].as_str().unwrap().len() <= 2000);
+    let content = body["content"].as_str().unwrap();
+    assert!(content.ends_with(r#" API is down\: \<it\> & "that" \@everyone"#), "{content}");
+    let cases = [
+        ("plain text, 1.5 s", "plain text, 1.5 s"),
+        ("[x](https://evil.example)", r"\[x\]\(https\://evil.example\)"),
+        ("*a* _b_ ~c~ `d` ||e||", r"\*a\* \_b\_ \~c\~ \`d\` \|\|e\|\|"),
+        ("# a\n- b\n > c\nd - e # f", "\\# a\n\\- b\n \\> c\nd - e # f"),
+        (r"\*", r"\\\*"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(escape_markdown(text), expected);
+    }
 }
 
 #[test]
@@ -91,43 +110,23 @@ fn ntfy_and_email_authorize_with_a_token() {
 
 #[test]
 fn a_template_is_filled_with_escaped_values() {
-    let template = r#""kind":"webhook","template":"{\"msg\":\"{{ title }}\",\"since\":\"{{since}}\",\"x\":\"{{nothing}}\"}""#;
+    let template = r#""kind":"webhook","template":"{\"msg\":\"{{ title }}\",\"since\":\"{{since}}\"}""#;
     let (_, headers, body) = request(template, NotificationReason::Opened);
     assert_eq!(
         body,
-        json!({"msg": "API is down: <it> & \"that\" @everyone", "since": "2026-01-01T00:00:00Z", "x": ""})
+        json!({"msg": "API is down: <it> & \"that\" @everyone", "since": "2026-01-01T00:00:00Z"})
     );
     assert_eq!(headers, [("idempotency-key", "api-1767225600:1".to_owned())]);
     let (_, _, body) = request(r#""kind":"webhook""#, NotificationReason::Recovered);
     assert_eq!((&body["event"], &body["severity"]), (&json!("recovered"), &json!("down")));
+    assert_eq!(body.get("incidents"), None);
 }
 
 #[test]
-fn a_reply_says_whether_the_message_was_accepted() {
-    use DeliveryResult::{Accepted, Failed, RateLimited, Rejected};
-    let secs = |seconds| RateLimited(Some(Duration::from_secs(seconds)));
-    let slack = r#""kind":"slack""#;
-    let telegram = r#""kind":"telegram","chat":"1""#;
-    let cases = [
-        (slack, 200, None, "ok", Accepted),
-        (slack, 200, None, "<html>a login page", Failed),
-        (slack, 404, None, "no_service", Rejected(404)),
-        (slack, 429, Some("30"), "", secs(30)),
-        (r#""kind":"discord""#, 204, None, "", Accepted),
-        (r#""kind":"discord""#, 429, None, r#"{"retry_after":0.3}"#, secs(1)),
-        (telegram, 200, None, r#"{"ok":true}"#, Accepted),
-        (telegram, 401, None, r#"{"ok":false}"#, Rejected(401)),
-        (telegram, 429, None, r#"{"ok":false,"parameters":{"retry_after":7}}"#, secs(7)),
-        (r#""kind":"pagerduty""#, 202, None, "", Accepted),
-        (r#""kind":"pagerduty""#, 200, None, "", Failed),
-        (r#""kind":"pagerduty""#, 400, None, "", Rejected(400)),
-        (r#""kind":"webhook""#, 500, None, "", Failed),
-        (r#""kind":"webhook""#, 429, Some("Wed, 21 Oct 2026 07:28:00 GMT"), "", RateLimited(None)),
-        (r#""kind":"webhook""#, 302, None, "", Failed),
-        (r#""kind":"webhook""#, 408, None, "", Failed),
-    ];
-    for (kind, status, retry_after, body, expected) in cases {
-        let reply = HttpReply { status, retry_after: retry_after.map(str::to_owned), body: body.to_owned() };
-        assert_eq!(classify_reply(&channel(kind).service, Some(&reply)), expected, "{kind} {status} {body}");
+fn each_end_resolves_the_incident_of_pagerduty() {
+    use crate::domain::incident::notification::EndReason;
+    for reason in [NotificationReason::Past, NotificationReason::Ended(EndReason::Removed)] {
+        let (_, _, body) = request(r#""kind":"pagerduty""#, reason);
+        assert_eq!(body["event_action"], "resolve", "{reason:?}");
     }
 }

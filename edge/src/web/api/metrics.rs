@@ -50,7 +50,7 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 10] = [
     }),
 ];
 
-const EDGE_GAUGES: [MetricFamily<EdgeView>; 4] = [
+const EDGE_GAUGES: [MetricFamily<EdgeView>; 5] = [
     family("heapbeat_edge_max_tick_delay_seconds", "Maximum delay of a tick of the day", |it| {
         Some(it.max_tick_delay_ms as f64 / 1000.0)
     }),
@@ -60,6 +60,9 @@ const EDGE_GAUGES: [MetricFamily<EdgeView>; 4] = [
     family("heapbeat_edge_silent_hubs", "Hubs that did not respond", |it| Some(it.silent_hubs as f64)),
     family("heapbeat_edge_config_problems", "WorkerSettings that were rejected", |it| {
         Some(it.config_problems as f64)
+    }),
+    family("heapbeat_edge_failing_channels", "Alert channels whose service does not accept messages", |it| {
+        Some(it.failing_channels as f64)
     }),
 ];
 

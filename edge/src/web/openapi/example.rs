@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::monitor_config::applied::Applied;
 use crate::view::{
-    AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, LatencyHistoryView,
+    AlertTestView, AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, LatencyHistoryView,
     MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView, MonitorView,
     StatusView, SubscriptionsView, UptimeHistoryView, VersionsView,
 };
@@ -54,6 +54,7 @@ pub(crate) fn status() -> StatusView {
             "min_interval_seconds": 0,
             "hubs": 1,
             "config_problems": 0,
+            "failing_channels": 0,
         },
     }))
 }
@@ -306,6 +307,19 @@ pub(crate) fn maintenance_rejected() -> MaintenanceResultView {
 /// The answer to an import.
 pub(crate) fn imported() -> ImportResultView {
     read(json!({ "rows": 200 }))
+}
+
+/// One channel that works, and one whose secret is wrong.
+pub(crate) fn alert_test() -> AlertTestView {
+    read(json!({
+        "channels": [
+            { "channel": "ops", "kind": "slack", "accepted": true, "result": "accepted", "reply": "" },
+            {
+                "channel": "dev", "kind": "discord", "accepted": false,
+                "result": "the service refused the message: status 401", "reply": "{\"code\": 50027}",
+            },
+        ],
+    }))
 }
 
 /// One webhook.

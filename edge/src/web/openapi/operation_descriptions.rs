@@ -285,6 +285,13 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
             .response(422, refused, &["NotCached"], rejected)
             .errors(&[409])
         }
+        (_, "/api/v1/alerts/test") => OperationBuilder::owner(
+            "testAlerts",
+            "Test the alert channels",
+            "Sends a message that is marked as a test to each channel of `ALERTS`, and returns what came back. A channel that accepts it \
+             is no longer regarded as failing, and gets what waits for it with the next tick. A body is ignored.",
+        )
+        .json(generator, &example::alert_test()),
         (_, "/api/v1/admin/export") => OperationBuilder::owner(
             "exportHistory",
             "Export one page of the history",

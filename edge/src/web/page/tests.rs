@@ -58,6 +58,7 @@ fn view(monitors: Vec<MonitorSnapshot>) -> StatusSnapshot {
         now: NOW,
         updated: Some(NOW),
         monitors,
+        failing_channels: 0,
         problems: Vec::new(),
         notices: Vec::new(),
         is_silent_hub: false,

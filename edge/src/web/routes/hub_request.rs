@@ -30,6 +30,7 @@ pub(super) fn request(route: &Route) -> Option<HubRequest> {
         Route::OwnerStatus => HubRequest::Status { audience: Audience::Owner },
         Route::ListMonitors => HubRequest::AppliedMonitors,
         Route::ListMaintenance => HubRequest::Maintenance,
+        Route::TestAlerts => HubRequest::TestAlerts,
         Route::ListSubscriptions => HubRequest::Subscriptions,
         Route::Export { from } => HubRequest::Export { from },
         Route::Heartbeat { monitor, signal } => HubRequest::Heartbeat { monitor, signal },

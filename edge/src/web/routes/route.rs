@@ -63,6 +63,8 @@ pub(crate) enum Route {
     AnnounceMaintenance,
     /// Notes on, acknowledges or resolves an incident.
     UpdateIncident { incident: IncidentId },
+    /// Sends a test message to each alert channel.
+    TestAlerts,
     /// A page of an export of the history.
     Export { from: ExportCursor },
     /// Imports a page of an export.

@@ -284,6 +284,7 @@ fn endpoints() -> Vec<Endpoint> {
                 Build::Incident(|incident, _| Ok(Route::UpdateIncident { incident })),
             )],
         },
+        Endpoint::without_id("/api/v1/alerts/test", vec![post(Owner, &[], Build::Fixed(Route::TestAlerts))]),
         Endpoint::without_id(
             "/api/v1/admin/export",
             vec![get(

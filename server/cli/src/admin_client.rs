@@ -4,29 +4,35 @@ use std::time::Duration;
 
 use heapbeat_monitors::applied::Applied;
 use heapbeat_monitors::is_private_host;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use ureq::Agent;
 use ureq::http::Uri;
+use ureq::typestate::WithBody;
+use ureq::{Agent, RequestBuilder};
 
 use crate::http_client::build_http_client;
 
-/// Longest wait for a response.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Environment variable of the token. There is no flag for it, as every user of a machine can list the arguments of processes.
+pub(crate) const TOKEN: &str = "HEAPBEAT_ADMIN_TOKEN";
+
+/// Longest wait for a response. A test of the alert channels waits for each of their services.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Size limit of a response, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 1 << 20;
 
 /// The admin API of one edge.
 #[derive(Debug)]
-pub(super) struct AdminClient {
+pub(crate) struct AdminClient {
     agent: Agent,
-    address: String,
+    /// The scheme and the authority.
+    origin: String,
     token: String,
 }
 
-/// The reason why the edge did not apply the monitors.
+/// The reason why the edge did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AdminError {
+pub(crate) enum AdminError {
     /// The text is not the address of an edge.
     #[error("`{0}` is not the address of an edge, which looks like https://heapbeat.example.workers.dev")]
     Url(String),
@@ -52,7 +58,7 @@ pub(super) enum AdminError {
 }
 
 impl AdminClient {
-    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, AdminError> {
+    pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, AdminError> {
         let bad = || AdminError::Url(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let (scheme, host) = (uri.scheme_str().ok_or_else(bad)?, uri.host().ok_or_else(bad)?);
@@ -68,21 +74,34 @@ impl AdminClient {
         }
         let token = token.filter(|token| !token.trim().is_empty()).ok_or(AdminError::NoToken)?;
         let agent = build_http_client(TIMEOUT);
-        let address = format!("{scheme}://{authority}/api/v1/admin/monitors");
-        Ok(AdminClient { agent, address, token: token.trim().to_owned() })
+        let origin = format!("{scheme}://{authority}");
+        Ok(AdminClient { agent, origin, token: token.trim().to_owned() })
     }
 
     /// Replaces the list of monitors. Returns the response, parsed and as text.
-    pub(super) fn put_monitors(
+    pub(crate) fn put_monitors(
         &self,
         entries: &[Value],
         dry_run: bool,
     ) -> Result<(Applied, String), AdminError> {
-        let unreachable =
-            |error: ureq::Error| AdminError::Unreachable(self.address.clone(), error.to_string());
-        let address = if dry_run { format!("{}?dry-run=true", self.address) } else { self.address.clone() };
-        let body = json!({ "monitors": entries }).to_string();
-        let request = self.agent.put(&address).header("content-type", "application/json");
+        let query = if dry_run { "?dry-run=true" } else { "" };
+        let request = self.agent.put(format!("{}/api/v1/admin/monitors{query}", self.origin));
+        self.send(request, json!({ "monitors": entries }).to_string())
+    }
+
+    /// Sends a request without a body. Returns the response, parsed and as text.
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<(T, String), AdminError> {
+        self.send(self.agent.post(format!("{}{path}", self.origin)), String::new())
+    }
+
+    fn send<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder<WithBody>,
+        body: String,
+    ) -> Result<(T, String), AdminError> {
+        let address = || self.origin.clone();
+        let unreachable = |error: ureq::Error| AdminError::Unreachable(address(), error.to_string());
+        let request = request.header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let mut response = request.send(body).map_err(unreachable)?;
         let status = response.status().as_u16();
@@ -92,13 +111,13 @@ impl AdminClient {
             .limit(MAX_RESPONSE_BYTES)
             .read_to_string()
             .map_err(unreachable)?;
-        let refused = |detail: String| AdminError::Refused { address: self.address.clone(), status, detail };
+        let refused = |detail: String| AdminError::Refused { address: address(), status, detail };
         if !matches!(status, 200 | 422) {
             return Err(refused(error_detail(status, &text)));
         }
-        let applied = serde_json::from_str(&text)
+        let parsed = serde_json::from_str(&text)
             .map_err(|_| refused("the response is not from a heapbeat edge".to_owned()))?;
-        Ok((applied, text))
+        Ok((parsed, text))
     }
 }
 

@@ -1,0 +1,198 @@
+//! The differences between what is so and what one recipient was told.
+
+use heapbeat_shared::UnixMillis;
+
+use super::case::Case;
+use crate::domain::incident::Severity;
+use crate::domain::incident::notification::{EndReason, NotificationReason, NotificationState};
+use crate::monitor_config::MonitorId;
+use crate::notify::channel::ChannelId;
+use crate::notify::circuit::Circuit;
+use crate::notify::message::{ChannelNotice, IncidentNews, Message, MessageEvent};
+use crate::notify::recipient::Recipient;
+use crate::notify::records::{RecipientRecord, Subject};
+
+/// The differences of one recipient that may be closed now.
+#[derive(Debug, Default)]
+pub(super) struct Queue<'p> {
+    pub(super) changes: Vec<Due<'p>>,
+    pub(super) reminders: Vec<Due<'p>>,
+}
+
+impl Queue<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.reminders.is_empty()
+    }
+
+    /// Whether an outage waits to be told.
+    pub(super) fn has_outage(&self) -> bool {
+        self.changes.iter().any(|due| due.severity == Some(Severity::Down))
+    }
+}
+
+/// One difference.
+#[derive(Debug)]
+pub(super) struct Due<'p> {
+    pub(super) subject: Subject,
+    pub(super) event: MessageEvent,
+    /// What the message says; `None` means that it is over.
+    pub(super) severity: Option<Severity>,
+    /// Since when it waits.
+    pub(super) since: UnixMillis,
+    pub(super) about: About<'p>,
+}
+
+/// What a difference is about.
+#[derive(Debug)]
+pub(super) enum About<'p> {
+    /// An incident; what the recipient was told before, whether it is a channel of the owner, and the names of the monitors that the
+    /// incident explains.
+    Incident { case: &'p Case<'p>, told: Option<Severity>, is_channel: bool, behind: Vec<&'p str> },
+    /// A channel that does not accept messages, or accepts them again.
+    Channel { id: ChannelId, circuit: Option<Circuit>, waiting: usize },
+}
+
+impl Due<'_> {
+    /// Whether the message has a cause beyond the way in which probes fail.
+    pub(super) fn is_explained(&self) -> bool {
+        matches!(&self.about, About::Incident { case, .. } if case.incident.is_explained())
+    }
+
+    /// Whether it may be a part of a message about many incidents.
+    pub(super) fn may_be_merged(&self) -> bool {
+        matches!(self.about, About::Incident { .. })
+    }
+
+    /// Renders the message, with the number that it has among those of its subject to this recipient.
+    pub(super) fn render(
+        &self,
+        recipient: &ChannelId,
+        sequence: u32,
+        status_page: Option<&str>,
+        now: UnixMillis,
+    ) -> Message {
+        let state = self.severity.map_or("over", Severity::as_str);
+        match &self.about {
+            About::Incident { case, told, is_channel, behind } => {
+                let key = format!("{}:{recipient}:{sequence}:{state}", case.incident.id());
+                let MessageEvent::Incident(reason) = self.event else {
+                    return Message::about_channel(&ChannelNotice::default(), key, now);
+                };
+                let news = IncidentNews {
+                    incident: case.incident,
+                    name: case.name(),
+                    reason,
+                    told: *told,
+                    is_latest: case.is_latest,
+                    is_channel: *is_channel,
+                    behind,
+                };
+                Message::about_incident(&news, key, now, status_page)
+            }
+            About::Channel { id, circuit, waiting } => {
+                let notice = ChannelNotice { id: id.as_str(), circuit: *circuit, waiting: *waiting };
+                let since = circuit.map_or(self.since, |circuit| circuit.failing_since);
+                let key = format!("channel:{id}:{recipient}:{}:{sequence}:{state}", since.0.div_euclid(1000));
+                Message::about_channel(&notice, key, now)
+            }
+        }
+    }
+}
+
+/// Finds the differences of a recipient that may be closed at `now`, and records since when they wait.
+///
+/// Trouble that a dependency explains is held back while the recipient knows of the dependency's trouble, or is told in this turn. In
+/// quiet hours only incidents with an outage are notified. What is held back is not owed: it may come and go unnotified.
+pub(super) fn find_differences<'p>(
+    recipient: Recipient<'_>,
+    record: &mut RecipientRecord,
+    cases: &'p [Case<'p>],
+    now: UnixMillis,
+) -> Queue<'p> {
+    let (mut queue, mut announced) = (Queue::default(), Vec::<(&MonitorId, Severity)>::new());
+    let mut behind: Vec<(&MonitorId, &str)> = Vec::new();
+    for case in cases.iter().filter(|case| case.is_known) {
+        let incident = case.incident;
+        let told = record.state(&case.subject).cloned().unwrap_or_default();
+        let is_wanted = case.monitor.is_some_and(|monitor| recipient.wants(monitor));
+        let reason = next_reason(case, recipient, is_wanted, &told, now);
+        let explained_by = if is_wanted { case.explained_by(&announced) } else { Vec::new() };
+        behind.extend(explained_by.iter().map(|dependency| (*dependency, case.name())));
+        let is_quiet = recipient.is_quiet && incident.severity != Severity::Down;
+        let is_trouble = |reason| {
+            matches!(
+                reason,
+                NotificationReason::Opened | NotificationReason::Worse | NotificationReason::Explained
+            )
+        };
+        let due = |reason: NotificationReason, since| Due {
+            subject: case.subject.clone(),
+            event: MessageEvent::Incident(reason),
+            severity: incident.current.filter(|_| !reason.is_end()),
+            since,
+            about: About::Incident {
+                case,
+                told: told.severity,
+                is_channel: recipient.is_channel(),
+                behind: Vec::new(),
+            },
+        };
+        let mut knows = told.severity;
+        match reason {
+            Some(reason) if !is_quiet && (explained_by.is_empty() || !is_trouble(reason)) => {
+                let since = *record.state_mut(&case.subject).owed_since.get_or_insert(now);
+                queue.changes.push(due(reason, since));
+                knows = incident.current;
+            }
+            Some(_) => {}
+            None => {
+                if told.owed_since.is_some() && !is_owed(case, is_wanted, &told) {
+                    record.state_mut(&case.subject).owed_since = None;
+                }
+                let reminds = recipient
+                    .reminder()
+                    .is_some_and(|interval| is_wanted && told.is_reminder_due(incident, interval, now));
+                if reminds && !is_quiet && explained_by.is_empty() {
+                    queue.reminders.push(due(NotificationReason::Reminder, told.at));
+                }
+            }
+        }
+        if let (true, None, Some(known), Some(current)) =
+            (is_wanted, incident.closed, knows, incident.current)
+        {
+            announced.push((&incident.monitor, known.min(current)));
+        }
+    }
+    for due in queue.changes.iter_mut().chain(&mut queue.reminders) {
+        if let About::Incident { case, behind: names, .. } = &mut due.about {
+            let of_case = behind.iter().filter(|(dependency, _)| **dependency == case.incident.monitor);
+            names.extend(of_case.map(|(_, name)| *name));
+        }
+    }
+    queue
+}
+
+/// The message that a recipient should get next about an incident. `is_wanted`: it is notified of the monitor at present.
+fn next_reason(
+    case: &Case<'_>,
+    recipient: Recipient<'_>,
+    is_wanted: bool,
+    told: &NotificationState,
+    now: UnixMillis,
+) -> Option<NotificationReason> {
+    // A subscriber learns nothing about a monitor that is not public any more.
+    let learns_the_end = recipient.is_channel() && case.incident.closed.is_some() && told.knows_trouble();
+    if is_wanted || learns_the_end {
+        return told.next_change(case.incident, case.is_flapping, now);
+    }
+    let is_removed = case.monitor.is_none() && recipient.is_channel();
+    let reason = if is_removed { EndReason::Removed } else { EndReason::Elsewhere };
+    told.knows_trouble().then_some(NotificationReason::Ended(reason))
+}
+
+/// Whether a difference that was noticed before is still there, although no message can close it now: while an incident recovers, and
+/// until an improvement has held for a while.
+fn is_owed(case: &Case<'_>, is_wanted: bool, told: &NotificationState) -> bool {
+    let is_open = case.incident.closed.is_none();
+    is_wanted && is_open && !case.incident.current.is_some_and(|current| told.is_exactly(Some(current)))
+}

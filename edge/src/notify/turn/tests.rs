@@ -1,0 +1,9 @@
+//! Timelines through the engine and the turn: what each recipient accepts, however its service behaves.
+
+mod batches;
+mod channels;
+mod dependencies;
+mod ends;
+mod harness;
+mod random_days;
+mod reminders;
