@@ -10,6 +10,8 @@
 //! `HEAPBEAT_WEEKS=10000 cargo test --release -p heapbeat-edge --test random_weeks` runs that many; `HEAPBEAT_WEEK=17` runs one and prints it.
 //! To shrink a week that fails, lower `HEAPBEAT_WEEK_TICKS`.
 
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -140,7 +142,7 @@ impl Script {
         channel: usize,
         monitor: usize,
         severity: Severity,
-        muted: &[Found; MONITORS],
+        muted: [Found; MONITORS],
     ) -> bool {
         let Some(on) = self.depends[monitor].filter(|on| self.present[*on]) else { return false };
         let explains = self.is_watched(on)
@@ -213,8 +215,8 @@ impl Week {
             let before = self.script.found;
             self.script.step(&mut self.rng);
             let now = tick * STEP;
-            for monitor in 0..MONITORS {
-                if before[monitor] != self.script.found[monitor] {
+            for (monitor, found) in before.iter().enumerate() {
+                if *found != self.script.found[monitor] {
                     self.same_since[monitor] = now;
                 }
             }
@@ -340,7 +342,7 @@ impl Week {
             if found != Some(severity) || !watched {
                 return fail("false");
             }
-            if quiet(channel, now) && severity != Severity::Down && belief.told.get(&said.0).is_none() {
+            if quiet(channel, now) && severity != Severity::Down && !belief.told.contains_key(&said.0) {
                 let was_down = self.engine.latest_incident(&format!("m{monitor}").parse().unwrap());
                 if was_down.is_some_and(|it| it.severity != Severity::Down) {
                     return fail("told in quiet hours");
@@ -390,8 +392,7 @@ impl Week {
             for monitor in 0..MONITORS {
                 let watched = self.script.is_watched(monitor) && self.script.wants[channel][monitor];
                 let found = self.script.found[monitor].filter(|_| watched && self.muted[monitor].is_none());
-                let held = found
-                    .is_some_and(|it| self.script.is_explained(channel, monitor, it, &self.muted))
+                let held = found.is_some_and(|it| self.script.is_explained(channel, monitor, it, self.muted))
                     || quiet(channel, now) && found != Some(Severity::Down);
                 let belief = &mut self.beliefs[channel][monitor];
                 let worst = belief.told.values().max().copied();

@@ -28,7 +28,7 @@ fn a_bad_setting_is_one_line_and_exit_code_2() {
     assert_eq!(flags.status.code(), Some(2));
     let several = run_heapbeat(&["serve", "--drain-timeout", "5"], &[("PORT", "web")]);
     let expected = "heapbeat: PORT is \"web\": a port is a number from 1 to 65535, or 0 for any free one\n\
-                heapbeat: --drain-timeout is \"5\": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d\n";
+                heapbeat: --drain-timeout is \"5\": a duration is a number and a unit, such as 500ms, 30s, 5m, 1h30m or 7d\n";
     assert_eq!(stderr(&several), expected);
     assert!(several.stdout.is_empty());
 }

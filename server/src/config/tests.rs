@@ -123,7 +123,7 @@ fn an_error_names_the_setting_its_value_and_what_is_expected() {
         (
             "HEAPBEAT_SAMPLE_INTERVAL",
             "1",
-            r#"HEAPBEAT_SAMPLE_INTERVAL is "1": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d"#,
+            r#"HEAPBEAT_SAMPLE_INTERVAL is "1": a duration is a number and a unit, such as 500ms, 30s, 5m, 1h30m or 7d"#,
         ),
         (
             "HEAPBEAT_SAMPLE_INTERVAL",
