@@ -115,8 +115,12 @@ async fn request_status(env: &Env, request: &HubRequest, audience: Audience) -> 
     merge::merge_statuses(responses).ok_or_else(|| HubError::Unavailable("the hubs did not reply".to_owned()))
 }
 
-/// Returns the responses, with `None` for a hub that failed. Fails if all hubs failed.
+/// Returns the responses, with `None` for a hub that failed. Fails if all hubs failed, or if one refuses readers: that would look like a
+/// hub that does not respond.
 fn require_any(results: Vec<HubResult>) -> Result<Vec<Option<HubResponse>>, HubError> {
+    if results.contains(&Err(HubError::ReaderBudget)) {
+        return Err(HubError::ReaderBudget);
+    }
     if results.iter().all(Result::is_err) {
         return Err(HubError::Unavailable("no hub replied".to_owned()));
     }

@@ -285,9 +285,34 @@ pub enum HubError {
     /// The hub, or one that it needs, does not respond.
     #[error("{0}")]
     Unavailable(String),
+    /// Readers have used their part of the day's quota.
+    #[error("the part of the day's quota that is for readers is used up")]
+    ReaderBudget,
 }
 
 impl HubRequest {
+    /// Whether anybody may cause it: a question of a page or of the public API, or a subscription.
+    pub fn is_from_reader(&self) -> bool {
+        matches!(
+            self,
+            HubRequest::Status { audience: Audience::Public }
+                | HubRequest::StatusOfSilentHub { audience: Audience::Public, .. }
+                | HubRequest::StatusPage
+                | HubRequest::Monitor { .. }
+                | HubRequest::MonitorPage { .. }
+                | HubRequest::Uptime { .. }
+                | HubRequest::Memory { .. }
+                | HubRequest::Latency { .. }
+                | HubRequest::Days { .. }
+                | HubRequest::Versions { .. }
+                | HubRequest::Incidents { .. }
+                | HubRequest::Incident { .. }
+                | HubRequest::IncidentPage { .. }
+                | HubRequest::Subscribe { .. }
+                | HubRequest::Unsubscribe { .. }
+        )
+    }
+
     /// Returns the monitor that the request is about.
     pub fn monitor(&self) -> Option<&MonitorId> {
         match self {

@@ -108,6 +108,11 @@ impl Store {
         self.sql.take_row_counts()
     }
 
+    /// Returns the number of rows read since the last call of [`Store::take_row_counts`].
+    pub fn rows_read(&self) -> u64 {
+        self.sql.rows_read()
+    }
+
     /// Loads everything that the hub keeps in memory. `wall` is the time by the edge's own clock.
     pub fn load(&self, wall: UnixMillis) -> Result<StoredHub, StoreError> {
         let mut loaded = StoredHub::default();

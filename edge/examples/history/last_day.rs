@@ -74,8 +74,13 @@ pub(crate) fn write(scenarios: &[Scenario], request: &HistoryRequest, rows: &mut
         for (id, opened, runs) in &commit.recordings {
             rows.recording(id, *opened, runs);
         }
-        let spent =
-            QuotaCost { requests: 1, rows_read: 2, rows_written: 1, subrequests: scenarios.len() as u64 };
+        let spent = QuotaCost {
+            requests: 1,
+            rows_read: 2,
+            rows_written: 1,
+            subrequests: scenarios.len() as u64,
+            ..QuotaCost::default()
+        };
         usage.record_tick(now, now, last, spent);
         // Only the newest row's states are ever read.
         let persisted_states =

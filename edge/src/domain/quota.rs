@@ -4,6 +4,9 @@
 //! result is valid for longer, and the status says so. The edge stays throttled until the day ends at midnight UTC, as the quotas
 //! do: an interval that changes with every tick would be hard to read. The number of missed ticks, and how late ticks came, are
 //! recorded as well.
+//!
+//! What strangers ask never lowers what is watched: readers of pages and of the public API have a share of the requests and of the rows
+//! read ([`READER_PERCENT`]) and are refused beyond it, and throttling considers only the rest.
 
 use std::time::Duration;
 
@@ -16,6 +19,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// A tick that is later than this has the clock of a test.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(15 * 60);
+
+/// The share of the requests and of the rows read that readers may use, in percent.
+pub const READER_PERCENT: u64 = 25;
 
 /// The daily quotas of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +41,26 @@ impl Quotas {
         let hubs = u64::try_from(hub_count).unwrap_or(u64::MAX).max(1);
         let Quotas { requests, rows_read, rows_written } = self;
         Quotas { requests: requests / hubs, rows_read: rows_read / hubs, rows_written: rows_written / hubs }
+    }
+}
+
+impl Quotas {
+    /// Returns the part that readers may use. They write no rows.
+    #[must_use]
+    pub fn for_readers(self) -> Quotas {
+        let part = |whole: u64| whole * READER_PERCENT / 100;
+        Quotas { requests: part(self.requests), rows_read: part(self.rows_read), rows_written: 0 }
+    }
+
+    /// Returns the part that is left for ticks, jobs and the owner.
+    #[must_use]
+    pub fn for_monitoring(self) -> Quotas {
+        let readers = self.for_readers();
+        Quotas {
+            requests: self.requests - readers.requests,
+            rows_read: self.rows_read - readers.rows_read,
+            rows_written: self.rows_written,
+        }
     }
 }
 
@@ -74,6 +100,14 @@ pub struct QuotaUsage {
     /// The throttle level: an index of [`INTERVAL_FLOORS`].
     #[n(9)]
     pub throttle_level: u64,
+    /// Those of the requests that came from readers, refused ones included.
+    #[n(10)]
+    #[cbor(default)]
+    pub reader_requests: u64,
+    /// Those of the rows that were read for readers.
+    #[n(11)]
+    #[cbor(default)]
+    pub reader_rows_read: u64,
 }
 
 /// What was spent since the last tick.
@@ -87,6 +121,17 @@ pub struct QuotaCost {
     pub rows_written: u64,
     /// Requests that the hub made.
     pub subrequests: u64,
+    /// What of it readers caused.
+    pub readers: ReaderCost,
+}
+
+/// What readers cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderCost {
+    /// Requests to the hub.
+    pub requests: u64,
+    /// Rows read.
+    pub rows_read: u64,
 }
 
 /// The shortest interval of any monitor at each throttle level.
@@ -110,6 +155,8 @@ impl QuotaUsage {
         self.rows_read += cost.rows_read;
         self.rows_written += cost.rows_written;
         self.subrequests += cost.subrequests;
+        self.reader_requests += cost.readers.requests;
+        self.reader_rows_read += cost.readers.rows_read;
         self.busiest = self.busiest.max(cost.subrequests);
         self.ticks += 1;
         // A tick that comes up to half a minute late is the next one, so none was missed.
@@ -121,11 +168,12 @@ impl QuotaUsage {
         }
     }
 
-    /// Returns the largest share of any quota that is used, in thousandths.
+    /// Returns the largest share of any quota that monitoring has used of its part, in thousandths.
     pub fn used_share(&self, quotas: Quotas) -> u64 {
+        let quotas = quotas.for_monitoring();
         let shares = [
-            (self.requests, quotas.requests),
-            (self.rows_read, quotas.rows_read),
+            (self.requests.saturating_sub(self.reader_requests), quotas.requests),
+            (self.rows_read.saturating_sub(self.reader_rows_read), quotas.rows_read),
             (self.rows_written, quotas.rows_written),
         ];
         shares.into_iter().map(|(used, of)| used.saturating_mul(1000) / of.max(1)).max().unwrap_or_default()
@@ -145,6 +193,13 @@ impl QuotaUsage {
             _ => 0,
         };
         self.throttle_level = self.throttle_level.max(level);
+    }
+
+    /// Whether readers have used their part of `quotas`, with what they cost since the last tick.
+    pub fn is_closed_for_readers(&self, since: ReaderCost, quotas: Quotas) -> bool {
+        let quotas = quotas.for_readers();
+        self.reader_requests + since.requests >= quotas.requests
+            || self.reader_rows_read + since.rows_read >= quotas.rows_read
     }
 
     /// The shortest interval at which any monitor is probed.
@@ -171,7 +226,8 @@ mod tests {
     const NOON: i64 = 12 * 60 * MINUTE;
 
     fn cost(rows_written: u64) -> QuotaCost {
-        QuotaCost { requests: 1, rows_read: 2, rows_written, subrequests: 3 }
+        let readers = ReaderCost::default();
+        QuotaCost { requests: 1, rows_read: 2, rows_written, subrequests: 3, readers }
     }
 
     #[test]
@@ -251,6 +307,49 @@ mod tests {
         }
     }
 
+    /// A day of 300 requests a minute from each of 50 addresses, of which one in a hundred reaches the hub and reads a ring of ticks: the
+    /// readers are refused once their part is used, and no monitor is probed later for that.
+    #[test]
+    fn readers_never_lower_what_is_watched() {
+        for rows_of_a_question in [1, 100, 5000] {
+            let (mut usage, mut answered) = (QuotaUsage::default(), 0);
+            for minute in 0..1440 {
+                let at = UnixMillis(minute * MINUTE);
+                let mut readers = ReaderCost::default();
+                for _ in 0..150 {
+                    if usage.is_closed_for_readers(readers, FREE_PLAN) {
+                        // Each of fifty isolates of the Worker asks the hub, and then not for five minutes.
+                        readers.requests += if minute % 5 == 0 { 50 } else { 0 };
+                        break;
+                    }
+                    readers.requests += 1;
+                    readers.rows_read += rows_of_a_question;
+                    answered += 1;
+                }
+                let (requests, rows_read) = (1 + readers.requests, 20 + readers.rows_read);
+                let cost = QuotaCost { requests, rows_read, rows_written: 1, subrequests: 40, readers };
+                let last = Some(at.minus(TICK)).filter(|_| minute > 0);
+                usage.record_tick(at, at, last, cost);
+                usage.throttle(at, FREE_PLAN);
+                assert_eq!(usage.min_interval(), Duration::ZERO, "minute {minute}: {usage:?}");
+            }
+            assert!(answered >= 250, "{answered} questions of {rows_of_a_question} rows");
+            assert!(
+                usage.requests < FREE_PLAN.requests && usage.rows_read < FREE_PLAN.rows_read,
+                "{usage:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_parts_of_readers_and_of_monitoring_are_the_whole() {
+        let (readers, monitoring) = (FREE_PLAN.for_readers(), FREE_PLAN.for_monitoring());
+        assert_eq!((readers.requests, readers.rows_read, readers.rows_written), (25_000, 1_250_000, 0));
+        assert_eq!(readers.requests + monitoring.requests, FREE_PLAN.requests);
+        assert_eq!(readers.rows_read + monitoring.rows_read, FREE_PLAN.rows_read);
+        assert_eq!(monitoring.rows_written, FREE_PLAN.rows_written);
+    }
+
     #[test]
     fn many_hubs_together_stay_within_the_quotas() {
         for hubs in [1, 25, 45] {
@@ -259,7 +358,7 @@ mod tests {
                 each.requests * hubs <= FREE_PLAN.requests
                     && each.rows_written * hubs <= FREE_PLAN.rows_written
             );
-            assert!(each.requests > 1440, "a tick a minute");
+            assert!(each.for_monitoring().requests > 1440, "a tick a minute");
         }
         assert_eq!(FREE_PLAN.divided_by(0), FREE_PLAN);
     }

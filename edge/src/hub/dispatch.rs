@@ -42,6 +42,10 @@ impl Hub {
                 self.quota.count_subrequests(tested.channels.len() as u64);
                 Ok(HubResponse::AlertsTested(tested))
             }
+            request if request.is_from_reader() => {
+                let answer = self.quota.answer_reader(|| self.handle_local(request));
+                answer.unwrap_or(Err(HubError::ReaderBudget))
+            }
             request => self.handle_local(request),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use super::store_handle::StoreHandle;
-use crate::domain::quota::{QuotaCost, QuotaUsage, Quotas};
+use crate::domain::quota::{QuotaCost, QuotaUsage, Quotas, ReaderCost};
 use crate::store::Store;
 
 /// What was used since the last tick, and the day's sum up to it.
@@ -14,7 +14,9 @@ use crate::store::Store;
 pub(super) struct QuotaMeter {
     store: StoreHandle,
     quotas: Option<Quotas>,
+    hub_count: Cell<usize>,
     requests: Cell<u64>,
+    readers: Cell<ReaderCost>,
     subrequests: Cell<u64>,
     alarms: Cell<u64>,
     usage: Cell<QuotaUsage>,
@@ -26,7 +28,9 @@ impl QuotaMeter {
         QuotaMeter {
             store,
             quotas,
+            hub_count: Cell::new(1),
             requests: Cell::default(),
+            readers: Cell::default(),
             subrequests: Cell::default(),
             alarms: Cell::default(),
             usage: Cell::default(),
@@ -36,6 +40,26 @@ impl QuotaMeter {
     /// Counts an incoming request or alarm.
     pub(super) fn count_request(&self) {
         self.requests.set(self.requests.get() + 1);
+    }
+
+    /// Answers a reader's question by `answer`, and counts what it costs. `None`: readers have used their part of the quota.
+    pub(super) fn answer_reader<T>(&self, answer: impl FnOnce() -> T) -> Option<T> {
+        let mut readers = self.readers.get();
+        readers.requests += 1;
+        self.readers.set(readers);
+        let share = self.quotas.map(|quotas| quotas.divided_by(self.hub_count.get()));
+        if share.is_some_and(|share| self.usage().is_closed_for_readers(readers, share)) {
+            return None;
+        }
+        let before = self.rows_read();
+        let answered = answer();
+        readers.rows_read += self.rows_read().saturating_sub(before);
+        self.readers.set(readers);
+        Some(answered)
+    }
+
+    fn rows_read(&self) -> u64 {
+        self.store.opened().map(Store::rows_read).unwrap_or_default()
     }
 
     /// Counts outgoing requests.
@@ -72,6 +96,7 @@ impl QuotaMeter {
         last: Option<UnixMillis>,
         hub_count: usize,
     ) -> QuotaUsage {
+        self.hub_count.set(hub_count);
         let mut usage = self.usage();
         usage.record_tick(at, received, last, self.take_spent());
         if let Some(quotas) = self.quotas {
@@ -84,6 +109,7 @@ impl QuotaMeter {
         let (rows_read, rows_written) = self.store.opened().map(Store::take_row_counts).unwrap_or_default();
         QuotaCost {
             requests: self.requests.take(),
+            readers: self.readers.take(),
             rows_read,
             rows_written: rows_written + self.alarms.take(),
             subrequests: self.subrequests.take(),

@@ -112,6 +112,11 @@ impl Sql {
         self.spent.take()
     }
 
+    /// Returns the number of rows read since the last call of [`Sql::take_row_counts`].
+    pub(super) fn rows_read(&self) -> u64 {
+        self.spent.get().0
+    }
+
     /// Runs `work` in a transaction. An error rolls all of it back.
     pub(super) fn transaction(
         &self,

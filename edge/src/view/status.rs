@@ -78,8 +78,14 @@ pub struct EdgeView {
     pub max_tick_delay_ms: u64,
     /// Requests to the hubs.
     pub requests: u64,
+    /// Those of the requests that came from readers.
+    #[serde(default)]
+    pub reader_requests: u64,
     /// Rows that SQLite read.
     pub rows_read: u64,
+    /// Those of the rows that were read for readers.
+    #[serde(default)]
+    pub reader_rows_read: u64,
     /// Rows that SQLite wrote.
     pub rows_written: u64,
     /// Requests that the hubs made.
@@ -108,6 +114,8 @@ impl From<&QuotaUsage> for EdgeView {
             max_tick_delay_ms: usage.max_delay_ms,
             requests: usage.requests,
             rows_read: usage.rows_read,
+            reader_requests: usage.reader_requests,
+            reader_rows_read: usage.reader_rows_read,
             rows_written: usage.rows_written,
             subrequests: usage.subrequests,
             max_tick_subrequests: usage.busiest,
@@ -229,7 +237,7 @@ mod tests {
             r#""notice_statements":[{"code":"interval-raised","params":{"minutes":5}}],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
-            r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"max_tick_delay_ms":0,"requests":7,"rows_read":0,"#,
+            r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"max_tick_delay_ms":0,"requests":7,"reader_requests":0,"rows_read":0,"reader_rows_read":0,"#,
             r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"silent_hubs":0,"config_problems":1,"failing_channels":0}}"#,
         );
         assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
@@ -248,7 +256,7 @@ mod tests {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0,"failing_channels":0}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"reader_requests":0,"rows_read":0,"reader_rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0,"failing_channels":0}}"#
         );
     }
 }

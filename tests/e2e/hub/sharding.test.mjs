@@ -113,7 +113,7 @@ test("a hub that fails leaves only its own monitors unobserved, and the page say
   await edge.injectFault("hub-1");
   await edge.tick();
   const status = await edge.readStatus();
-  assert.deepEqual([countStates(status).unobserved, status.monitors.length, status.status], [40, 107, "up"]);
+  assert.deepEqual([countStates(status).unobserved, status.monitors.length, status.status], [40, 107, "unobserved"]);
   const page = await edge.readText("/");
   assert.equal(page.match(/<article class="card/g)?.length, 107);
   assert.equal(page.match(/<article class="card[^>]*unobserved/g)?.length, 40);

@@ -3,11 +3,12 @@
 //! Each isolate has its own cache. A request may not wait for the I/O of another request, so a request that waits for a response
 //! which another one fetches polls the cache.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use heapbeat_shared::UnixMillis;
 use worker::{Delay, Env, console_error};
 
 use super::cache::{Cache, CachedResponse, Lookup, SerializedResponse};
@@ -22,8 +23,14 @@ const HUB_TIMEOUT: Duration = Duration::from_secs(3);
 /// The interval at which a waiting request polls the cache.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
+/// How long this isolate asks no hub for readers after one refused, as readers had used their part of the day's quota.
+const CLOSED_FOR: Duration = Duration::from_secs(300);
+
 thread_local! {
     static CACHE: RefCell<Cache> = const { RefCell::new(Cache::new()) };
+
+    /// Until when no hub is asked for readers.
+    static CLOSED_UNTIL: Cell<UnixMillis> = const { Cell::new(UnixMillis(0)) };
 }
 
 /// The outcome of a request to the hub.
@@ -39,6 +46,9 @@ pub(super) enum Fetched {
 /// Fetches a response: from the cache for a few seconds, and for up to an hour while the hub fails.
 pub(super) async fn fetch(env: &Env, request: &HubRequest) -> Fetched {
     let fresh = settings::read_cache_ttl_ms(env);
+    if request.is_from_reader() && wall_clock() < CLOSED_UNTIL.get() {
+        return answer_without_hub(request);
+    }
     for _ in 0..HUB_TIMEOUT.as_millis() / POLL_INTERVAL.as_millis() {
         match with_cache(|cache| cache.look_up(request, fresh, wall_clock())) {
             Lookup::Hit(cached) => return Fetched::Found(cached),
@@ -60,9 +70,18 @@ async fn fetch_from_hub(env: &Env, request: &HubRequest) -> Fetched {
             with_cache(|cache| cache.remove(request));
             return Fetched::NotFound;
         }
+        Either::Left((Err(HubError::ReaderBudget), _)) => {
+            CLOSED_UNTIL.set(wall_clock().plus(CLOSED_FOR));
+            console_error!("{request:?}: {}", HubError::ReaderBudget);
+        }
         Either::Left((Err(error), _)) => console_error!("{request:?}: {error}"),
         Either::Right(_) => console_error!("{request:?}: the hub did not respond within 3 s"),
     }
+    answer_without_hub(request)
+}
+
+/// Returns the last response of the hub, if it is not too old.
+fn answer_without_hub(request: &HubRequest) -> Fetched {
     with_cache(|cache| cache.fall_back(request, wall_clock())).map_or(Fetched::Failed, Fetched::Found)
 }
 

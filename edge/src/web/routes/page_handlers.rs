@@ -13,7 +13,7 @@ use super::query::Query;
 use super::response;
 use super::response::{STALE_MS, private, with_headers};
 use super::route::Route;
-use super::route_table::match_path;
+use super::route_table::{Access, match_path};
 use crate::settings;
 use crate::settings::Branding;
 use crate::web::page;
@@ -81,11 +81,12 @@ pub(super) fn redirect_without_slash(request: &Request, path: &str) -> Result<Op
     with_headers(response, &[("location", &location)]).map(Some)
 }
 
-/// Returns a path without the `/` at its end, if that is the path of a page or of the public API.
+/// Returns a path without the `/` at its end, if that is the path of a page.
 fn without_slash(path: &str) -> Option<&str> {
     let target = path.trim_end_matches('/');
-    let found = match_path(target).filter(|found| found.endpoint.is_public())?;
-    (target.len() < path.len() && found.endpoint.template != "/").then_some(target)
+    let found = match_path(target)?;
+    let is_page = found.endpoint.operations.iter().all(|operation| operation.access == Access::Page);
+    (is_page && target.len() < path.len() && found.endpoint.template != "/").then_some(target)
 }
 
 /// 404: a page in the reader's language for a browser, a problem document for everything else and for paths of the API.
@@ -167,7 +168,8 @@ mod tests {
     fn a_slash_at_the_end_of_a_path_is_left_out() {
         let cases = [
             ("/monitors/api/", Some("/monitors/api")),
-            ("/api/v1/status//", Some("/api/v1/status")),
+            ("/incidents/api-1767225600//", Some("/incidents/api-1767225600")),
+            ("/api/v1/status/", None),
             ("/monitors/api", None),
             ("/", None),
             ("//", None),

@@ -111,7 +111,7 @@ pub(super) fn hub_error(error: &HubError, path: &str) -> Result<Response> {
         HubError::Invalid(reason) => problem(400, reason),
         HubError::Conflict(reason) => problem(409, reason),
         HubError::Unavailable(reason) => problem(503, reason),
-        HubError::Store(_) | HubError::OtherHub(_) => {
+        HubError::Store(_) | HubError::OtherHub(_) | HubError::ReaderBudget => {
             console_error!("{path}: {error}");
             unavailable()
         }
