@@ -274,7 +274,7 @@ statement-exit-completed = ordnungsgemäßes Ende aufgezeichnet
 statement-host-rebooted = der Host wurde seit dem letzten Lebenszeichen neu gestartet
 statement-host-not-rebooted = der Host lief die ganze Zeit
 statement-supervisor-stop = der Supervisor hatte das Beenden angefordert
-statement-supervisor-recycle = der Supervisor hatte die Ablösung durch einen neuen Worker angefordert
+statement-supervisor-recycle = der Supervisor hatte die Ablösung durch eine neue Instanz angefordert
 statement-version-followed = Version { $version } folgte
 statement-version-changed = auf Version { $from } folgte { $to }
 statement-guard-replaced = der Wächter ersetzte sie: { $reason }
@@ -286,7 +286,9 @@ statement-runtime-out-of-memory = Meldung der Laufzeitumgebung: { $message }
 statement-heap-after-last-collection = Heap nach der letzten Garbage Collection: { $heap_bytes }
 statement-heap-when-last-seen = Heap zuletzt { $heap_bytes }; die Laufzeitumgebung gibt bei { $limit_bytes } auf
 statement-heap-limited-by = Heap begrenzt durch { $setting }
+statement-live-memory-grew = ihr belegter Speicher wuchs am meisten in { $function }
 statement-process-oom-killed = der Kernel beendete ihren Prozess { $pid } ({ $name }), weil der Speicher erschöpft war; das Programm selbst läuft weiter
+statement-process-out-of-memory = die Laufzeitumgebung ihres Prozesses { $pid } ({ $name }) hatte keinen Speicher mehr und beendete ihn; das Programm selbst läuft weiter
 
 ## Notices about the monitoring itself
 

@@ -278,7 +278,7 @@ statement-exit-completed = it recorded an orderly shutdown
 statement-host-rebooted = the host was restarted since its last sign of life
 statement-host-not-rebooted = the host has been up all the time
 statement-supervisor-stop = the supervisor asked it to stop
-statement-supervisor-recycle = the supervisor asked it to hand over to a new worker
+statement-supervisor-recycle = the supervisor asked it to hand over to a new instance
 statement-version-followed = version { $version } followed
 statement-version-changed = version { $from } was followed by { $to }
 statement-guard-replaced = the guard replaced it: { $reason }
@@ -290,7 +290,9 @@ statement-runtime-out-of-memory = its runtime reported: { $message }
 statement-heap-after-last-collection = its heap held { $heap_bytes } after the last collection
 statement-heap-when-last-seen = its heap held { $heap_bytes } when last seen; the runtime gives up at { $limit_bytes }
 statement-heap-limited-by = its heap was limited by { $setting }
+statement-live-memory-grew = its live memory grew most in { $function }
 statement-process-oom-killed = the kernel killed its process { $pid } ({ $name }) because memory ran out; the program itself still runs
+statement-process-out-of-memory = the runtime of its process { $pid } ({ $name }) ran out of memory and ended it; the program itself still runs
 
 ## Notices about the monitoring itself
 

@@ -274,7 +274,7 @@ statement-exit-completed = detención ordenada registrada
 statement-host-rebooted = el host se reinició desde la última señal de vida
 statement-host-not-rebooted = el host estuvo en marcha todo el tiempo
 statement-supervisor-stop = el supervisor había solicitado la detención
-statement-supervisor-recycle = el supervisor había solicitado dejar paso a un nuevo proceso
+statement-supervisor-recycle = el supervisor había solicitado dejar paso a una nueva instancia
 statement-version-followed = la siguió la versión { $version }
 statement-version-changed = a la versión { $from } la siguió { $to }
 statement-guard-replaced = sustituida por el guardián: { $reason }
@@ -286,7 +286,9 @@ statement-runtime-out-of-memory = mensaje del entorno de ejecución: { $message 
 statement-heap-after-last-collection = heap tras la última recolección: { $heap_bytes }
 statement-heap-when-last-seen = heap en la última muestra: { $heap_bytes }; el entorno de ejecución se rinde con { $limit_bytes }
 statement-heap-limited-by = heap limitado por { $setting }
+statement-live-memory-grew = su memoria en uso creció sobre todo en { $function }
 statement-process-oom-killed = el kernel terminó su proceso { $pid } ({ $name }) por falta de memoria; el programa sigue en ejecución
+statement-process-out-of-memory = el entorno de ejecución de su proceso { $pid } ({ $name }) se quedó sin memoria y lo terminó; el programa sigue en ejecución
 
 ## Notices about the monitoring itself
 

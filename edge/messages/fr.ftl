@@ -277,7 +277,7 @@ statement-exit-completed = arrêt en bon ordre enregistré
 statement-host-rebooted = l’hôte a redémarré depuis le dernier signe de vie
 statement-host-not-rebooted = l’hôte est resté en marche
 statement-supervisor-stop = le superviseur avait demandé l’arrêt
-statement-supervisor-recycle = le superviseur avait demandé de céder la place à un nouveau processus
+statement-supervisor-recycle = le superviseur avait demandé de céder la place à une nouvelle instance
 statement-version-followed = suivie par la version { $version }
 statement-version-changed = version { $from } suivie par { $to }
 statement-guard-replaced = remplacée par le gardien : { $reason }
@@ -289,7 +289,9 @@ statement-runtime-out-of-memory = message de l’environnement d’exécution : 
 statement-heap-after-last-collection = tas après la dernière collecte : { $heap_bytes }
 statement-heap-when-last-seen = tas au dernier relevé : { $heap_bytes } ; l’environnement d’exécution abandonne à { $limit_bytes }
 statement-heap-limited-by = tas limité par { $setting }
+statement-live-memory-grew = sa mémoire utilisée a surtout augmenté dans { $function }
 statement-process-oom-killed = le noyau a tué son processus { $pid } ({ $name }) faute de mémoire ; le programme lui-même continue
+statement-process-out-of-memory = l'environnement d'exécution de son processus { $pid } ({ $name }) a manqué de mémoire et l'a arrêté ; le programme lui-même continue
 
 ## Notices about the monitoring itself
 

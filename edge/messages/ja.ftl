@@ -265,7 +265,7 @@ statement-exit-completed = 正常終了の記録あり
 statement-host-rebooted = 最後の応答以降にホストが再起動
 statement-host-not-rebooted = ホストは稼働し続けていました
 statement-supervisor-stop = スーパーバイザーが停止を要求していました
-statement-supervisor-recycle = スーパーバイザーが新しいワーカーへの交代を要求していました
+statement-supervisor-recycle = スーパーバイザーが新しいインスタンスへの交代を要求していました
 statement-version-followed = 後続バージョン { $version }
 statement-version-changed = バージョン { $from } の後に { $to }
 statement-guard-replaced = ガードにより交代：{ $reason }
@@ -277,7 +277,9 @@ statement-runtime-out-of-memory = ランタイムの報告：{ $message }
 statement-heap-after-last-collection = 最後のガベージコレクション後のヒープは { $heap_bytes }
 statement-heap-when-last-seen = 最後のヒープは { $heap_bytes }。ランタイムの上限は { $limit_bytes }
 statement-heap-limited-by = ヒープの上限は { $setting }
+statement-live-memory-grew = 使用中のメモリは { $function } で最も増加
 statement-process-oom-killed = メモリ不足によりカーネルがプロセス { $pid }（{ $name }）を強制終了。プログラム自体は動作中
+statement-process-out-of-memory = プロセス { $pid }（{ $name }）のランタイムがメモリ不足になり終了。プログラム自体は動作中
 
 ## Notices about the monitoring itself
 

@@ -265,7 +265,7 @@ statement-exit-completed = 记录到正常关闭
 statement-host-rebooted = 自最后的活动迹象以来主机已重启
 statement-host-not-rebooted = 主机一直在运行
 statement-supervisor-stop = 监管进程曾请求停止
-statement-supervisor-recycle = 监管进程曾请求为新的工作进程让位
+statement-supervisor-recycle = 监管进程曾请求为新的实例让位
 statement-version-followed = 之后是版本 { $version }
 statement-version-changed = 版本 { $from } 之后是 { $to }
 statement-guard-replaced = 由守护程序替换：{ $reason }
@@ -277,7 +277,9 @@ statement-runtime-out-of-memory = 运行时报告：{ $message }
 statement-heap-after-last-collection = 最后一次垃圾回收后堆为 { $heap_bytes }
 statement-heap-when-last-seen = 最后一次采样时堆为 { $heap_bytes }；运行时的上限为 { $limit_bytes }
 statement-heap-limited-by = 堆由 { $setting } 限制
+statement-live-memory-grew = 使用中的内存在 { $function } 中增长最多
 statement-process-oom-killed = 内存不足，内核终止了其进程 { $pid }（{ $name }）；程序本身仍在运行
+statement-process-out-of-memory = 进程 { $pid }（{ $name }）的运行时内存不足并将其终止；程序本身仍在运行
 
 ## Notices about the monitoring itself
 

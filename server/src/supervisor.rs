@@ -31,6 +31,7 @@ pub mod program_status;
 mod readiness;
 pub mod recycle_client;
 mod redact;
+mod renewable_server;
 mod renewal;
 mod restart_budget;
 mod runtime_oom;
@@ -71,12 +72,14 @@ use process::Program;
 use program_observer::ProgramObserver;
 use program_status::ProgramRoutes;
 use program_status::recorder::ProgramRecorder;
+use renewable_server::propose_renewal;
 use runtime_settings::runtime_settings;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
 pub use redact::{is_printable, redact_arguments};
+pub use signals::survive_early_signals;
 pub use watchdog::{WATCHDOG, run_watchdog};
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime_polls};
@@ -140,6 +143,8 @@ pub struct Ports {
 pub struct Integrations {
     /// The front that the program's requests come through.
     pub gateway: Option<Box<dyn Gateway>>,
+    /// Time without a sign of life after which an instance behind the front counts as hung; `None`: never.
+    pub hang_timeout: Option<Duration>,
     /// The agents inside of the program's processes.
     pub agents: Option<Box<dyn AgentLink>>,
     /// The endpoints before the program.
@@ -177,6 +182,11 @@ pub fn supervise_program(
     for notice in &settings.notices {
         tracing::info!("{notice}");
     }
+    if let Some(proposal) =
+        propose_renewal(&guarded.command, guarded.recycle_signal, |name| std::env::var_os(name))
+    {
+        tracing::info!("{proposal}");
+    }
     if ports.listen.is_some() {
         event_loop::warn_of_closing_starter(&guarded.command.first().cloned().unwrap_or_default());
     }
@@ -209,6 +219,7 @@ pub fn supervise_program(
         .as_ref()
         .map(|_| FrontPolicy { hold: guarded.hold, drain_window: config.drain_window });
     // Without a front or a socket that is passed to both, two of them would want the same port.
+    policy.instances = guarded.instances;
     policy.one_at_a_time = guarded.single || (listeners.is_empty() && integrations.gateway.is_none());
     let system = |error| Error::System("supervise", error);
     let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);

@@ -481,7 +481,6 @@ class Agent {
     process.on("uncaughtExceptionMonitor", (error) => {
       quietly(() => this.connection.send({ exception: { name: String(error?.constructor?.name).slice(0, 100) } }));
     });
-    writeReports();
     this.connection.maintain(performance.now());
     setInterval(() => quietly(() => this.tick()), this.interval).unref();
   }
@@ -601,22 +600,6 @@ class Agent {
     const after = this.sampler.lastOrdinal();
     this.timer(() => answer(after), seconds * 1_000).unref();
   }
-}
-
-/** Has Node write a report where it gives up for lack of memory; without the environment, which holds secrets (Node 22.13). */
-function writeReports() {
-  const directory = process.env.HEAPBEAT_AGENT_REPORTS;
-  quietly(() => {
-    const { report } = process;
-    if (!directory || !("excludeEnv" in report) || report.reportOnFatalError || report.directory) return;
-    Object.assign(report, {
-      directory,
-      compact: true,
-      excludeEnv: true,
-      excludeNetwork: true,
-      reportOnFatalError: true,
-    });
-  });
 }
 
 quietly(() => {

@@ -35,6 +35,7 @@ const FAILURE: u8 = 1;
 const UNKNOWN: u8 = 3;
 
 fn main() -> ExitCode {
+    heapbeat::supervisor::survive_early_signals();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return print_usage(&error),

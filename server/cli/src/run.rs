@@ -149,6 +149,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         recycle_signal: arguments.recycle_signal,
         ready_after: arguments.ready_after,
         stop_signal: arguments.stop_signal,
+        instances: arguments.front.instances(kind).map_err(RunError::Arguments)?,
         single: arguments.front.single(),
         hold: arguments.front.hold,
         ready_timeout: arguments.front.ready_timeout,
@@ -177,12 +178,17 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     let gateway = match kind {
         FrontKind::Off => None,
         FrontKind::Http | FrontKind::Tcp => {
-            let gateway = start_front(&arguments.front, kind, front, &config, &routes)?;
+            let ready = ReadyCheck {
+                path: arguments.front.ready_path(kind, arguments.endpoints.health_path.as_deref()),
+                timeout: arguments.front.ready_timeout,
+            };
+            let gateway = start_front(&arguments.front, kind, front, ready, &config, &routes)?;
             let _ = running_front.set(gateway.handle());
             Some(Box::new(gateway) as Box<dyn Gateway>)
         }
     };
-    let integrations = Integrations { gateway, agents: start_agents(), routes };
+    let hang_timeout = arguments.front.hang_timeout();
+    let integrations = Integrations { gateway, hang_timeout, agents: start_agents(), routes };
     supervisor::supervise_program(&config, &program, ports, integrations)
         .map_err(|error| settings.describe_error(error))
 }
@@ -224,6 +230,7 @@ fn start_front(
     arguments: &FrontArgs,
     kind: FrontKind,
     front: FrontConfig,
+    ready: ReadyCheck,
     config: &Config,
     routes: &Arc<ProgramRoutes>,
 ) -> Result<FrontGateway, RunError> {
@@ -236,7 +243,6 @@ fn start_front(
             address.port()
         );
     }
-    let ready = ReadyCheck { path: arguments.ready_path(kind), timeout: arguments.ready_timeout };
     let endpoints = Arc::new(PublicRoutes(Arc::clone(routes)));
     let gateway = FrontGateway::start(front, vec![listener], endpoints, arguments.upstream(), ready);
     let gateway = gateway.map_err(RunError::Front)?;

@@ -260,7 +260,7 @@ fn an_oom_kill_of_a_child_is_told_though_the_program_lives() {
     assert_eq!((&kill["heapbeat.process.name"], &kill["heapbeat.oom.sure"]), (&"tail".into(), &true.into()));
     let metrics = wait_for("the kill to be counted", || {
         let metrics = server.get("/metrics");
-        metrics.text().contains("heapbeat_process_oom_kills_total 1\n").then_some(metrics)
+        metrics.text().contains("heapbeat_process_exits_total{kind=\"oom_kill\"} 1\n").then_some(metrics)
     });
     assert!(!metrics.text().contains("heapbeat_exits_total{"), "{}", metrics.text());
     wait_for("the kill in the list", || {

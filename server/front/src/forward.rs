@@ -191,6 +191,7 @@ async fn attempt(
     match answered {
         None => Err(Attempt::Failed(ForwardError::TimedOut)),
         Some(Ok(response)) => {
+            in_flight.pool().note_progress();
             let kept = keep_alive_seconds(response.headers());
             let reusable = ends_with_its_head(is_head, response.status(), response.headers());
             Ok(Forwarded { response, connection: ReturnTicket { sender, in_flight, kept, reusable } })

@@ -38,7 +38,7 @@ pub struct FrontHandle {
 
 impl std::fmt::Debug for FrontHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrontHandle").field("active", &self.shared.switch.active_id()).finish_non_exhaustive()
+        f.debug_struct("FrontHandle").field("active", &self.shared.switch.active_ids()).finish_non_exhaustive()
     }
 }
 
@@ -85,19 +85,20 @@ impl Drop for Front {
 }
 
 impl FrontHandle {
-    /// Sends new requests to `upstream`. The copy before drains: its idle connections are closed, requests in flight finish.
+    /// Sends new requests to `upstream` as well: each to the active copy that has the fewest in flight. A copy that was replaced is
+    /// to be drained.
     pub fn activate(&self, upstream: Upstream) {
         tracing::debug!("requests go to copy {} at {}", upstream.id, upstream.address);
         self.shared.room.end_outage();
         self.shared.switch.activate(upstream);
     }
 
-    /// Makes new requests wait, and drains the active copy.
+    /// Makes new requests wait, and drains the active copies.
     pub fn deactivate(&self) {
         self.shared.switch.deactivate();
     }
 
-    /// Closes idle connections to a copy; requests in flight finish. If it is the active one, new requests wait.
+    /// Closes idle connections to a copy; requests in flight finish. If no other one is active, new requests wait.
     pub fn drain(&self, id: u64) {
         self.shared.switch.drain(id);
     }
@@ -110,6 +111,16 @@ impl FrontHandle {
     /// Returns the number of requests and tunnels in flight to a copy.
     pub fn in_flight(&self, id: u64) -> usize {
         self.shared.switch.in_flight(id)
+    }
+
+    /// Returns for how long requests to a copy have waited, while it has sent nothing at all; `None` if none wait.
+    pub fn stalled_for(&self, id: u64) -> Option<Duration> {
+        self.shared.switch.stalled_for(id)
+    }
+
+    /// Notes that a copy has answered something, so that its stall is over.
+    pub fn note_progress(&self, id: u64) {
+        self.shared.switch.note_progress(id);
     }
 
     /// Returns the requests that a copy did not finish, because it died or was aborted: method, path pattern and number. They are known
@@ -133,9 +144,9 @@ impl FrontHandle {
         self.shared.statistics()
     }
 
-    /// Returns where the active copy takes requests.
+    /// Returns where an active copy takes requests.
     pub fn active_address(&self) -> Option<UpstreamAddress> {
-        self.shared.switch.active().map(|pool| pool.upstream().address.clone())
+        self.shared.switch.active().first().map(|pool| pool.upstream().address.clone())
     }
 
     /// Begins a probe of a copy that may listen at any of these addresses; see [`probe_ready`].
@@ -202,7 +213,7 @@ async fn close_expired(shared: Arc<Shared>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Some(pool) = shared.switch.active() {
+        for pool in shared.switch.active() {
             pool.close_expired();
         }
     }

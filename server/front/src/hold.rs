@@ -93,6 +93,11 @@ impl HoldRoom {
         Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
+    /// Whether any request waits.
+    pub(crate) fn is_anyone_waiting(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > 0
+    }
+
     /// Counts a request that waits; once, however often it enters.
     pub(crate) fn count(&self) {
         self.total.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The front of `heapbeat run`: it takes the public port, forwards to the program, and switches between its copies.
 //!
 //! A program that is replaced stops listening for a moment, and everything that arrives in that moment is refused. So the port
-//! belongs to the front, which outlives the program. New requests go to the *active* copy; a copy that was active before finishes
+//! belongs to the front, which outlives the program. New requests go to the *active* copies; a copy that was active before finishes
 //! what it has; while none is active, requests wait, within bounds. A request whose copy died is sent again where that is safe.
 //!
 //! The front speaks HTTP/1.1 on both sides, as platforms do with a service (no TLS, no HTTP/2). It runs on one thread with a runtime
@@ -22,8 +22,9 @@
 //! let handle = front.handle();
 //! // Requests wait until there is a copy of the program.
 //! handle.activate(Upstream { id: 1, address: UpstreamAddress::Tcp(([127, 0, 0, 1], 3000).into()) });
-//! // A replacement takes over; the copy before may be stopped when nothing is in flight to it.
+//! // A replacement takes over; the copy before drains, and may be stopped when nothing is in flight to it.
 //! handle.activate(Upstream { id: 2, address: UpstreamAddress::Tcp(([127, 0, 0, 1], 3001).into()) });
+//! handle.drain(1);
 //! let drained = handle.in_flight(1) == 0;
 //! # std::io::Result::Ok(())
 //! ```
@@ -49,6 +50,7 @@ mod response_body;
 mod route_pattern;
 mod shared;
 mod shed;
+mod stall;
 mod statistics;
 mod switch;
 mod tcp;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::body::RequestBody;
 use crate::config::PoolLimits;
+use crate::stall::Stall;
 use crate::statistics::{RouteKey, RouteName};
 use crate::upstream::{Upstream, UpstreamStream};
 
@@ -38,6 +39,7 @@ pub(crate) struct UpstreamPool {
     limits: PoolLimits,
     idle: Mutex<VecDeque<IdleConnection>>,
     in_flight: AtomicUsize,
+    stall: Stall,
     retired: AtomicBool,
     aborted: watch::Sender<bool>,
     /// The requests that the copy did not finish, by route.
@@ -77,6 +79,7 @@ impl UpstreamPool {
             limits,
             idle: Mutex::default(),
             in_flight: AtomicUsize::new(0),
+            stall: Stall::default(),
             retired: AtomicBool::new(false),
             aborted: watch::channel(false).0,
             interrupted: Mutex::default(),
@@ -93,7 +96,18 @@ impl UpstreamPool {
 
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.stall.begin();
         InFlight { pool: Arc::clone(self), route: None }
+    }
+
+    /// Notes that the copy has sent something.
+    pub(crate) fn note_progress(&self) {
+        self.stall.end(self.in_flight() > 1);
+    }
+
+    /// Returns for how long requests have waited for anything that the copy sends.
+    pub(crate) fn stalled_for(&self) -> Option<Duration> {
+        self.stall.lasted()
     }
 
     /// Returns the requests that the copy did not finish, by route.

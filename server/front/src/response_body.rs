@@ -88,8 +88,9 @@ impl Body for ProgramBody {
             Poll::Ready(Some(frame)) => {
                 // Trailers are the end; hyper asks for nothing behind them.
                 this.ended |= frame.as_ref().is_ok_and(Frame::is_trailers);
-                if frame.is_err() {
-                    this.note_interrupted();
+                match (&frame, &this.connection) {
+                    (Ok(_), Some(connection)) => connection.in_flight.pool().note_progress(),
+                    _ => this.note_interrupted(),
                 }
                 Poll::Ready(Some(frame.map_err(ResponseFault::Program)))
             }

@@ -51,7 +51,7 @@ impl Shared {
 
     /// Returns the figures of this instant.
     pub(crate) fn statistics(&self) -> FrontStatistics {
-        self.statistics.snapshot(self.room.statistics(), self.switch.active_id(), self.gate.refused())
+        self.statistics.snapshot(self.room.statistics(), self.switch.active_ids(), self.gate.refused())
     }
 
     /// Completes when the stage is at least `stage`.

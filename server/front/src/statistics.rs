@@ -45,8 +45,8 @@ pub(crate) struct StatisticsRecorder {
 /// The figures of one instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FrontStatistics {
-    /// Id of the copy that gets new requests.
-    pub active: Option<u64>,
+    /// Ids of the copies that get new requests.
+    pub active: Vec<u64>,
     /// Requests in flight, waiting ones included.
     pub in_flight: u64,
     /// Requests by method and path pattern.
@@ -128,7 +128,7 @@ impl StatisticsRecorder {
     }
 
     /// Returns the figures that are recorded here.
-    pub(crate) fn snapshot(&self, held: HoldStatistics, active: Option<u64>, shed: u64) -> FrontStatistics {
+    pub(crate) fn snapshot(&self, held: HoldStatistics, active: Vec<u64>, shed: u64) -> FrontStatistics {
         let table = self.table();
         let routes = table.routes();
         FrontStatistics {

@@ -1,6 +1,8 @@
-//! The switch between copies of the program: new requests go to the active one, others finish what is in flight.
+//! The switch between copies of the program: new requests go to the active ones, others finish what is in flight.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -12,20 +14,23 @@ use crate::upstream::Upstream;
 /// Copies that are remembered. Only those with requests in flight are, so this many replacements may drain at the same time.
 const MAX_COPIES: usize = 64;
 
-/// The active copy, and those that drain.
+/// The active copies, and those that drain.
 #[derive(Debug)]
 pub(crate) struct Switch {
     limits: PoolLimits,
-    active: watch::Sender<Option<Arc<UpstreamPool>>>,
+    active: watch::Sender<Vec<Arc<UpstreamPool>>>,
     copies: Mutex<Vec<Arc<UpstreamPool>>>,
+    /// Where the search for the least busy copy begins, so that equally busy ones take turns.
+    turn: AtomicUsize,
 }
 
 impl Switch {
     pub(crate) fn new(limits: PoolLimits) -> Self {
-        Switch { limits, active: watch::channel(None).0, copies: Mutex::default() }
+        let active = watch::channel(Vec::new()).0;
+        Switch { limits, active, copies: Mutex::default(), turn: AtomicUsize::new(0) }
     }
 
-    /// Sends new requests to `upstream`; the one before drains.
+    /// Sends new requests to `upstream` as well.
     pub(crate) fn activate(&self, upstream: Upstream) {
         let mut copies = self.copies();
         let known = copies.iter().find(|copy| *copy.upstream() == upstream).cloned();
@@ -38,25 +43,27 @@ impl Switch {
             pool
         });
         pool.restore();
-        let before = self.active.send_replace(Some(Arc::clone(&pool)));
-        if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &pool)) {
-            before.retire();
-        }
-        // Only now no request can enter the one before.
-        copies.retain(|copy| copy.in_flight() > 0 || Arc::ptr_eq(copy, &pool));
+        self.active.send_modify(|active| {
+            if !contains(active, &pool) {
+                active.push(Arc::clone(&pool));
+            }
+        });
+        copies.retain(|copy| copy.in_flight() > 0 || contains(&self.active.borrow(), copy));
     }
 
-    /// Makes new requests wait; the active copy drains.
+    /// Makes new requests wait; the active copies drain.
     pub(crate) fn deactivate(&self) {
-        if let Some(before) = self.active.send_replace(None) {
+        for before in self.active.send_replace(Vec::new()) {
             before.retire();
         }
     }
 
-    /// Makes new requests wait if the copy is active, and closes its idle connections.
+    /// Sends no new requests to the copy, and closes its idle connections. They wait if no other one is active.
     pub(crate) fn drain(&self, id: u64) {
         self.active.send_if_modified(|active| {
-            active.take_if(|active| active.upstream().id == id).inspect(|pool| pool.retire()).is_some()
+            let before = active.len();
+            active.retain(|pool| pool.upstream().id != id);
+            active.len() < before
         });
         self.each(id, UpstreamPool::retire);
     }
@@ -72,6 +79,16 @@ impl Switch {
         self.copies().iter().filter(|copy| copy.upstream().id == id).map(|copy| copy.in_flight()).sum()
     }
 
+    /// Returns for how long requests have waited for anything that a copy sends.
+    pub(crate) fn stalled_for(&self, id: u64) -> Option<Duration> {
+        self.copies().iter().find(|copy| copy.upstream().id == id)?.stalled_for()
+    }
+
+    /// Notes that a copy has answered something.
+    pub(crate) fn note_progress(&self, id: u64) {
+        self.each(id, UpstreamPool::note_progress);
+    }
+
     /// Returns the requests that a copy did not finish, by route.
     pub(crate) fn interrupted(&self, id: u64) -> Vec<(RouteName, u64)> {
         self.copies()
@@ -81,24 +98,36 @@ impl Switch {
             .collect()
     }
 
-    /// Returns the id of the active copy.
-    pub(crate) fn active_id(&self) -> Option<u64> {
-        self.active.borrow().as_ref().map(|pool| pool.upstream().id)
+    /// Returns the ids of the active copies.
+    pub(crate) fn active_ids(&self) -> Vec<u64> {
+        self.active.borrow().iter().map(|pool| pool.upstream().id).collect()
     }
 
-    /// Returns a receiver of the active copy.
-    pub(crate) fn follow(&self) -> watch::Receiver<Option<Arc<UpstreamPool>>> {
+    /// Returns a receiver of the active copies.
+    pub(crate) fn follow(&self) -> watch::Receiver<Vec<Arc<UpstreamPool>>> {
         self.active.subscribe()
     }
 
-    /// Counts a request as in flight to the active copy. If another one is made active afterwards, the request is counted already, so that no copy is
-    /// stopped while a request is on its way.
+    /// Counts a request as in flight to the active copy that has the fewest. If others are made active afterwards, the request is counted
+    /// already, so that no copy is stopped while a request is on its way.
     pub(crate) fn enter(&self) -> Option<InFlight> {
-        self.active.borrow().as_ref().map(UpstreamPool::begin)
+        self.enter_one_of(&self.active.borrow())
     }
 
-    /// Returns the active copy.
-    pub(crate) fn active(&self) -> Option<Arc<UpstreamPool>> {
+    /// The same for these copies, which a receiver has borrowed.
+    pub(crate) fn enter_one_of(&self, active: &[Arc<UpstreamPool>]) -> Option<InFlight> {
+        let first = if active.len() > 1 { self.turn.fetch_add(1, Ordering::Relaxed) % active.len() } else { 0 };
+        let (after, before) = active.split_at_checked(first)?;
+        before.iter().chain(after).min_by_key(|pool| pool.in_flight()).map(UpstreamPool::begin)
+    }
+
+    /// Whether any copy is active.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.active.borrow().is_empty()
+    }
+
+    /// Returns the active copies.
+    pub(crate) fn active(&self) -> Vec<Arc<UpstreamPool>> {
         self.active.borrow().clone()
     }
 
@@ -109,4 +138,8 @@ impl Switch {
     fn copies(&self) -> MutexGuard<'_, Vec<Arc<UpstreamPool>>> {
         self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn contains(copies: &[Arc<UpstreamPool>], copy: &Arc<UpstreamPool>) -> bool {
+    copies.iter().any(|it| Arc::ptr_eq(it, copy))
 }

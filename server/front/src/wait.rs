@@ -39,7 +39,7 @@ pub(crate) struct Wait<'a> {
     held: Option<Held>,
     turn: Option<Turn>,
     deadline: Option<Instant>,
-    follow: Option<watch::Receiver<Option<Arc<UpstreamPool>>>>,
+    follow: Option<watch::Receiver<Vec<Arc<UpstreamPool>>>>,
     pause: Duration,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Wait<'a> {
             self.take_turn().await?;
             let entered = match &mut self.follow {
                 // As in `Switch::enter`, it is counted while the active copy cannot change.
-                Some(follow) => follow.borrow_and_update().as_ref().map(UpstreamPool::begin),
+                Some(follow) => self.switch.enter_one_of(&follow.borrow_and_update()),
                 None => self.switch.enter(),
             };
             if let Some(in_flight) = entered {
@@ -76,17 +76,30 @@ impl<'a> Wait<'a> {
         }
     }
 
+    /// Waits for the turn of a request that waited. While others wait for theirs, one that has just arrived is behind them.
     async fn take_turn(&mut self) -> Result<(), HoldError> {
-        let waited = self.held.is_some() && self.turn.is_none();
-        let Some(deadline) = self.deadline.filter(|_| waited && self.switch.active().is_some()) else {
+        let lines_up = self.held.is_some() || self.room.is_anyone_waiting();
+        if self.turn.is_some() || !lines_up || !self.switch.is_active() {
             return Ok(());
-        };
+        }
+        let deadline = self.begin_hold(Instant::now())?;
         let Ok(turn) = timeout_at(deadline, self.room.take_turn()).await else {
             self.room.refuse();
             return Err(HoldError::TimedOut);
         };
         self.turn = turn;
         Ok(())
+    }
+
+    /// Counts the request among those that wait, and returns until when it may.
+    fn begin_hold(&mut self, now: Instant) -> Result<Instant, HoldError> {
+        if self.held.is_none() {
+            self.held = Some(self.room.enter(self.head, now).ok_or(HoldError::NoRoom)?);
+        }
+        Ok(*self.deadline.get_or_insert_with(|| {
+            self.room.count();
+            now + self.time
+        }))
     }
 
     /// Waits a moment after a copy refused a connection, or until another one is active.
@@ -123,13 +136,7 @@ impl<'a> Wait<'a> {
             self.room.refuse();
             return Err(HoldError::Outage(time));
         }
-        if self.held.is_none() {
-            self.held = Some(self.room.enter(self.head, now).ok_or(HoldError::NoRoom)?);
-        }
-        let deadline = *self.deadline.get_or_insert_with(|| {
-            self.room.count();
-            now + self.time
-        });
+        let deadline = self.begin_hold(now)?;
         let follow = self.follow.get_or_insert_with(|| self.switch.follow());
         let change = async {
             match pause {

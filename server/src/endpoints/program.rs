@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use heapbeat_shared::Exit;
 use heapbeat_shared::openmetrics::{Exposition, MetricKind};
 use heapbeat_shared::report::{FunctionReport, Traffic};
+use heapbeat_shared::{Exit, ExitKind};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
@@ -56,8 +56,8 @@ pub(crate) struct ProgramContext {
 struct InstanceTotals {
     starts: u64,
     exits: BTreeMap<&'static str, u64>,
-    /// Processes that the kernel killed while the program went on.
-    process_kills: u64,
+    /// Processes that ran out of memory while the program went on, by kind.
+    process_exits: BTreeMap<&'static str, u64>,
     latest_exits: VecDeque<Exit>,
 }
 
@@ -142,10 +142,10 @@ impl ProgramContext {
         self.list_exit(exit);
     }
 
-    /// Counts and lists the OOM kill of a process without which the program goes on: no exit of the program.
-    pub(crate) fn record_process_kill(&self, kill: &Exit) {
-        self.totals().process_kills += 1;
-        self.list_exit(kill);
+    /// Counts and lists the exit of a process without which the program goes on: no exit of the program.
+    pub(crate) fn record_process_exit(&self, exit: &Exit) {
+        *self.totals().process_exits.entry(exit.kind.as_str()).or_default() += 1;
+        self.list_exit(exit);
     }
 
     /// Lists an exit of an earlier supervisor, which is not counted.
@@ -178,12 +178,14 @@ impl ProgramContext {
             for (kind, count) in &totals.exits {
                 exits.sample(&[("kind", kind)], *count);
             }
-            to.family(
-                "heapbeat_process_oom_kills",
+            let mut processes = to.family(
+                "heapbeat_process_exits",
                 MetricKind::Counter,
-                "Processes of the program that the kernel killed while the program went on.",
-            )
-            .sample(&[], totals.process_kills);
+                "Processes of the program that ran out of memory while the program went on, by kind.",
+            );
+            for kind in [ExitKind::OomKill, ExitKind::OutOfMemory].map(ExitKind::as_str) {
+                processes.sample(&[("kind", kind)], totals.process_exits.get(kind).copied().unwrap_or(0));
+            }
         }
         to.family("heapbeat_serving", MetricKind::Gauge, "Whether an instance of the program serves.")
             .sample(&[], u64::from(self.down().is_none()));
@@ -207,7 +209,7 @@ impl std::fmt::Debug for ProgramContext {
 mod tests {
     use std::time::Duration;
 
-    use heapbeat_shared::{ExitKind, UnixMillis};
+    use heapbeat_shared::UnixMillis;
 
     use super::*;
 

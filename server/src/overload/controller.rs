@@ -14,7 +14,7 @@ use super::ladder::{
     ShedShare,
 };
 use super::retry_after::RateEstimator;
-use super::sample_interval::{FASTEST, next_interval};
+use super::sample_interval::{FASTEST, GrowthTracker};
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 
 /// Grace after the start if a replacement is available, which costs clients nothing.
@@ -91,7 +91,7 @@ pub(crate) struct Controller {
     thresholds: Thresholds,
     levels: Levels,
     observe_only: bool,
-    last: Option<(Duration, Bytes)>,
+    growth: GrowthTracker,
     rate: RateEstimator,
     /// Memory when the purge that is running was started.
     purging: Option<Bytes>,
@@ -117,7 +117,7 @@ impl Controller {
             thresholds,
             levels: thresholds.levels(limit)?,
             observe_only,
-            last: None,
+            growth: GrowthTracker::default(),
             rate: RateEstimator::default(),
             purging: None,
             decay_tightened: false,
@@ -136,7 +136,7 @@ impl Controller {
         let mut effects = Vec::new();
         self.rate.push(now, memory);
         self.finish_purge(state, &mut effects);
-        let (growth, next) = self.expected_growth(now, memory, calm_interval);
+        let (growth, next) = self.growth.expect(now, memory, &self.levels, calm_interval);
         let step = self.ladder.step(&Observation {
             now,
             read: now,
@@ -162,20 +162,6 @@ impl Controller {
         let near = self.purging.is_some() || step.pressure >= Pressure::Recycle;
         let next = if near { next.min(FASTEST) } else { next };
         Decision { pressure: step.pressure, shed: step.shed, retry_after, next, effects }
-    }
-
-    /// The growth expected before the next reading, and the time to that reading.
-    fn expected_growth(&mut self, now: Duration, memory: Bytes, calm: Duration) -> (Bytes, Duration) {
-        let Some((then, before)) = self.last.replace((now, memory)) else { return (Bytes::ZERO, calm) };
-        let (growth, since) = (memory.saturating_sub(before), now.saturating_sub(then));
-        if since.is_zero() {
-            return (Bytes::ZERO, calm);
-        }
-        let above = Pressure::ALL.into_iter().map(|level| self.levels.enter(level)).find(|at| *at > memory);
-        let room = above.unwrap_or(self.levels.limit()).saturating_sub(memory);
-        let next = next_interval(room, growth, since, calm);
-        let added = u128::from(growth.0) * next.as_millis() / since.as_millis().max(1);
-        (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
     }
 
     fn effect_of(&mut self, action: Action, step: &LadderStep, memory: Bytes) -> Option<OverloadEffect> {

@@ -27,6 +27,8 @@ use shedding::Shedding;
 pub struct LadderRules {
     /// Time after the start without alert and recycle, as a start-up spike is not a leak.
     pub grace: Duration,
+    /// Whether requests are shed within that time, where nothing else can be done.
+    pub shed_in_grace: bool,
     /// Time that memory must stay below a level's exit threshold before the level is left.
     pub settle: Duration,
     /// Minimum time between two alerts for the same level.
@@ -47,6 +49,7 @@ impl Default for LadderRules {
     fn default() -> Self {
         LadderRules {
             grace: Duration::from_secs(10),
+            shed_in_grace: true,
             settle: Duration::from_secs(5),
             alert_again: Duration::from_secs(300),
             purge_again: Duration::from_secs(5),
@@ -201,6 +204,11 @@ impl Ladder {
         self.level
     }
 
+    /// Sets the time that a replacement needs to get ready.
+    pub fn set_replacement_time(&mut self, time: Duration) {
+        self.rules.replacement = time;
+    }
+
     /// Makes one step.
     pub fn step(&mut self, observation: &Observation) -> LadderStep {
         let mut actions = Vec::new();
@@ -240,8 +248,13 @@ impl Ladder {
     /// Returns the level that this observation alone requests.
     fn requested_level(&self, observation: &Observation, replace: bool) -> Pressure {
         let reached = observation.levels.reached(observation.memory);
-        if reached == Pressure::Alert && observation.now < self.rules.grace {
-            return Pressure::Calm;
+        if observation.now < self.rules.grace {
+            if reached == Pressure::Alert {
+                return Pressure::Calm;
+            }
+            if !self.rules.shed_in_grace {
+                return reached.min(Pressure::Recycle);
+            }
         }
         let wanted =
             if replace && observation.replaceable() { reached.max(Pressure::Recycle) } else { reached };
@@ -250,8 +263,15 @@ impl Ladder {
 
     /// Returns `level`, or shed if a replacement worker is needed and cannot be started.
     fn or_shed(&self, observation: &Observation, level: Pressure) -> Pressure {
-        let cannot = !observation.replaceable() || observation.now < self.rules.grace;
-        if level == Pressure::Recycle && cannot { Pressure::Shed } else { level }
+        let in_grace = observation.now < self.rules.grace;
+        let cannot = !observation.replaceable() || in_grace;
+        if in_grace && !self.rules.shed_in_grace {
+            level.min(Pressure::Recycle)
+        } else if level == Pressure::Recycle && cannot {
+            Pressure::Shed
+        } else {
+            level
+        }
     }
 
     fn climb(&mut self, observation: &Observation, replace: bool) {

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::Bytes;
+use heapbeat_shared::{Bytes, Pressure};
+
+use crate::config::thresholds::Levels;
 
 /// Shortest interval: 20 Hz.
 pub const FASTEST: Duration = Duration::from_millis(50);
@@ -25,6 +27,34 @@ pub fn next_interval(room: Bytes, growth: Bytes, since: Duration, calm: Duration
     let reached_in = since.as_secs_f64() * room.0 as f64 / growth.0 as f64;
     let wanted = reached_in / f64::from(SAMPLES_TO_NEXT_THRESHOLD);
     Duration::try_from_secs_f64(wanted).unwrap_or(calm).clamp(FASTEST.min(calm), calm)
+}
+
+/// The growth between readings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GrowthTracker {
+    last: Option<(Duration, Bytes)>,
+}
+
+impl GrowthTracker {
+    /// Returns the growth that is expected before the next reading, and the time to that reading: at most `calm`.
+    pub(crate) fn expect(
+        &mut self,
+        now: Duration,
+        memory: Bytes,
+        levels: &Levels,
+        calm: Duration,
+    ) -> (Bytes, Duration) {
+        let Some((then, before)) = self.last.replace((now, memory)) else { return (Bytes::ZERO, calm) };
+        let (growth, since) = (memory.saturating_sub(before), now.saturating_sub(then));
+        if since.is_zero() {
+            return (Bytes::ZERO, calm);
+        }
+        let above = Pressure::ALL.into_iter().map(|level| levels.enter(level)).find(|at| *at > memory);
+        let room = above.unwrap_or(levels.limit()).saturating_sub(memory);
+        let next = next_interval(room, growth, since, calm);
+        let added = u128::from(growth.0) * next.as_millis() / since.as_millis().max(1);
+        (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
+    }
 }
 
 #[cfg(test)]

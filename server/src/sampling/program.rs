@@ -28,7 +28,37 @@ pub struct RuntimeHeap {
     pub limit: Option<Bytes>,
 }
 
+impl RuntimeHeap {
+    /// Adds the heaps of other processes. A figure is known if one of both knows it.
+    fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<Bytes>, b: Option<Bytes>| match (a, b) {
+            (Some(a), Some(b)) => Some(Bytes(a.0.saturating_add(b.0))),
+            (a, b) => a.or(b),
+        };
+        RuntimeHeap {
+            used: sum(self.used, other.used),
+            total: sum(self.total, other.total),
+            external: sum(self.external, other.external),
+            limit: sum(self.limit, other.limit),
+        }
+    }
+}
+
 impl ProgramMemory {
+    /// Adds the memory of another instance.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let heap = match (self.heap, other.heap) {
+            (Some(heap), Some(other)) => Some(heap.plus(other)),
+            (heap, other) => heap.or(other),
+        };
+        ProgramMemory {
+            tree: Bytes(self.tree.0.saturating_add(other.tree.0)),
+            judged: Bytes(self.judged.0.saturating_add(other.judged.0)),
+            processes: self.processes.saturating_add(other.processes),
+            heap,
+        }
+    }
+
     /// Returns the figures that are stored and reported. What the runtime does not know is 0, and all memory is external then.
     pub(super) fn sample(&self, at: UnixMillis) -> Sample {
         let heap = self.heap.unwrap_or_default();

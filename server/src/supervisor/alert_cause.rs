@@ -7,6 +7,8 @@ use crate::config::thresholds::Levels;
 /// What the ladder has judged by, besides memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judged {
+    /// Memory with the growth that is expected before the next reading.
+    pub(super) expected: Bytes,
     /// Whether the forecast reaches the limit before a replacement could be ready.
     pub(super) limit_is_near: bool,
     /// Whether a replacement can be started, or is starting.
@@ -19,7 +21,9 @@ pub(super) fn explain_level(level: Pressure, memory: Bytes, levels: &Levels, jud
     if memory >= threshold {
         return String::new();
     }
-    let cause = if level == Pressure::Shed && !judged.replaceable {
+    let cause = if judged.expected >= threshold {
+        "which it reaches before the next reading if it grows on"
+    } else if level == Pressure::Shed && !judged.replaceable {
         "because no replacement can be started now"
     } else if level >= Pressure::Recycle && judged.limit_is_near {
         "because of the forecast"
@@ -54,12 +58,16 @@ mod tests {
             (Recycle, 905, false, true, Some("because freeing memory did not help")),
         ];
         for (level, mb, limit_is_near, replaceable, expected) in cases {
-            let judged = Judged { limit_is_near, replaceable };
-            let cause = explain_level(level, Bytes::from_mb(mb), &levels, judged);
+            let memory = Bytes::from_mb(mb);
+            let judged = Judged { expected: memory, limit_is_near, replaceable };
+            let cause = explain_level(level, memory, &levels, judged);
             match expected {
                 Some(expected) => assert!(cause.ends_with(expected), "{level:?} at {mb} MB: {cause}"),
                 None => assert_eq!(cause, "", "{level:?} at {mb} MB"),
             }
         }
+        let judged = Judged { expected: Bytes::from_mb(961), limit_is_near: true, replaceable: true };
+        let cause = explain_level(Recycle, Bytes::from_mb(955), &levels, judged);
+        assert!(cause.ends_with("which it reaches before the next reading if it grows on"), "{cause}");
     }
 }

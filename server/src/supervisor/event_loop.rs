@@ -139,7 +139,8 @@ impl Supervisor {
         integrations: Integrations,
     ) -> Self {
         self.last.iter().for_each(|exit| external.recorder.list_exit(exit));
-        self.requests = integrations.gateway.map(Requests::new);
+        let hang_timeout = integrations.hang_timeout;
+        self.requests = integrations.gateway.map(|gateway| Requests::new(gateway, hang_timeout));
         self.agents = integrations.agents;
         (self.program, self.external) = (program, Some(external));
         // Orphans of the program become children of this process, so that they can be measured, stopped and reaped.
@@ -161,7 +162,10 @@ impl Supervisor {
                 if let MachineEvent::Ready(number) = event
                     && let Some(live) = self.live.iter_mut().find(|live| live.number == number)
                 {
-                    live.was_ready = true;
+                    if !std::mem::replace(&mut live.was_ready, true) {
+                        // From now on it is judged.
+                        self.polled_at = self.polled_at.checked_sub(POLL_INTERVAL).unwrap_or(self.polled_at);
+                    }
                     self.external.iter_mut().for_each(|external| external.recorder.record_ready(number));
                 }
                 let now = self.started_at.elapsed();
@@ -238,6 +242,14 @@ impl Supervisor {
                 self.note_stop_requested(number);
                 self.with_requests(|it| it.drain(number));
             }
+            Effect::Hold(number) => {
+                tracing::info!(
+                    heapbeat.supervisor.worker = number,
+                    "instance {number} gets no new requests until it is replaced, as memory is short; they wait"
+                );
+                self.with_requests(|it| it.deactivate(number));
+            }
+            Effect::Shed(share) => self.with_requests(|it| it.shed(share)),
             Effect::AbortRequests(number) => self.with_requests(|it| it.gateway.abort(number)),
             Effect::CloseFront => self.with_requests(Requests::close),
             Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
@@ -333,6 +345,7 @@ impl Supervisor {
             self.polled_at = now;
             self.oom.poll(now);
             notify_systemd(&[NotifyState::Watchdog]);
+            self.poll_failures(events);
             if self.trim_at.take_if(|at| *at <= now).is_some() {
                 trim_memory::release_clean_pages();
             }
@@ -347,10 +360,16 @@ impl Supervisor {
                 let requests = self.requests.as_ref();
                 let ready = |number| requests.and_then(|it| it.is_ready(number));
                 let agents = self.agents.as_deref_mut();
+                external.set_replacement_time(self.machine.replacement_time());
                 events.extend(external.measure(&self.live, &families, ready, agents, now));
-                let shed = external.shed_share();
-                self.with_requests(|it| it.shed(shed));
             }
+        } else if let Some(external) = &mut self.external
+            && external.next_quick_reading().is_some_and(|at| at <= now)
+        {
+            let requests = self.requests.as_ref();
+            let ready = |number| requests.and_then(|it| it.is_ready(number));
+            external.set_replacement_time(self.machine.replacement_time());
+            events.extend(external.measure_quickly(&self.live, ready, self.agents.as_deref_mut(), now));
         }
         if let Some(fallback) = &mut self.fallback {
             fallback.serve(&self.listeners, now);
@@ -370,7 +389,8 @@ impl Supervisor {
             .chain([machine])
             .fold(self.polled_at + POLL_INTERVAL, Instant::min);
         let front = self.requests.as_ref().and_then(|requests| requests.next_look(now));
-        let until = front.map_or(until, |at| at.min(until));
+        let memory = self.external.as_ref().and_then(ProgramObserver::next_quick_reading);
+        let until = front.into_iter().chain(memory).fold(until, Instant::min);
         let until = if self.is_stopping_program() { until.min(now + STOP_INTERVAL) } else { until };
         // One millisecond more, so that the deadline has passed.
         let timeout = until.saturating_duration_since(now) + Duration::from_millis(1);

@@ -55,7 +55,7 @@ pub trait Gateway: fmt::Debug {
     /// Whether the program listens on a port at all. A program that does not counts as ready after a while, and gets no requests.
     fn expects_listener(&self) -> bool;
 
-    /// Sends new requests to an instance. The one before drains.
+    /// Sends new requests to an instance as well. One that it replaces is to be drained.
     fn activate(&mut self, instance: WorkerNumber);
 
     /// Sends no new requests to an instance. Those in flight finish; new ones wait until another instance is active.
@@ -73,6 +73,10 @@ pub trait Gateway: fmt::Debug {
     /// Returns the requests that an instance did not finish, because it died or they were aborted, by route.
     fn interrupted(&self, instance: WorkerNumber) -> Vec<RouteInFlight>;
 
+    /// Whether an instance is hung: for `timeout` it has sent nothing although requests wait for it, and it does not answer a probe. It is to
+    /// be asked every second or so.
+    fn is_hung(&mut self, instance: WorkerNumber, timeout: Duration) -> bool;
+
     /// Announces for how long no instance will be active. Requests that cannot wait for that long are answered at once.
     fn announce_outage(&mut self, time: Duration);
 
@@ -82,6 +86,6 @@ pub trait Gateway: fmt::Debug {
     /// Accepts no more connections. Open ones end with their current response.
     fn close(&mut self);
 
-    /// Whether all connections have ended after [`Gateway::close`].
+    /// Whether all connections have ended after [`Gateway::close`], or the front has failed.
     fn is_closed(&self) -> bool;
 }

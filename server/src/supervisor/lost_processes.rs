@@ -14,6 +14,9 @@ use super::process_tree::ProcessTable;
 /// Time within which a process vanishes that the kernel has killed: it is counted before its memory has been freed.
 pub(super) const TOGETHER: Duration = Duration::from_secs(5);
 
+/// Time after which a program that lives goes on without the process that vanished: a starter such as npm ends a moment after its server.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// Memory in pages from which a process that vanished is taken for the one that was killed, if it had twice that of any other.
 const LARGE: u64 = 1024;
 
@@ -86,6 +89,20 @@ impl LostProcesses {
     }
 }
 
+impl LostProcesses {
+    /// Whether a process of this instance has vanished of late.
+    pub(super) fn has_lost(&self, instance: WorkerNumber) -> bool {
+        self.lost.iter().any(|lost| lost.instance == instance)
+    }
+
+    /// Returns a process that vanished without the rest of its instance, by its id, once.
+    pub(super) fn take(&mut self, pid: u32, now: Instant) -> Option<LostProcess> {
+        let settled = |lost: &LostProcess| now.saturating_duration_since(lost.lost_at) >= SETTLED;
+        let index = self.lost.iter().position(|lost| lost.pid == pid && settled(lost))?;
+        self.lost.remove(index)
+    }
+}
+
 /// Reads the name of a process.
 pub(super) fn read_name(pid: u32) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
@@ -126,6 +143,19 @@ mod tests {
         observe(&mut lost, start, 20, &[(10, 5), (17, 3)]);
         observe(&mut lost, start, 21, &[(10, 5)]);
         assert_eq!(lost.take_largest(), None, "too small to be killed for memory");
+    }
+
+    #[test]
+    fn a_process_that_vanished_is_taken_when_the_program_goes_on_without_it() {
+        let (mut lost, start) = (LostProcesses::default(), Instant::now());
+        observe(&mut lost, start, 0, &[(10, 5), (11, 2000)]);
+        observe(&mut lost, start, 1, &[(10, 5)]);
+        let at = |second| start + Duration::from_secs(second);
+        assert!(lost.has_lost(1) && !lost.has_lost(2));
+        assert_eq!(lost.take(11, at(2)), None, "its parent may be about to end");
+        assert_eq!(lost.take(10, at(3)), None);
+        assert_eq!(lost.take(11, at(3)).unwrap().name, "worker-11");
+        assert_eq!(lost.take(11, at(3)), None);
     }
 
     #[test]

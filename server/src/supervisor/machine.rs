@@ -1,14 +1,17 @@
 //! The supervisor's decisions: `(state, event, now) -> (state, effects)`. Pure.
 //!
-//! One worker serves. A second one runs beside it only while it gets ready to take over, or while it drains after it was replaced.
+//! One worker serves, or several of a guarded program. Another one runs beside them only while it gets ready to take over from one of
+//! them, or while it drains after it was replaced.
 //! Times are monotonic, so a clock that jumps has no effect.
 
 mod deadlines;
 mod exit;
 mod recycle;
 mod request_drain;
+mod short_memory;
 mod usefulness;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
@@ -35,6 +38,12 @@ pub enum MachineEvent {
     Heartbeat(WorkerNumber, u64, Bytes),
     /// A worker's ladder requests a replacement: the worker's memory, and the reason.
     RecycleRequested(WorkerNumber, Bytes, String),
+    /// The ladder wants this share of new requests refused, in thousandths, because of the memory of a worker.
+    MemoryShort(WorkerNumber, u16),
+    /// A worker has sent nothing for this time although requests wait for it, and does not answer.
+    Unresponsive(WorkerNumber, Duration),
+    /// The front has failed.
+    FrontFailed,
     /// A worker exits because its application has finished; it must not be restarted.
     ApplicationDone(WorkerNumber),
     /// A process could not be started.
@@ -82,6 +91,10 @@ pub enum Effect {
     Activate(WorkerNumber),
     /// Pass no new requests on to a worker, and await those in flight.
     Drain(WorkerNumber),
+    /// Pass no new requests on to a worker for now.
+    Hold(WorkerNumber),
+    /// Refuse this share of new requests, in thousandths.
+    Shed(u16),
     /// End the requests that are in flight to a worker.
     AbortRequests(WorkerNumber),
     /// Accept no more connections in the front, and await the open ones.
@@ -140,6 +153,8 @@ pub enum Notice {
     ReplacementFailed(WorkerNumber),
     /// A worker sent no heartbeat for this time.
     Hung(WorkerNumber, Duration),
+    /// A worker has sent nothing for this time although requests wait for it, and does not answer.
+    Unresponsive(WorkerNumber, Duration),
     /// A worker did not get ready within this time.
     StartTimedOut(WorkerNumber, Duration),
     /// A worker is killed because it did not finish its requests within this time.
@@ -192,8 +207,10 @@ pub struct Machine {
     stopping: Option<StopProgress>,
     /// When the last replacement took over or failed.
     replaced_at: Option<Duration>,
-    /// Whether the starting worker replaces one that was drained first.
-    replaces_drained: bool,
+    /// Number of workers that are to serve: those that have finished their work are not followed.
+    wanted: u32,
+    /// Workers that are still to be replaced because the operator asked for it, one by one.
+    to_replace: VecDeque<WorkerNumber>,
     /// Whether the last replacement failed: then a working worker is not drained before its replacement is ready.
     replacement_failed_before: bool,
     /// Number of workers in a row that were replaced for their memory soon after they were ready.
@@ -212,6 +229,8 @@ pub struct Machine {
     next_due: Duration,
     /// The replacement status that was sent to the serving worker last.
     replacement_status: Option<ReplacementStatus>,
+    /// The share of new requests that is refused, in thousandths.
+    shed: u16,
 }
 
 #[derive(Debug)]
@@ -225,22 +244,37 @@ struct Worker {
     sent_heartbeat: bool,
     runtime_polls: u64,
     memory: Bytes,
-    /// Growth of its memory in a second, and when it was last compared.
-    growth: (Bytes, Duration),
+    growth: Growth,
     /// Its lowest memory since it was ready.
     lowest: Option<Bytes>,
     /// Set when its replacement was refused as it would not help.
     held_back: Option<HeldBack>,
+    /// The worker that it replaces, and runs beside until it is ready.
+    replaces: Option<WorkerNumber>,
+    /// Whether it replaces one that was drained first, and whether it is drained before its successor starts.
+    follows_drained: bool,
+    drained_first: bool,
     /// When its drain started.
     drain_started: Duration,
     /// The wait for its requests in flight.
     request_drain: Option<RequestDrain>,
+    /// Since when it gets no new requests because memory is short, while it is being replaced.
+    held_since: Option<Duration>,
     /// When the requests are ended that are still in flight after it was requested to stop.
     abort_requests_at: Option<Duration>,
     role: Role,
     termination: Option<Termination>,
     stop_reason: Option<StopReason>,
     application_done: bool,
+}
+
+/// Growth of a worker's memory.
+#[derive(Clone, Copy, Debug)]
+struct Growth {
+    per_second: Bytes,
+    /// When it was last compared, and the memory then.
+    compared_at: Duration,
+    memory: Bytes,
 }
 
 /// The role of a worker.
@@ -284,7 +318,8 @@ impl Machine {
             retry_at: Some(Duration::ZERO),
             stopping: None,
             replaced_at: None,
-            replaces_drained: false,
+            wanted: policy.instances,
+            to_replace: VecDeque::new(),
             replacement_failed_before: false,
             young_replaced: 0,
             start_size: Bytes::ZERO,
@@ -294,6 +329,7 @@ impl Machine {
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,
             replacement_status: None,
+            shed: 0,
         }
     }
 
@@ -313,6 +349,20 @@ impl Machine {
                 }
                 self.recycle_requested(number, why, now, &mut effects);
             }
+            MachineEvent::MemoryShort(number, share) => self.memory_short(number, share, now, &mut effects),
+            MachineEvent::Unresponsive(number, time) => {
+                if let Some(worker) = self.worker(number).filter(|worker| worker.serves()) {
+                    worker.stop_reason = Some(StopReason::Hung);
+                    effects.push(Effect::Log(Notice::Unresponsive(number, time)));
+                    worker.kill(&mut effects);
+                }
+            }
+            MachineEvent::FrontFailed => {
+                self.stop(StopSignal::Terminate, now, &mut effects);
+                if let Some(stopping) = &mut self.stopping {
+                    stopping.code = 1;
+                }
+            }
             MachineEvent::ApplicationDone(number) => {
                 if let Some(worker) = self.worker(number) {
                     worker.application_done = true;
@@ -330,6 +380,7 @@ impl Machine {
             MachineEvent::StopRequested(signal) => self.stop(signal, now, &mut effects),
         }
         self.check_deadlines(now, &mut effects);
+        self.continue_replacing(now, &mut effects);
         self.next_due = self.next_step();
         effects
     }
@@ -358,7 +409,17 @@ impl Machine {
         self.workers.iter_mut().find(|worker| worker.role == role)
     }
 
-    fn start(&mut self, role: Role, now: Duration, effects: &mut Vec<Effect>) {
+    /// Returns the number of workers that are to be started, besides those that follow one that is drained first.
+    fn missing(&self) -> u32 {
+        let takes_place = |it: &&Worker| {
+            it.role == Role::Serving || (matches!(it.role, Role::Draining(_)) && it.drained_first)
+        };
+        let places = self.workers.iter().filter(takes_place).count();
+        self.wanted.saturating_sub(u32::try_from(places).unwrap_or(u32::MAX))
+    }
+
+    /// Starts a worker, and returns its number.
+    fn start(&mut self, role: Role, now: Duration, effects: &mut Vec<Effect>) -> WorkerNumber {
         self.last_number += 1;
         let number = self.last_number;
         self.workers.push(Worker {
@@ -369,11 +430,15 @@ impl Machine {
             sent_heartbeat: false,
             runtime_polls: 0,
             memory: Bytes::ZERO,
-            growth: (Bytes::ZERO, now),
+            growth: Growth { per_second: Bytes::ZERO, compared_at: now, memory: Bytes::ZERO },
             lowest: None,
             held_back: None,
+            replaces: None,
+            follows_drained: false,
+            drained_first: false,
             drain_started: now,
             request_drain: None,
+            held_since: None,
             abort_requests_at: None,
             role,
             termination: None,
@@ -381,6 +446,7 @@ impl Machine {
             application_done: false,
         });
         effects.push(Effect::Start(number));
+        number
     }
 
     fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {

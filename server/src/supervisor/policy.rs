@@ -48,6 +48,8 @@ pub struct SupervisorPolicy {
     pub stop_signal: Option<i32>,
     /// Memory from which a replacement is refused if it would not help, see `machine::usefulness`; `None`: never.
     pub judged_from: Option<Bytes>,
+    /// Number of workers that serve at the same time.
+    pub instances: u32,
     /// Whether two workers must never run at the same time, as they would compete for a port.
     pub one_at_a_time: bool,
     /// The front that passes requests on to one worker, and holds them while there is none; `None` if workers accept connections.
@@ -96,6 +98,7 @@ impl SupervisorPolicy {
             crash_loop_failures: 5,
             stop_signal: None,
             judged_from: None,
+            instances: 1,
             one_at_a_time: false,
             front: None,
             memory_limit,

@@ -19,6 +19,8 @@ pub(super) struct ObservedExit {
     pub(super) stderr: StderrEvidence,
     /// The heap of another program when it was measured last, and the size at which its runtime gives up.
     pub(super) heap: Option<(Bytes, Bytes)>,
+    /// The function whose live memory grew most, if an agent knows.
+    pub(super) growth: Option<String>,
     /// Why the worker was stopped, if it was.
     pub(super) stop_reason: Option<StopReason>,
     /// Number of the signal that another program is stopped with; `None` for a worker of this program.
@@ -42,6 +44,7 @@ pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit,
         may_finish: observed.stop_signal.is_some(),
         oom: observed.oom,
         heap: observed.heap,
+        growth: observed.growth,
         runtime_oom: observed.stderr.out_of_memory.map(|found| found.oom),
         ..exit_facts(recording)
     };
@@ -192,6 +195,11 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
         Notice::Hung(number, timeout) => tracing::error!(
             heapbeat.supervisor.worker = number,
             "{noun} {number} sent no heartbeat for {} s (HEAPBEAT_HANG_TIMEOUT); killing it",
+            timeout.as_secs_f64()
+        ),
+        Notice::Unresponsive(number, timeout) => tracing::error!(
+            heapbeat.supervisor.worker = number,
+            "{noun} {number} has sent nothing for {} s although requests wait for it, and does not answer (--hang-timeout); killing it",
             timeout.as_secs_f64()
         ),
         Notice::StartTimedOut(number, timeout) => tracing::error!(

@@ -96,6 +96,18 @@ fn parse_stat(stat: &str) -> Option<ProcessEntry> {
     Some(ProcessEntry { parent, group, started, pages })
 }
 
+/// Returns the sum of the resident sets of these processes, which costs little to read.
+pub(super) fn resident(family: &[u32]) -> Bytes {
+    let pages = |pid: &u32| {
+        let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+        statm.split(' ').nth(1)?.parse::<u64>().ok()
+    };
+    let page = rustix::param::page_size() as u64;
+    Bytes(
+        family.iter().filter_map(pages).fold(0, |sum, pages| sum.saturating_add(pages.saturating_mul(page))),
+    )
+}
+
 /// Returns the memory of these processes.
 pub fn memory(family: &[u32]) -> Bytes {
     Bytes(family.iter().map(|pid| of_one(&Path::new("/proc").join(pid.to_string()))).sum())
@@ -155,6 +167,10 @@ mod tests {
         assert_eq!(kilobytes("Rss:  9 kB\nPss:      123 kB\nPss_Dirty: 7 kB\n", "Pss:"), Some(123));
         assert_eq!(kilobytes("Pss: x kB\n", "Pss:"), None);
         assert!(memory(&[std::process::id()]) > Bytes::from_mb(1));
+        assert!(
+            resident(&[std::process::id(), 0])
+                >= memory(&[std::process::id()]).saturating_sub(Bytes::from_mb(8))
+        );
     }
 
     #[test]

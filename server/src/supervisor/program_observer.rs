@@ -1,7 +1,7 @@
 //! What the supervisor's loop measures of a guarded program, and where it is recorded.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use heapbeat_shared::Bytes;
 
@@ -10,7 +10,7 @@ use super::external::{MonitoredProcess, ProgramMonitor};
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process::WorkerProcess;
 use super::profile_requests::ProfileRequests;
-use super::program_status::recorder::ProgramRecorder;
+use super::program_status::recorder::{JudgedInstances, ProgramRecorder};
 use crate::overload::ladder::ReplacementStatus;
 use crate::sampling::RuntimeHeap;
 
@@ -19,7 +19,9 @@ pub(super) struct ProgramObserver {
     monitor: ProgramMonitor,
     pub(super) recorder: ProgramRecorder,
     profiles: ProfileRequests,
-    /// The instance of each process that was measured last.
+    /// The processes of each instance that were measured last.
+    families: BTreeMap<WorkerNumber, Vec<u32>>,
+    /// The instance of each of them.
     processes: BTreeMap<u32, WorkerNumber>,
     /// The heap of each instance when it was measured last, and the size at which its runtimes give up.
     heaps: BTreeMap<WorkerNumber, (Bytes, Bytes)>,
@@ -29,7 +31,8 @@ impl ProgramObserver {
     /// Creates the status.
     pub(super) fn new(monitor: ProgramMonitor, recorder: ProgramRecorder) -> Self {
         let profiles = ProfileRequests::default();
-        ProgramObserver { monitor, recorder, profiles, processes: BTreeMap::new(), heaps: BTreeMap::new() }
+        let (families, processes, heaps) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        ProgramObserver { monitor, recorder, profiles, families, processes, heaps }
     }
 
     /// Measures all running processes.
@@ -43,16 +46,9 @@ impl ProgramObserver {
     ) -> Vec<MachineEvent> {
         let processes = families.iter().flat_map(|(number, family)| family.iter().map(|pid| (*pid, *number)));
         self.processes = processes.collect();
-        let running = live.iter().filter(|it| !it.stop.has_exited());
-        let subjects = running.map(|it| MonitoredProcess {
-            number: it.number,
-            pid: it.pid,
-            age: now.duration_since(it.since),
-            ready: ready(it.number),
-            family: families.get(&it.number).map_or(&[], Vec::as_slice),
-        });
-        let subjects: Vec<MonitoredProcess<'_>> = subjects.collect();
+        let subjects = subjects(live, families, ready, now);
         let events = self.monitor.measure(&subjects, agents.as_deref_mut(), now);
+        self.families = families.clone();
         let monitor = &self.monitor;
         let family = families.get(&monitor.number).map_or(&[][..], Vec::as_slice);
         self.profiles.step(self.recorder.profiles(), agents, family, now);
@@ -62,8 +58,27 @@ impl ProgramObserver {
             }
         }
         self.recorder.record_growth(monitor.number, &monitor.events, monitor.functions());
-        self.recorder.record_readings(&monitor.measured, monitor.number, monitor.pressure, monitor.shed);
+        let (numbers, sum) = monitor.judged();
+        let judged = JudgedInstances { numbers, sum, pressure: monitor.pressure, shed: monitor.shed };
+        self.recorder.record_readings(&monitor.measured, &judged);
         events
+    }
+
+    /// Reads the memory of those processes that were measured last.
+    pub(super) fn measure_quickly(
+        &mut self,
+        live: &[WorkerProcess],
+        ready: impl Fn(WorkerNumber) -> Option<bool>,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) -> Vec<MachineEvent> {
+        let subjects = subjects(live, &self.families, ready, now);
+        self.monitor.measure_quickly(&subjects, agents, now)
+    }
+
+    /// Returns when the memory is to be read; `None` if the next full measurement is soon enough.
+    pub(super) fn next_quick_reading(&self) -> Option<Instant> {
+        self.monitor.next_quick_reading()
     }
 
     /// Returns the heap of an instance that has exited when it was measured last, and the size at which its runtimes give up.
@@ -71,19 +86,24 @@ impl ProgramObserver {
         self.heaps.remove(&number)
     }
 
+    /// Returns the function whose live memory grew most in an instance when it was measured last.
+    pub(super) fn growth(&self, number: WorkerNumber) -> Option<String> {
+        self.monitor.growth(number)
+    }
+
     /// Records that the instance that serves is to be replaced.
     pub(super) fn record_recycle(&self, reason: &str) {
         self.recorder.record_recycle(self.monitor.number, reason);
     }
 
-    /// Notes whether a replacement of an instance could take over.
-    pub(super) fn set_replacement_status(&mut self, number: WorkerNumber, status: ReplacementStatus) {
-        self.monitor.replacement_status = (number, status);
+    /// Notes whether a replacement could take over.
+    pub(super) fn set_replacement_status(&mut self, status: ReplacementStatus) {
+        self.monitor.replacement_status = status;
     }
 
-    /// Returns the share of new requests to refuse, in thousandths.
-    pub(super) fn shed_share(&self) -> u16 {
-        self.monitor.shed.thousandths()
+    /// Notes how long before the limit a replacement has to begin.
+    pub(super) fn set_replacement_time(&mut self, time: Duration) {
+        self.monitor.replacement_time = time;
     }
 
     /// Records what an agent reported.
@@ -99,4 +119,24 @@ impl ProgramObserver {
         }
         self.monitor.record_notice(notice, now);
     }
+}
+
+/// Returns the instances that run.
+fn subjects<'a>(
+    live: &[WorkerProcess],
+    families: &'a BTreeMap<WorkerNumber, Vec<u32>>,
+    ready: impl Fn(WorkerNumber) -> Option<bool>,
+    now: Instant,
+) -> Vec<MonitoredProcess<'a>> {
+    let running = live.iter().filter(|it| !it.stop.has_exited());
+    running
+        .map(|it| MonitoredProcess {
+            number: it.number,
+            pid: it.pid,
+            age: now.duration_since(it.since),
+            ready: ready(it.number),
+            serves: it.was_ready && !it.handed_over,
+            family: families.get(&it.number).map_or(&[], Vec::as_slice),
+        })
+        .collect()
 }

@@ -133,6 +133,15 @@ pub(super) fn find_sign(text: &str, exit: ProcessExit) -> Option<Finding> {
     Some(Finding { oom, line: number, is_v8: sign.v8 })
 }
 
+/// Finds the process whose V8 gave up last, in the end of the standard error that all processes of a program write to: by the lines of
+/// collections that precede the message, which begin with the process id, as in `[12:0x5c2f3a0]   1234 ms: Mark-Compact`.
+pub(super) fn find_aborted_process(text: &str) -> Option<u32> {
+    let lines: Vec<&str> = text.lines().collect();
+    let message = lines.iter().rposition(|line| find(line.trim()).is_some_and(|sign| sign.v8))?;
+    let collections = lines[..message].iter().rev().take(MAX_LINES);
+    collections.into_iter().find_map(|line| line.trim().strip_prefix('[')?.split_once(":0x")?.0.parse().ok())
+}
+
 fn find(line: &str) -> Option<&'static Sign> {
     SIGNS.iter().find(|sign| line.starts_with(sign.begin) && line.contains(sign.contains))
 }
@@ -187,6 +196,16 @@ FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memor
         assert_eq!(found.line, 6);
         assert!(!find_sign(V8, Code(1)).unwrap().oom.by_its_exit, "behind a wrapper");
         assert!(find_sign(V8, Code(134)).unwrap().oom.by_its_exit, "behind a shell");
+    }
+
+    #[test]
+    fn the_process_whose_heap_was_full_is_found() {
+        assert_eq!(find_aborted_process(V8), Some(12));
+        let two = format!("{V8}{}", V8.replace("[12:", "[34:"));
+        assert_eq!(find_aborted_process(&two), Some(34), "the last one");
+        let bare = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory";
+        assert_eq!(find_aborted_process(bare), None);
+        assert_eq!(find_aborted_process("[12:0x1] Mark-Compact"), None);
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub(super) struct Signals {
 /// Value of a flag whose signal was received.
 const RECEIVED: usize = 1;
 
+/// Keeps SIGUSR2 from ending this process before the supervisor handles signals. One that arrives before is ignored, as there is nothing
+/// to replace yet.
+pub fn survive_early_signals() {
+    if let Err(error) = signal_hook::flag::register(SIGUSR2, Arc::default()) {
+        tracing::debug!("SIGUSR2 ends heapbeat while it starts: {error}");
+    }
+}
+
 impl Signals {
     /// Handles the signals from now on, instead of their default actions.
     pub(super) fn listen() -> io::Result<Self> {

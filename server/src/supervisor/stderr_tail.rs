@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::redact::redact;
-use super::runtime_oom::{Finding, find_sign};
+use super::runtime_oom::{Finding, find_aborted_process, find_sign};
 
 /// Bytes that are kept. V8 writes up to 6 kB after the line that says what happened.
 const WINDOW: usize = 16 << 10;
@@ -127,6 +127,11 @@ impl StderrTail {
     /// Returns the pipe from which the output is read.
     pub(super) fn source(&self) -> PipeId {
         self.source
+    }
+
+    /// Returns the process whose V8 gave up last.
+    pub(super) fn aborted_process(&self) -> Option<u32> {
+        find_aborted_process(&self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).text())
     }
 
     /// Returns what the output of a program that has exited shows. It waits a moment for the rest of the output, as a rule none.

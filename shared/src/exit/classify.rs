@@ -32,6 +32,8 @@ pub struct ExitFacts {
     pub rebooted: Option<bool>,
     /// The heap of its runtime at the last sample, and the size at which the runtime gives up.
     pub heap: Option<(Bytes, Bytes)>,
+    /// The function whose live memory grew most, as an agent reported it.
+    pub growth: Option<String>,
     /// The working set at the last sample, in percent of the limit.
     pub full: Option<u8>,
     /// Whether the next instance has another version.
@@ -126,6 +128,11 @@ pub fn classify(facts: &ExitFacts) -> ExitClassification {
         && let Some((heap, limit)) = facts.heap
     {
         result.evidence.push(Evidence::HeapWhenLastSeen(heap, limit));
+    }
+    if matches!(result.kind, ExitKind::OutOfMemory | ExitKind::OomKill)
+        && let Some(function) = &facts.growth
+    {
+        result.evidence.push(Evidence::LiveMemoryGrew(function.clone()));
     }
     if matches!(result.kind, ExitKind::OomKill | ExitKind::OutOfMemory | ExitKind::Unknown | ExitKind::Crash)
         && let Some(full) = facts.full

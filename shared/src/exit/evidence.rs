@@ -82,6 +82,10 @@ pub enum Evidence {
     HeapLimitedBy(String),
     /// The kernel killed this process of the instance, by name and id, because memory ran out; the instance itself still runs.
     ProcessOomKilled(String, u32),
+    /// The runtime of this process of the instance, by name and id, ran out of memory; the instance itself still runs.
+    ProcessOutOfMemory(String, u32),
+    /// The function whose live memory grew most before memory ran out.
+    LiveMemoryGrew(String),
 }
 
 impl Evidence {
@@ -125,6 +129,8 @@ impl Evidence {
             Evidence::HeapWhenLastSeen(heap, limit) => Statement::heap_when_last_seen(*heap, *limit),
             Evidence::HeapLimitedBy(setting) => Statement::heap_limited_by(setting),
             Evidence::ProcessOomKilled(name, pid) => Statement::process_oom_killed(name, *pid),
+            Evidence::ProcessOutOfMemory(name, pid) => Statement::process_out_of_memory(name, *pid),
+            Evidence::LiveMemoryGrew(function) => Statement::live_memory_grew(function),
         }
     }
 }

@@ -153,7 +153,7 @@ catalog! {
     host_not_rebooted() = "host-not-rebooted", "the host has been up all the time";
     supervisor_stop() = "supervisor-stop", "the supervisor asked it to stop";
     supervisor_recycle() = "supervisor-recycle",
-        "the supervisor asked it to hand over to a new worker";
+        "the supervisor asked it to hand over to a new instance";
     version_followed(version: &str) = "version-followed", "version {version} followed";
     version_changed(from: &str, to: &str) = "version-changed", "version {from} was followed by {to}";
     guard_replaced(reason: &str) = "guard-replaced", "the guard replaced it: {reason}";
@@ -168,8 +168,11 @@ catalog! {
     heap_when_last_seen(heap_bytes: Bytes, limit_bytes: Bytes) = "heap-when-last-seen",
         "its heap held {heap_bytes} when last seen; the runtime gives up at {limit_bytes}";
     heap_limited_by(setting: &str) = "heap-limited-by", "its heap was limited by {setting}";
+    live_memory_grew(function: &str) = "live-memory-grew", "its live memory grew most in {function}";
     process_oom_killed(name: &str, pid: u32) = "process-oom-killed",
         "the kernel killed its process {pid} ({name}) because memory ran out; the program itself still runs";
+    process_out_of_memory(name: &str, pid: u32) = "process-out-of-memory",
+        "the runtime of its process {pid} ({name}) ran out of memory and ended it; the program itself still runs";
 
     // Notices about the monitoring itself.
     monitoring_interrupted(since_time: &str) = "monitoring-interrupted",

@@ -87,13 +87,15 @@ fn draw_snapshot(
     let room = spare.clamp(1, if width >= MIN_WIDE { 8 } else { 6 });
     let advice = advice_lines(view, snapshot, scheme, (width, room));
     let wide = width >= MIN_WIDE;
-    let (routes, events) = (snapshot.routes.len().min(if wide { 8 } else { 4 }), snapshot.events.len());
-    let events = events.min(if wide { 8 } else { 2 });
-    let rows = |count: usize| u16::try_from(if count == 0 { 0 } else { count + 1 }).unwrap_or(u16::MAX);
+    let halves = Layout::horizontal([Constraint::Percentage(58), Constraint::Min(0)]).spacing(1);
+    let [left, right] = if wide { halves.areas(area) } else { [area, area] };
+    let holders = tables::holder_lines(snapshot, left.width, if wide { 8 } else { 4 });
+    let events = tables::event_lines(snapshot, right.width, if wide { 8 } else { 2 });
+    let rows = |lines: &[Line<'_>]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let fixed = u16::try_from(top.len() + advice.len() + 1).unwrap_or(u16::MAX);
     let spare = area.height.saturating_sub(fixed);
     // The chart keeps its least height before tables get any; both keep theirs before the chart gets more.
-    let tables = if wide { rows(routes).max(rows(events)) } else { rows(routes) + rows(events) };
+    let tables = if wide { rows(&holders).max(rows(&events)) } else { rows(&holders) + rows(&events) };
     let tables = tables.min(spare.saturating_sub(MIN_CHART.0));
     let [top_area, chart_area, table_area, advice_title, advice_area] = Layout::vertical([
         Constraint::Length(u16::try_from(top.len()).unwrap_or(u16::MAX)),
@@ -107,16 +109,19 @@ fn draw_snapshot(
     frame.render_widget(Paragraph::new(rule("advice", width)), advice_title);
     frame.render_widget(Paragraph::new(advice), advice_area);
     draw_chart_and_figures(frame, chart_area, view, snapshot, scheme);
-    if wide {
-        let halves = [Constraint::Percentage(58), Constraint::Min(0)];
-        let [left, right] = Layout::horizontal(halves).spacing(1).areas(table_area);
-        tables::draw_routes(frame, left, snapshot);
-        tables::draw_events(frame, right, snapshot);
+    let [upper, lower] = if wide {
+        halves.areas(table_area)
     } else {
-        let [upper, lower] =
-            Layout::vertical([Constraint::Length(rows(routes)), Constraint::Min(0)]).areas(table_area);
-        tables::draw_routes(frame, upper, snapshot);
-        tables::draw_events(frame, lower, snapshot);
+        Layout::vertical([Constraint::Length(rows(&holders)), Constraint::Min(0)]).areas(table_area)
+    };
+    draw_lines(frame, upper, holders);
+    draw_lines(frame, lower, events);
+}
+
+/// Draws lines, unless there is room for the first one only, which is a head.
+fn draw_lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
+    if area.height >= 2 {
+        frame.render_widget(Paragraph::new(lines), area);
     }
 }
 

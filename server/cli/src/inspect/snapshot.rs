@@ -2,7 +2,7 @@
 
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::event::Event;
-use heapbeat_shared::report::{FunctionReport, Limit, PressureState, Report, RouteReport, System};
+use heapbeat_shared::report::{FunctionReport, Limit, PressureState, Report, RouteReport, System, Traffic};
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
@@ -47,6 +47,9 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Vec<RouteReport>,
     /// Functions whose live memory grows.
     pub(crate) functions: Vec<FunctionReport>,
+    /// The requests to a guarded program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) traffic: Option<Traffic>,
     /// The processes that are measured, those with most memory first, if there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) processes: Vec<MeasuredProcess>,
@@ -94,6 +97,7 @@ impl Snapshot {
             system: report.system,
             routes: report.routes,
             functions: report.functions,
+            traffic: report.traffic,
             processes: Vec::new(),
             events: report.events,
             forecast: report.forecast,
@@ -142,6 +146,7 @@ impl Snapshot {
             system: System::default(),
             routes: Vec::new(),
             functions: Vec::new(),
+            traffic: None,
             processes: Vec::new(),
             events: Vec::new(),
             forecast,

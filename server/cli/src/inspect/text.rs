@@ -55,6 +55,7 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
         }
     }
     format_functions(&mut out, snapshot);
+    format_traffic(&mut out, snapshot);
     format_processes(&mut out, snapshot);
     if !snapshot.events.is_empty() {
         let _ = writeln!(out);
@@ -84,6 +85,15 @@ fn format_functions(out: &mut String, snapshot: &Snapshot) {
             span(function.duration_ms / 1000)
         );
     }
+}
+
+fn format_traffic(out: &mut String, snapshot: &Snapshot) {
+    let Some(traffic) = &snapshot.traffic else { return };
+    let _ = writeln!(
+        out,
+        "\n  requests: {} in flight, {} wait, {} ended, {} failed, {} shed",
+        traffic.in_flight, traffic.waiting, traffic.requests, traffic.failed, traffic.shed
+    );
 }
 
 fn format_processes(out: &mut String, snapshot: &Snapshot) {

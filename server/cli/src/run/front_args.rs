@@ -46,9 +46,9 @@ pub(crate) struct FrontArgs {
     /// The program takes no requests (a queue worker, a bot): it counts as ready after --ready-after
     #[arg(long, conflicts_with = "upstream")]
     no_listen: bool,
-    /// Path that the program answers with a status below 500 once it is ready
-    #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
-    ready_path: String,
+    /// Path that the program answers with a status below 500 once it is ready [default: --health-path, else /]
+    #[arg(long, value_name = "PATH", value_parser = parse_path)]
+    ready_path: Option<String>,
     /// Time in which an instance has to be ready
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = |text: &str| parse_duration(text))]
     pub(crate) ready_timeout: Duration,
@@ -58,9 +58,16 @@ pub(crate) struct FrontArgs {
     /// Least bytes a second that a client sends of a body, or takes of a response, while heapbeat waits for it; 0 allows any
     #[arg(long, value_name = "BYTES", default_value_t = FrontLimits::default().least_rate)]
     client_rate: u64,
+    /// Time in which an instance sends nothing although requests wait for it, and does not answer its --ready-path, until it counts as hung
+    /// and is killed; `0s` switches that off
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = |text: &str| parse_duration(text))]
+    hang_timeout: Duration,
     /// Two instances must never run at the same time; requests wait while one replaces the other
     #[arg(long)]
     single: bool,
+    /// Number of instances that serve at the same time and share the memory limit; a request goes to the one with the fewest in flight
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    instances: u32,
     /// Which requests are refused first when memory is short: `/reports/{*rest}=low`, normal, high or critical; repeatable
     #[arg(long, value_name = "PATTERN=PRIORITY", value_parser = parse_priority)]
     priority: Vec<(String, Priority)>,
@@ -91,14 +98,37 @@ impl FrontArgs {
         }
     }
 
+    /// Returns the number of instances that serve at the same time.
+    ///
+    /// # Errors
+    /// Returns a description of what keeps several from serving.
+    pub(crate) fn instances(&self, kind: FrontKind) -> Result<u32, String> {
+        let obstacle = if kind == FrontKind::Off {
+            "needs the front, which passes requests on to them"
+        } else if self.upstream.is_some() {
+            "needs a port for each instance, so the program has to read PORT; leave --upstream away"
+        } else if self.single {
+            "and --single exclude each other"
+        } else {
+            return Ok(self.instances);
+        };
+        if self.instances == 1 { Ok(1) } else { Err(format!("--instances {} {obstacle}", self.instances)) }
+    }
+
     /// Whether two instances must never run at the same time: at a fixed address the second one could not listen.
     pub(crate) fn single(&self) -> bool {
         self.single || self.upstream.is_some()
     }
 
-    /// Returns the path that is asked for readiness; `None` if a connection is enough.
-    pub(crate) fn ready_path(&self, kind: FrontKind) -> Option<String> {
-        (kind == FrontKind::Http).then(|| self.ready_path.clone())
+    /// Returns the path that is asked for readiness: by default that of the program's own health check; `None` if a connection is enough.
+    pub(crate) fn ready_path(&self, kind: FrontKind, health_path: Option<&str>) -> Option<String> {
+        let path = self.ready_path.as_deref().or(health_path).unwrap_or("/");
+        (kind == FrontKind::Http).then(|| path.to_owned())
+    }
+
+    /// Returns the time without a sign of life after which an instance is hung; `None`: never.
+    pub(crate) fn hang_timeout(&self) -> Option<Duration> {
+        Some(self.hang_timeout).filter(|timeout| !timeout.is_zero())
     }
 
     /// Returns the configuration of the front.

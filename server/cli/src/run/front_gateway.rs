@@ -43,6 +43,8 @@ struct Instance {
     readiness: Readiness,
     /// Where it answered.
     answered_at: Option<UpstreamAddress>,
+    /// Asks an instance that sends nothing.
+    hang_probe: Option<ReadinessProbe>,
 }
 
 impl Instance {
@@ -91,7 +93,8 @@ impl Gateway for FrontGateway {
             UpstreamChoice::None => (Vec::new(), None),
         };
         let readiness = Readiness::Pending;
-        self.instances.insert(instance, Instance { addresses, probe: None, readiness, answered_at: None });
+        let entry = Instance { addresses, probe: None, readiness, answered_at: None, hang_probe: None };
+        self.instances.insert(instance, entry);
         // Without a port of its own, a program that reads `PORT` would try to take ours.
         Ok(vec![("PORT", port.map(|port| port.to_string().into()))])
     }
@@ -158,6 +161,34 @@ impl Gateway for FrontGateway {
         requests
             .map(|((method, pattern), count)| RouteInFlight { method: method.to_owned(), pattern, count })
             .collect()
+    }
+
+    fn is_hung(&mut self, instance: WorkerNumber, timeout: Duration) -> bool {
+        let Some(entry) = self.instances.get_mut(&instance) else { return false };
+        let id = u64::from(instance);
+        // Most of the time is for the probe, whose attempts take a while each.
+        let stalled = self.handle.stalled_for(id).filter(|stalled| *stalled >= timeout / 3);
+        let Some(stalled) = stalled else {
+            entry.hang_probe = None;
+            return false;
+        };
+        let Some(probe) = &mut entry.hang_probe else {
+            let addresses =
+                entry.answered_at.clone().map_or(entry.addresses.clone(), |address| vec![address]);
+            let within = timeout.saturating_sub(stalled).max(timeout / 3);
+            entry.hang_probe = Some(self.handle.probe(addresses, self.ready.path.clone(), within));
+            return false;
+        };
+        match probe.result() {
+            None => false,
+            Some(Err(NotReady::NotListening(_) | NotReady::NoAnswer(_))) => true,
+            // Any answer shows that it runs.
+            Some(Ok(_) | Err(NotReady::ServerError(..) | NotReady::Stopped)) => {
+                entry.hang_probe = None;
+                self.handle.note_progress(id);
+                false
+            }
+        }
     }
 
     fn announce_outage(&mut self, time: Duration) {

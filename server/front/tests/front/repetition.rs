@@ -107,8 +107,11 @@ async fn requests_that_waited_are_passed_on_in_turns() {
     until("the wait", || front.handle.statistics().held.now == 100).await;
     let begun = std::time::Instant::now();
     front.handle.activate(program.upstream(1));
+    let mut late = front.connect().await;
+    late.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    clients.push(late);
     // Without an answer 32 follow every 50 ms.
-    until("all of them", || front.handle.in_flight(1) == 100).await;
+    until("all of them", || front.handle.in_flight(1) == 101).await;
     assert!(begun.elapsed() >= Duration::from_millis(140), "{:?}", begun.elapsed());
     answer.send_replace(true);
     for mut client in clients {
@@ -175,6 +178,7 @@ async fn any_request_waits_while_connections_are_refused() {
     until("the wait", || front.handle.statistics().held.now == 2).await;
     let new = Program::answering(|request| ok(&request.text()));
     front.handle.activate(new.upstream(2));
+    front.handle.drain(1);
     for mut client in clients {
         assert_eq!(client.response().await.unwrap().text(), "body");
     }

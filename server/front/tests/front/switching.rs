@@ -39,6 +39,7 @@ async fn new_requests_go_to_the_active_copy_and_the_old_one_drains() {
     until("the slow request", || front.handle.in_flight(1) == 1).await;
     assert_eq!(fetch_body(&mut client).await, "old");
     front.handle.activate(new.upstream(2));
+    front.handle.drain(1);
     assert_eq!(fetch_body(&mut client).await, "new", "on the same connection of the client");
     soon("the end of the idle connection", closings.recv()).await.unwrap();
     assert_eq!(front.handle.in_flight(1), 1);
@@ -47,7 +48,52 @@ async fn new_requests_go_to_the_active_copy_and_the_old_one_drains() {
     soon("the end of the busy connection", closings.recv()).await.unwrap();
     until("the end of the drain", || front.handle.in_flight(1) == 0).await;
     front.handle.drain(2);
-    assert_eq!(front.handle.statistics().active, None, "a copy that drains gets no new requests");
+    assert_eq!(front.handle.statistics().active, [0; 0], "a copy that drains gets no new requests");
+}
+
+/// Three copies, of which one is stuck for a while with a request.
+#[tokio::test]
+async fn requests_go_to_the_active_copy_with_the_fewest_in_flight() {
+    let (finish, permission) = tokio::sync::watch::channel(false);
+    let start = |name: &'static str| {
+        let permission = permission.clone();
+        Program::start(move |mut peer| {
+            let mut permission = permission.clone();
+            async move {
+                while let Some(request) = peer.request().await {
+                    if request.start.contains("/slow") {
+                        permission.wait_for(|finish| *finish).await.unwrap();
+                    }
+                    peer.send(ok(name)).await;
+                }
+            }
+        })
+    };
+    let copies = ["a", "b", "c"].map(start);
+    let front = TestFront::start(FrontConfig::default());
+    for (id, copy) in (1..).zip(&copies) {
+        front.handle.activate(copy.upstream(id));
+    }
+    assert_eq!(front.handle.statistics().active, [1, 2, 3]);
+    let mut client = front.connect().await;
+    let mut names = Vec::new();
+    for _ in 0..9 {
+        names.push(fetch_body(&mut client).await);
+    }
+    names.sort_unstable();
+    assert_eq!(names.concat(), "aaabbbccc", "idle copies take turns");
+    let mut slow = front.connect().await;
+    slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    until("the slow request", || (1..=3).any(|id| front.handle.in_flight(id) == 1)).await;
+    let busy = (1..=3).find(|id| front.handle.in_flight(*id) == 1).unwrap();
+    let busy_name = ["a", "b", "c"][usize::try_from(busy).unwrap() - 1];
+    for _ in 0..6 {
+        assert_ne!(fetch_body(&mut client).await, busy_name);
+    }
+    front.handle.drain(busy);
+    assert_eq!(front.handle.statistics().active.len(), 2);
+    finish.send_replace(true);
+    assert_eq!(slow.response().await.unwrap().text(), busy_name, "it finishes");
 }
 
 #[tokio::test]
@@ -70,6 +116,7 @@ async fn an_aborted_copy_lets_go_of_what_is_in_flight() {
     until("three requests", || stuck.accepted() == 3 && front.handle.in_flight(1) == 3).await;
     let new = Program::named("new");
     front.handle.activate(new.upstream(2));
+    front.handle.drain(1);
     front.handle.abort(1);
     assert_eq!(stream.rest().await, b"1\r\na\r\n", "broken off");
     assert_eq!(get.response().await.unwrap().text(), "new");

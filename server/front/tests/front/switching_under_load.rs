@@ -67,6 +67,7 @@ async fn nothing_is_refused_and_only_unrepeatable_requests_of_a_killed_copy_fail
         until("requests before a replacement", || ended() >= goal).await;
         let next = copy();
         front.handle.activate(next.upstream(id));
+        front.handle.drain(id - 1);
         until("the end of the drain", || front.handle.in_flight(id - 1) == 0).await;
         std::mem::replace(&mut current, next).kill();
     }
@@ -82,6 +83,7 @@ async fn nothing_is_refused_and_only_unrepeatable_requests_of_a_killed_copy_fail
         }
         current = copy();
         front.handle.activate(current.upstream(id));
+        front.handle.drain(id - 1);
     }
     let goal = ended() + STRIDE;
     until("requests after the last kill", || ended() >= goal).await;

@@ -26,6 +26,7 @@ async fn bytes_are_forwarded_and_new_connections_wait() {
     assert_eq!(front.handle.in_flight(1), 1);
     let new = echo();
     front.handle.activate(new.upstream(2));
+    front.handle.drain(1);
     let mut second = front.connect().await;
     second.send("4321").await;
     assert_eq!(second.exactly(4).await.unwrap(), b"4321");

@@ -109,6 +109,7 @@ async fn tunnels_outlive_a_switch_until_their_copy_is_aborted() {
     front.handle.activate(old.upstream(1));
     let mut first = open_tunnel(&front).await;
     front.handle.activate(new.upstream(2));
+    front.handle.drain(1);
     let mut second = open_tunnel(&front).await;
     for client in [&mut first, &mut second] {
         client.send("ping").await;

@@ -193,6 +193,16 @@ fn a_start_up_spike_is_no_leak() {
 }
 
 #[test]
+fn without_shedding_in_the_grace_a_high_start_waits_for_its_end() {
+    let mut ladder = Ladder::new(LadderRules { shed_in_grace: false, ..LadderRules::default() });
+    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, mb) };
+    let steps: Vec<_> = [1.0, 2.0, 9.0].map(|s| ladder.step(&possible(s, 995))).into();
+    assert!(steps.iter().all(|step| step.shed == ShedShare::NONE), "{steps:?}");
+    let after = ladder.step(&possible(10.0, 995));
+    assert_eq!(after.actions.last(), Some(&Action::Recycle(RecycleReason::Threshold)), "{after:?}");
+}
+
+#[test]
 fn an_ineffective_purge_is_not_repeated_and_escalates() {
     let mut ladder = ladder();
     let possible = |s| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, 900) };

@@ -29,6 +29,7 @@ impl Supervisor {
             exit,
             stderr: stderr.with_setting(|| self.program.heap_setting()),
             heap: self.external.as_mut().and_then(|external| external.take_heap(number)),
+            growth: self.external.as_ref().and_then(|external| external.growth(number)),
             stop_reason,
             stop_signal: self.program.is_external().then(|| self.program.stop_signal().as_raw()),
             oom: self.oom.attribute_kill(Instant::now()),

@@ -1,9 +1,10 @@
-//! OOM kills of single processes of a program that goes on without them.
+//! Ends of single processes for lack of memory, without which the program goes on: by the kernel, or by the runtime.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use heapbeat_shared::exit::{Evidence, OomCount};
+use heapbeat_shared::statement::Statement;
 use heapbeat_shared::{Exit, ExitKind};
 
 use super::Supervisor;
@@ -23,6 +24,7 @@ impl Supervisor {
         for live in self.live.iter().filter(|live| live.stop.in_progress()) {
             self.lost.forget(live.number);
         }
+        self.report_aborted_processes(now);
         while let Some(age) = self.oom.age_of_settled_kill(now).filter(|_| !self.live.is_empty()) {
             let lost = self.lost.take_largest();
             // The kernel counts a kill before the process is gone.
@@ -46,6 +48,32 @@ impl Supervisor {
         }
     }
 
+    /// Logs and lists processes whose V8 gave up, as those of a Node cluster.
+    fn report_aborted_processes(&mut self, now: Instant) {
+        let candidates = self.live.iter().filter(|live| self.lost.has_lost(live.number));
+        let aborted: Vec<u32> =
+            candidates.filter_map(|live| live.stderr.as_ref()?.aborted_process()).collect();
+        for pid in aborted {
+            let Some(lost) = self.lost.take(pid, now) else { continue };
+            tracing::error!(
+                heapbeat.process.pid = pid,
+                heapbeat.process.name = lost.name,
+                "the heap of process {pid} ({}) of instance {} was full, and V8 has ended it; the program itself still runs",
+                lost.name,
+                lost.instance
+            );
+            let evidence = Evidence::ProcessOutOfMemory(lost.name, pid);
+            self.list_process_exit(ExitKind::OutOfMemory, true, vec![evidence.statement()]);
+        }
+    }
+
+    fn list_process_exit(&self, kind: ExitKind, sure: bool, evidence: Vec<Statement>) {
+        let exit = Exit { kind, sure, at: self.clock.now().wall, evidence, ..Exit::default() };
+        if let Some(external) = &self.external {
+            external.recorder.record_process_exit(&exit);
+        }
+    }
+
     /// Logs and lists the OOM kill of a process; `None` if it was too short-lived to be known.
     fn report_process_kill(&mut self, lost: Option<LostProcess>, sure: bool, count: &Evidence) {
         let (which, pid) = match &lost {
@@ -62,15 +90,7 @@ impl Supervisor {
             "the kernel has {probably}killed {which}: out of memory; the program itself still runs"
         );
         let killed = lost.map(|it| Evidence::ProcessOomKilled(it.name, it.pid));
-        let exit = Exit {
-            kind: ExitKind::OomKill,
-            sure,
-            at: self.clock.now().wall,
-            evidence: killed.iter().chain([count]).map(Evidence::statement).collect(),
-            ..Exit::default()
-        };
-        if let Some(external) = &self.external {
-            external.recorder.record_process_kill(&exit);
-        }
+        let evidence = killed.iter().chain([count]).map(Evidence::statement).collect();
+        self.list_process_exit(ExitKind::OomKill, sure, evidence);
     }
 }

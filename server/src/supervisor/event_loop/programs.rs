@@ -64,7 +64,7 @@ impl Supervisor {
             Command::Stop(_, _) => return self.kill_program(number),
             Command::Replacement(status) => {
                 if let Some(external) = &mut self.external {
-                    external.set_replacement_status(number, status);
+                    external.set_replacement_status(status);
                 }
                 return;
             }

@@ -42,12 +42,16 @@ pub(super) struct Requests {
     draining: BTreeSet<WorkerNumber>,
     /// Whether the end of all connections is awaited.
     closing: bool,
-    /// The instance that gets new requests.
-    active: Option<WorkerNumber>,
+    /// The instances that get new requests.
+    active: BTreeSet<WorkerNumber>,
+    /// Time without a sign of life after which an instance is hung; `None`: never.
+    hang_timeout: Option<Duration>,
+    /// Whether the end of the front was noticed that nobody asked for.
+    failure_noted: bool,
 }
 
 impl Requests {
-    pub(super) fn new(gateway: Box<dyn Gateway>) -> Self {
+    pub(super) fn new(gateway: Box<dyn Gateway>, hang_timeout: Option<Duration>) -> Self {
         Requests {
             gateway,
             starting: BTreeMap::new(),
@@ -56,7 +60,9 @@ impl Requests {
             habits: ProgramHabits::default(),
             draining: BTreeSet::new(),
             closing: false,
-            active: None,
+            active: BTreeSet::new(),
+            hang_timeout,
+            failure_noted: false,
         }
     }
 
@@ -71,7 +77,7 @@ impl Requests {
     /// Passes new requests on to an instance.
     pub(super) fn activate(&mut self, number: WorkerNumber) {
         self.gateway.activate(number);
-        self.active = Some(number);
+        self.active.insert(number);
     }
 
     /// Passes no new requests on to an instance, and awaits those in flight.
@@ -83,14 +89,14 @@ impl Requests {
     /// Passes no new requests on to an instance. If no other one is active they wait, so none has to be refused to save memory.
     pub(super) fn deactivate(&mut self, number: WorkerNumber) {
         self.gateway.drain(number);
-        if self.active.take_if(|active| *active == number).is_some() {
+        if self.active.remove(&number) && self.active.is_empty() {
             self.gateway.shed(0);
         }
     }
 
     /// Refuses a share of new requests, in thousandths, while they reach an instance.
     pub(super) fn shed(&mut self, thousandths: u16) {
-        self.gateway.shed(if self.active.is_some() { thousandths } else { 0 });
+        self.gateway.shed(if self.active.is_empty() { 0 } else { thousandths });
     }
 
     /// Accepts no more connections, and awaits the end of the open ones.
@@ -126,6 +132,21 @@ impl Requests {
             || newest.is_some_and(|since| now.duration_since(*since) < Duration::from_secs(1));
         let pause = if quick { LOOK } else { SLOW_LOOK };
         (quick || newest.is_some()).then(|| now + pause)
+    }
+
+    /// Returns the instances that are hung.
+    fn find_hung(&mut self) -> Vec<WorkerNumber> {
+        let Some(timeout) = self.hang_timeout else { return Vec::new() };
+        let gateway = &mut self.gateway;
+        self.active.iter().copied().filter(|number| gateway.is_hung(*number, timeout)).collect()
+    }
+
+    /// Whether the front has failed; once.
+    fn take_failure(&mut self) -> bool {
+        !self.closing && !self.failure_noted && self.gateway.is_closed() && {
+            self.failure_noted = true;
+            true
+        }
     }
 
     /// Returns what is decided about instances now.
@@ -198,6 +219,20 @@ impl Supervisor {
             // It waits for nothing but the time.
             let _ = poll(&mut [], Some(&pause));
         }
+    }
+
+    /// Looks for instances that are hung, and for a front that has failed.
+    pub(super) fn poll_failures(&mut self, events: &mut VecDeque<MachineEvent>) {
+        let Some(requests) = &mut self.requests else { return };
+        if requests.take_failure() {
+            tracing::error!(
+                "the front has failed, so no request is answered; stopping the program, and exiting with code 1"
+            );
+            events.push_back(MachineEvent::FrontFailed);
+        }
+        let time = requests.hang_timeout.unwrap_or_default();
+        events
+            .extend(requests.find_hung().into_iter().map(|number| MachineEvent::Unresponsive(number, time)));
     }
 
     /// Looks at the front.

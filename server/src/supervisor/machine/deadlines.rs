@@ -150,7 +150,9 @@ impl Machine {
         if self.retry_at.is_some_and(|at| now >= at) {
             self.retry_at = None;
             effects.push(Effect::RespondUnavailable(None));
-            self.start(Role::Serving, now, effects);
+            for _ in 0..self.missing() {
+                self.start(Role::Serving, now, effects);
+            }
         }
         if self.replacement_status == Some(ReplacementStatus::RateLimited)
             && now >= self.next_replacement_at()

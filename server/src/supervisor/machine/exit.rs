@@ -54,19 +54,20 @@ impl Machine {
             Role::Serving => {}
             Role::Replacement => return self.replacement_failed(worker.number, now, effects),
             Role::Draining(_) => {
-                let others = self.worker_with_role(Role::Serving).is_some()
-                    || self.worker_with_role(Role::Replacement).is_some();
-                if !others && self.retry_at.is_none() {
-                    // It was drained first, as two workers did not fit.
+                // With a pause before the next attempt, that one starts its successor as well.
+                if worker.drained_first && self.retry_at.is_none() {
                     self.replaced_at = Some(now);
-                    self.replaces_drained = true;
-                    self.start(Role::Serving, now, effects);
+                    let next = self.start(Role::Serving, now, effects);
+                    if let Some(next) = self.worker(next) {
+                        next.follows_drained = true;
+                    }
                 }
                 return;
             }
         }
         if worker.application_done {
-            effects.push(Effect::Exit(code));
+            self.wanted = self.wanted.saturating_sub(1);
+            effects.extend((self.wanted == 0).then_some(Effect::Exit(code)));
             return;
         }
         if matches!(exit, Some(ProcessExit::Code(code)) if FATAL_CODES.contains(&code))
@@ -75,7 +76,10 @@ impl Machine {
             effects.push(Effect::Exit(code));
             return;
         }
-        if let Some(follower) = self.worker_with_role(Role::Replacement) {
+        let replaced = Some(worker.number);
+        if let Some(follower) =
+            self.workers.iter_mut().find(|it| it.role == Role::Replacement && it.replaces == replaced)
+        {
             follower.role = Role::Serving;
             return;
         }
@@ -105,7 +109,8 @@ impl Machine {
         let wait = retry_at.saturating_sub(now);
         effects.push(Effect::Log(Notice::Waiting(wait)));
         self.retry_at = Some(retry_at);
-        if wait > self.policy.unavailable_after {
+        let others_serve = self.workers.iter().any(|it| it.role == Role::Serving && it.ready_at.is_some());
+        if wait > self.policy.unavailable_after && !others_serve {
             effects.push(Effect::RespondUnavailable(Some(Outage { failures: self.failures, retry_at })));
         }
     }
@@ -114,6 +119,11 @@ impl Machine {
         self.replaced_at = Some(now);
         self.replacement_failed_before = true;
         effects.push(Effect::Log(Notice::ReplacementFailed(number)));
+        let held = self.workers.iter().filter(|worker| worker.held_since.is_some());
+        let held: Vec<WorkerNumber> = held.map(|worker| worker.number).collect();
+        for number in held {
+            self.end_hold(number, effects);
+        }
         self.send_replacement_status(ReplacementStatus::RateLimited, effects);
     }
 }

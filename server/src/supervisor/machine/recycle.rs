@@ -5,24 +5,35 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
-use super::{Command, Effect, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber};
+use super::{
+    Command, Effect, Growth, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber,
+};
 use crate::supervisor::policy::{AFTER_DRAIN, FRONT_RECYCLE_INTERVAL};
 
 /// Age of a reading of memory from which it is not that of this moment, of a process that is still starting.
 const FRESH_FOR: Duration = Duration::from_millis(100);
 
+/// Why a worker is replaced that the operator wants to be replaced.
+const OPERATOR: &str = "requested by the operator";
+
+/// How long before the limit a replacement begins that may refuse connections, if requests wait meanwhile, and at most.
+const REPLACEMENT_TIME: Duration = Duration::from_secs(10);
+const LATE_REPLACEMENT_TIME: Duration = Duration::from_secs(1);
+const MAX_REPLACEMENT_TIME: Duration = Duration::from_secs(20);
+
 impl Worker {
     /// Notes by how much the worker's memory has grown since it was last compared, half a second ago or more.
     pub(super) fn note_growth(&mut self, memory: Bytes, now: Duration) {
-        let since = now.saturating_sub(self.growth.1);
+        let since = now.saturating_sub(self.growth.compared_at);
         if since >= Duration::from_millis(500) {
-            let grown = u128::from(memory.saturating_sub(self.memory).0) * 1000 / since.as_millis();
-            self.growth = (Bytes(u64::try_from(grown).unwrap_or(u64::MAX)), now);
+            let grown = u128::from(memory.saturating_sub(self.growth.memory).0) * 1000 / since.as_millis();
+            let per_second = Bytes(u64::try_from(grown).unwrap_or(u64::MAX));
+            self.growth = Growth { per_second, compared_at: now, memory };
         }
     }
 
     /// Whether the worker serves requests.
-    fn serves(&self) -> bool {
+    pub(super) fn serves(&self) -> bool {
         self.role == Role::Serving && self.ready_at.is_some() && self.termination.is_none()
     }
 }
@@ -41,11 +52,11 @@ impl Machine {
         }
         if now < self.next_replacement_at() {
             self.send_replacement_status(ReplacementStatus::RateLimited, effects);
-        } else if self.worker_with_role(Role::Replacement).is_some() {
+        } else if self.is_replacing() {
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
         } else if self.replacement_helps(number, now, effects) {
             self.count_young_replacement(number, now);
-            self.replace(why, now, effects);
+            self.replace(number, why, now, effects);
         }
     }
 
@@ -57,12 +68,17 @@ impl Machine {
         if self.retry_at.is_some() {
             // The operator may have fixed the cause, so the next attempt is immediate.
             self.retry_at = Some(now);
-        } else if self.worker_with_role(Role::Serving).is_some_and(|worker| worker.serves()) {
+        } else if self.policy.instances > 1 {
+            let serving = self.workers.iter().filter(|worker| worker.serves());
+            self.to_replace = serving.map(|worker| worker.number).collect();
+        } else if let Some(number) =
+            self.worker_with_role(Role::Serving).filter(|worker| worker.serves()).map(|it| it.number)
+        {
             if self.policy.one_at_a_time
                 || self.has_headroom_for_another()
                 || self.worker_with_role(Role::Replacement).is_some()
             {
-                self.replace("requested by the operator".to_owned(), now, effects);
+                self.replace(number, OPERATOR.to_owned(), now, effects);
             } else {
                 // A running worker is not drained for a replacement that may fail to start.
                 effects.push(Effect::Log(Notice::TooLittleHeadroom));
@@ -72,8 +88,29 @@ impl Machine {
         }
     }
 
+    /// Replaces the next worker of those that the operator wants to be replaced.
+    pub(super) fn continue_replacing(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.stopping.is_some() || self.to_replace.is_empty() || self.is_replacing() {
+            return;
+        }
+        while let Some(number) = self.to_replace.pop_front() {
+            if self.worker(number).is_some_and(|worker| worker.serves()) {
+                return self.replace(number, OPERATOR.to_owned(), now, effects);
+            }
+        }
+    }
+
+    /// Whether a worker is being replaced, or of several one is starting: they are replaced one by one.
+    fn is_replacing(&self) -> bool {
+        self.workers.iter().any(|worker| match worker.role {
+            Role::Replacement => true,
+            Role::Draining(_) => worker.drained_first,
+            Role::Serving => self.policy.instances > 1 && worker.ready_at.is_none(),
+        })
+    }
+
     /// Whether the memory limit has headroom for another worker.
-    fn has_headroom_for_another(&self) -> bool {
+    pub(super) fn has_headroom_for_another(&self) -> bool {
         if self.policy.one_at_a_time {
             return false;
         }
@@ -83,15 +120,31 @@ impl Machine {
         total_memory.saturating_add(self.start_size.0).saturating_add(growth.0) <= self.policy.memory_limit.0
     }
 
+    /// Returns how long before the limit a replacement should begin. Where another worker fits, that is when it only just does, so that it
+    /// can get ready meanwhile; where none fits, requests wait from the begin of the replacement on, and it may be late.
+    pub fn replacement_time(&self) -> Duration {
+        if self.policy.front.is_none() {
+            return REPLACEMENT_TIME;
+        }
+        if !self.has_headroom_for_another() {
+            return LATE_REPLACEMENT_TIME;
+        }
+        let growth = self.workers.iter().fold(0, |sum: u64, it| sum.saturating_add(it.growth.per_second.0));
+        let room = self.start_size.0.checked_div(growth).unwrap_or(0);
+        let time = self.longest_start + Duration::from_secs(room) + 2 * self.policy.poll_interval;
+        time.min(MAX_REPLACEMENT_TIME)
+    }
+
     /// Returns by how much the memory of all workers grows while another one starts, since it was measured a moment ago.
     fn growth_during_start(&self) -> Bytes {
-        let per_second = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.growth.0.0));
+        let per_second =
+            self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.growth.per_second.0));
         let time = self.longest_start + self.policy.poll_interval;
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Bytes(per_second.saturating_mul(millis) / 1000)
     }
 
-    fn replace(&mut self, why: String, now: Duration, effects: &mut Vec<Effect>) {
+    fn replace(&mut self, number: WorkerNumber, why: String, now: Duration, effects: &mut Vec<Effect>) {
         if self.worker_with_role(Role::Replacement).is_some() {
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;
@@ -99,7 +152,10 @@ impl Machine {
         let policy = self.policy;
         if self.has_headroom_for_another() {
             effects.push(Effect::Log(Notice::Replacing(why)));
-            self.start(Role::Replacement, now, effects);
+            let replacement = self.start(Role::Replacement, now, effects);
+            if let Some(replacement) = self.worker(replacement) {
+                replacement.replaces = Some(number);
+            }
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;
         }
@@ -118,8 +174,9 @@ impl Machine {
         };
         let start_time = self.start_time;
         effects.push(Effect::Log(Notice::DrainingFirst(why, cause)));
-        if let Some(worker) = self.worker_with_role(Role::Serving) {
+        if let Some(worker) = self.worker(number) {
             worker.stop_reason = Some(StopReason::Recycle);
+            worker.drained_first = true;
             if let Some(front) = policy.front {
                 let held = policy.drain_while_held(front.hold, start_time);
                 let kill_at = now + held.requests + held.stop + policy.report_timeout;
@@ -143,20 +200,23 @@ impl Machine {
             worker.record_lowest(worker.memory, policy.memory_limit);
         }
         let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
+        let (replaces, follows_drained) = (worker.replaces, worker.follows_drained);
         self.any_worker_was_ready = true;
         (self.start_time, self.longest_start) = (start_time, self.longest_start.max(start_time));
         if policy.front.is_some() {
+            // What was refused belonged to the memory of the one before.
+            self.shed = 0;
             effects.push(Effect::Log(Notice::Started(number, start_time)));
             effects.extend(self.stopping.is_none().then_some(Effect::Activate(number)));
         }
         self.replacement_failed_before = false;
         self.record_start_size(size);
-        let replaces_drained = std::mem::take(&mut self.replaces_drained);
-        if role == Role::Replacement || replaces_drained {
+        if role == Role::Replacement || follows_drained {
             effects.push(Effect::Log(Notice::Replaced(number)));
         }
         if role == Role::Replacement {
-            if let Some(old) = self.worker_with_role(Role::Serving) {
+            let old = replaces.and_then(|number| self.worker(number));
+            if let Some(old) = old.filter(|old| old.role == Role::Serving) {
                 old.drain_started = now;
                 old.role = Role::Draining(now + policy.drain_timeout);
                 if old.termination.is_none() && policy.front.is_some() {

@@ -4,6 +4,7 @@ mod front;
 mod hangs;
 mod recycling;
 mod restarts;
+mod several;
 mod stopping;
 mod timelines;
 mod usefulness;

@@ -30,6 +30,10 @@ const MAX_YOUNG: u32 = 2;
 /// Time that an instance is watched before it is said that it does not grow on.
 const WATCHED_FOR: Duration = Duration::from_secs(5);
 
+/// Pause between two replacements of workers that are at the threshold from which requests are refused, doubled with each one that was
+/// young: a worker that gets no requests does not show that it grows on.
+const BLIND_PAUSE: Duration = Duration::from_secs(10);
+
 /// Share of a limit that memory should not exceed at rest, in percent, and the granularity of a proposed limit.
 const COMFORTABLE: u64 = 75;
 const LIMIT_STEP: u64 = 16 << 20;
@@ -71,9 +75,12 @@ impl Machine {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let limit = self.policy.memory_limit;
-        let Some(judged_from) = self.policy.judged_from else { return true };
+        // Of several workers each has its share.
+        let share = |bytes: Bytes| Bytes(bytes.0 / u64::from(self.policy.instances.max(1)));
+        let limit = share(self.policy.memory_limit);
+        let Some(judged_from) = self.policy.judged_from.map(share) else { return true };
         let (again, watched) = (self.young_replaced > 0, self.young_replaced >= MAX_YOUNG);
+        let is_refusing = self.shed > 0 && self.may_replace_blindly(now);
         let Some(worker) = self.worker(number).filter(|worker| worker.memory >= judged_from) else {
             return true;
         };
@@ -85,7 +92,7 @@ impl Machine {
             return true;
         }
         let held = worker.held_back.get_or_insert(HeldBack { since: now, memory, noted: false });
-        if has_grown && memory.saturating_sub(held.memory) >= percent(limit, GROWS_ON) {
+        if has_grown && (is_refusing || memory.saturating_sub(held.memory) >= percent(limit, GROWS_ON)) {
             return true;
         }
         if !held.noted && (!has_grown || now >= held.since + WATCHED_FOR) {
@@ -94,6 +101,13 @@ impl Machine {
             effects.push(Effect::Log(Notice::ReplacementUseless { number, memory, limit, proposed }));
         }
         false
+    }
+
+    /// Whether a worker may be replaced that does not grow on, as it gets only a part of the requests.
+    fn may_replace_blindly(&self, now: Duration) -> bool {
+        let beyond = self.young_replaced.saturating_sub(MAX_YOUNG);
+        let pause = if beyond == 0 { Duration::ZERO } else { BLIND_PAUSE * (1 << (beyond - 1).min(8)) };
+        self.replaced_at.is_none_or(|at| now >= at + pause)
     }
 
     /// Counts how many young workers were replaced in a row, when another one is.

@@ -1,6 +1,6 @@
 //! Records what happens to a guarded program, on the supervisor's loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::endpoints::program::Downtime;
 use crate::flight_recorder;
 use crate::flight_recorder::{InstanceRecorder, PreviousRuns, RecordingHeader};
 use crate::overload::ladder::ShedShare;
-use crate::sampling::{Limit, StallFile};
+use crate::sampling::{Limit, ProgramMemory, StallFile};
 use crate::supervisor::machine::WorkerNumber;
 use crate::telemetry::memory_log::MemoryLog;
 
@@ -35,6 +35,16 @@ pub(in crate::supervisor) struct StartedInstance<'a> {
     pub(in crate::supervisor) flight: Option<&'a Path>,
     /// What is known of the instances before it, and will be.
     pub(in crate::supervisor) previous: Arc<PreviousRuns>,
+}
+
+/// The instances that serve.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervisor) struct JudgedInstances<'a> {
+    pub(in crate::supervisor) numbers: &'a BTreeSet<WorkerNumber>,
+    /// Their memory together.
+    pub(in crate::supervisor) sum: ProgramMemory,
+    pub(in crate::supervisor) pressure: Pressure,
+    pub(in crate::supervisor) shed: ShedShare,
 }
 
 /// Records what happens to a guarded program.
@@ -75,9 +85,9 @@ impl ProgramRecorder {
         self.routes.context.list_exit(exit);
     }
 
-    /// Lists the OOM kill of a process of the program, which goes on.
-    pub(in crate::supervisor) fn record_process_kill(&self, kill: &Exit) {
-        self.routes.context.record_process_kill(kill);
+    /// Lists the exit of a process of the program, which goes on.
+    pub(in crate::supervisor) fn record_process_exit(&self, exit: &Exit) {
+        self.routes.context.record_process_exit(exit);
     }
 
     /// Records a start, and opens a flight recorder on behalf of the instance, so that its exit can be explained as a worker's.
@@ -118,21 +128,25 @@ impl ProgramRecorder {
         }
     }
 
-    /// Records what was measured; `pressure` and `shed` are those of the instance `judged`.
+    /// Records what was measured.
     pub(in crate::supervisor) fn record_readings(
         &mut self,
         measured: &[InstanceReading],
-        judged: WorkerNumber,
-        pressure: Pressure,
-        shed: ShedShare,
+        judged: &JudgedInstances<'_>,
     ) {
         let machine =
             MachineReading { limit: self.limit, stall: self.stall.as_mut().and_then(StallFile::read) };
         for one in measured {
             let Some(instance) = self.instances.get_mut(&one.number) else { continue };
+            let is_judged = judged.numbers.contains(&one.number);
             let (pressure, shed) =
-                if one.number == judged { (pressure, shed) } else { (Pressure::Calm, ShedShare::NONE) };
-            let reading = instance.record_reading(one, machine, pressure, shed);
+                if is_judged { (judged.pressure, judged.shed) } else { (Pressure::Calm, ShedShare::NONE) };
+            let mut one = *one;
+            // Of several instances the one that is reported stands for all: they share the limit.
+            if is_judged && self.current == Some(one.number) {
+                one.memory = judged.sum;
+            }
+            let reading = instance.record_reading(&one, machine, pressure, shed);
             if self.current == Some(one.number) {
                 self.memory_log.write_if_due(&reading, pressure);
             }

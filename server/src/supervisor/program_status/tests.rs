@@ -7,7 +7,7 @@ use heapbeat_shared::{Bytes, Cursor, Exit, ExitKind, Pressure};
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
 
-use super::recorder::{Measured, ProgramRecorder, StartedInstance};
+use super::recorder::{JudgedInstances, Measured, ProgramRecorder, StartedInstance};
 use super::*;
 use crate::config::{MetricsAccess, Secrets};
 use crate::flight_recorder::{PreviousRuns, RecorderDirectory, RecorderLocation};
@@ -50,7 +50,13 @@ impl Guarded {
         let memory =
             ProgramMemory { tree: Bytes::from_mb(mb), judged: Bytes::from_mb(mb), processes: 3, heap };
         let measured = [Measured { number, memory, cgroup: None }];
-        self.recorder.record_readings(&measured, number, Pressure::Alert, ShedShare::NONE);
+        let judged = JudgedInstances {
+            numbers: &[number].into(),
+            sum: memory,
+            pressure: Pressure::Alert,
+            shed: ShedShare::NONE,
+        };
+        self.recorder.record_readings(&measured, &judged);
     }
 
     async fn get(&self, target: &str) -> (StatusCode, Vec<u8>) {

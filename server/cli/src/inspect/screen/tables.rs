@@ -1,15 +1,15 @@
-//! The tables of figures, routes and events.
+//! The tables of figures, of what holds memory, of requests and events.
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::report::RouteReport;
+use heapbeat_shared::report::{FunctionReport, RouteReport};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::style::{faint, rule};
-use crate::inspect::snapshot::Snapshot;
-use crate::inspect::text::{ago, clip, describe_event, memory_stall_percent, signed};
+use crate::inspect::snapshot::{MeasuredProcess, Snapshot};
+use crate::inspect::text::{ago, clip, describe_event, memory_stall_percent, printable, signed, span};
 use crate::inspect::trace::Trace;
 
 /// Width of each figure of a route, in columns.
@@ -54,47 +54,112 @@ pub(super) fn draw_figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapsho
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// Draws the routes, fastest growing first.
-pub(super) fn draw_routes(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
-    if snapshot.routes.is_empty() || area.height < 2 {
-        return;
-    }
-    let name = usize::from(area.width).saturating_sub(4 * COLUMN + 2);
-    let head = format!(
-        "{:<name$}{:>COLUMN$}{:>COLUMN$}{:>COLUMN$}{:>COLUMN$}",
-        clip("route", name),
-        "live",
-        "± error",
-        "growth/min",
-        "per request"
-    );
-    let mut lines = vec![Line::from(faint(head))];
-    let rows = snapshot.routes.iter().take(usize::from(area.height) - 1);
-    lines.extend(rows.map(|route| route_row(route, name)));
-    frame.render_widget(Paragraph::new(lines), area);
+/// Returns the tables of what holds memory and of the requests, each with at most `most` rows: those that the snapshot has.
+pub(super) fn holder_lines(snapshot: &Snapshot, width: u16, most: usize) -> Vec<Line<'static>> {
+    let tables =
+        [route_table(snapshot), function_table(snapshot), request_table(snapshot), process_table(snapshot)];
+    tables.into_iter().flat_map(|table| table.lines(width.into(), most)).collect()
 }
 
-fn route_row(route: &RouteReport, name: usize) -> Line<'static> {
-    let growth = route.growth_per_minute.map_or_else(|| "-".into(), signed);
-    Line::raw(format!(
-        "{:<name$}{:>COLUMN$}{:>COLUMN$}{growth:>COLUMN$}{:>COLUMN$}",
-        clip(&route.route, name),
-        route.live.to_string(),
-        route.live_error.to_string(),
-        route.allocated_mean.to_string(),
-    ))
+/// Returns the events, latest first, and the last lines that the instance before wrote to standard error: at most `most` of each.
+pub(super) fn event_lines(snapshot: &Snapshot, width: u16, most: usize) -> Vec<Line<'static>> {
+    let width = usize::from(width);
+    let mut lines = Vec::new();
+    if !snapshot.events.is_empty() {
+        lines.push(Line::from(faint(clip("event", width))));
+        lines.extend(snapshot.events.iter().rev().take(most).map(|event| {
+            let when = format!("{} ago", ago(snapshot.at, event.at));
+            Line::raw(clip(&format!("{when:<16}{}", describe_event(event)), width))
+        }));
+    }
+    let tail =
+        snapshot.previous_exit.as_ref().and_then(|exit| exit.stderr_tail.as_deref()).unwrap_or_default();
+    let last: Vec<&str> = tail.lines().rev().filter(|line| !line.trim().is_empty()).take(most).collect();
+    if !last.is_empty() {
+        lines.push(Line::from(faint(clip("standard error of the instance before", width))));
+        lines.extend(last.into_iter().rev().map(|line| Line::raw(clip(&printable(line), width))));
+    }
+    lines
 }
 
-/// Draws the events, latest first.
-pub(super) fn draw_events(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
-    if snapshot.events.is_empty() || area.height < 2 {
-        return;
+/// A table: the names of its columns, and rows.
+struct Table {
+    name: &'static str,
+    head: &'static [&'static str],
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    /// Returns the head and the first rows; nothing without rows.
+    fn lines(self, width: usize, most: usize) -> Vec<Line<'static>> {
+        if self.rows.is_empty() {
+            return Vec::new();
+        }
+        let name_width = width.saturating_sub(self.head.len() * COLUMN + 2);
+        let format = |name: &str, figures: &mut dyn Iterator<Item = &str>| {
+            let figures: String = figures.map(|figure| format!("{figure:>COLUMN$}")).collect();
+            format!("{:<name_width$}{figures}", clip(name, name_width))
+        };
+        let mut lines = vec![Line::from(faint(format(self.name, &mut self.head.iter().copied())))];
+        let rows = self.rows.iter().take(most);
+        lines.extend(
+            rows.map(|(name, figures)| Line::raw(format(name, &mut figures.iter().map(String::as_str)))),
+        );
+        lines
     }
-    let width = usize::from(area.width);
-    let mut lines = vec![Line::from(faint(clip("event", width)))];
-    lines.extend(snapshot.events.iter().rev().take(usize::from(area.height) - 1).map(|event| {
-        let when = format!("{} ago", ago(snapshot.at, event.at));
-        Line::raw(clip(&format!("{when:<16}{}", describe_event(event)), width))
-    }));
-    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// The routes, fastest growing first.
+fn route_table(snapshot: &Snapshot) -> Table {
+    let row = |route: &RouteReport| {
+        let growth = route.growth_per_minute.map_or_else(|| "-".into(), signed);
+        let figures = vec![
+            route.live.to_string(),
+            route.live_error.to_string(),
+            growth,
+            route.allocated_mean.to_string(),
+        ];
+        (route.route.clone(), figures)
+    };
+    let head = &["live", "± error", "growth/min", "per request"];
+    Table { name: "route", head, rows: snapshot.routes.iter().map(row).collect() }
+}
+
+/// The functions whose live memory grows, fastest first.
+fn function_table(snapshot: &Snapshot) -> Table {
+    let row = |function: &FunctionReport| {
+        let within = span(function.duration_ms / 1000);
+        (printable(&function.place()), vec![function.live.to_string(), function.growth.to_string(), within])
+    };
+    let head = &["live", "growth", "within"];
+    Table { name: "function", head, rows: snapshot.functions.iter().map(row).collect() }
+}
+
+/// The requests to a guarded program: all of them, and by route.
+fn request_table(snapshot: &Snapshot) -> Table {
+    let head = &["in flight", "ended", "errors", "mean"];
+    let Some(traffic) = &snapshot.traffic else { return Table { name: "requests", head, rows: Vec::new() } };
+    let mut of = format!("all: {} wait, {} failed, {} shed", traffic.waiting, traffic.failed, traffic.shed);
+    if let Some(p99) = traffic.latency_p99_ms {
+        of += &format!(", 99 % within {p99:.0} ms");
+    }
+    let errors = traffic.routes.iter().fold(0, |sum: u64, route| sum.saturating_add(route.errors));
+    let all = (of, [traffic.in_flight, traffic.requests, errors].map(|it| it.to_string()), None);
+    let by_route = traffic.routes.iter().map(|route| {
+        let figures = [route.in_flight, route.requests, route.errors].map(|it| it.to_string());
+        (printable(&route.route), figures, route.latency_mean_ms)
+    });
+    let rows = [all].into_iter().chain(by_route).map(|(name, [in_flight, ended, errors], mean)| {
+        let mean = mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.0} ms"));
+        (name, vec![in_flight, ended, errors, mean])
+    });
+    Table { name: "requests", head, rows: rows.collect() }
+}
+
+/// The processes that are measured, if there are several.
+fn process_table(snapshot: &Snapshot) -> Table {
+    let row = |process: &MeasuredProcess| {
+        (printable(&format!("{} {}", process.pid, process.name)), vec![process.memory.to_string()])
+    };
+    Table { name: "process", head: &["memory"], rows: snapshot.processes.iter().map(row).collect() }
 }

@@ -2,8 +2,8 @@
 
 use heapbeat_forecast::{Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::{PressureState, RouteReport, System};
-use heapbeat_shared::{Bytes, Pressure, Status, UnixMillis};
+use heapbeat_shared::report::{FunctionReport, PressureState, RouteReport, RouteTraffic, System, Traffic};
+use heapbeat_shared::{Bytes, Exit, Pressure, Status, UnixMillis};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::inspect::advice::tests::steady;
-use crate::inspect::snapshot::Detail;
+use crate::inspect::snapshot::{Detail, MeasuredProcess};
 
 const MB: f64 = 1_048_576.0;
 
@@ -160,6 +160,46 @@ fn demo_snapshot() -> Snapshot {
     snapshot.forecast.time_to_limit =
         Some(TimeToLimit { expected: seconds(353), earliest: seconds(345), latest: seconds(362) });
     snapshot
+}
+
+#[test]
+fn a_guarded_program_shows_functions_requests_processes_and_the_last_words_of_the_instance_before() {
+    let mut snapshot = calm_snapshot();
+    snapshot.functions = vec![FunctionReport {
+        function: "listOrders".into(),
+        file: "/app/orders.js".into(),
+        line: 12,
+        live: Bytes::from_mb(90),
+        growth: Bytes::from_mb(80),
+        duration_ms: 40_000,
+    }];
+    let route = RouteTraffic {
+        route: "GET /orders/:id".into(),
+        in_flight: 3,
+        requests: 4711,
+        errors: 2,
+        latency_mean_ms: Some(12.4),
+    };
+    snapshot.traffic =
+        Some(Traffic { in_flight: 4, waiting: 1, requests: 5000, routes: vec![route], ..Traffic::default() });
+    snapshot.processes = vec![MeasuredProcess { pid: 7, name: "node".into(), memory: Bytes::from_mb(99) }];
+    let tail = "starting\n\nFATAL ERROR: JavaScript heap out of memory\u{1b}[2J\n";
+    snapshot.previous_exit = Some(Exit { stderr_tail: Some(tail.into()), ..Exit::default() });
+    let trace = rising_trace(&snapshot, 0);
+    for (width, height) in [(120, 40), (90, 60)] {
+        let text = draw_to_text(width, height, &view_of(&snapshot, &trace));
+        for part in [
+            "listOrders (orders.js:12)",
+            "all: 1 wait, 0 failed, 0 shed",
+            "GET /orders/:id",
+            "12 ms",
+            "7 node",
+            "FATAL ERROR: JavaScript heap out of memory",
+        ] {
+            assert!(text.contains(part), "{part} at {width}:\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
 }
 
 /// The documents with a picture of the screen, and the number of its lines that they show.

@@ -1,7 +1,7 @@
 //! Workers behind a front: they are requested to stop when no requests are in flight to them.
 
-use Effect::{AbortRequests, Activate, CloseFront, Drain};
-use MachineEvent::Drained;
+use Effect::{AbortRequests, Activate, CloseFront, Drain, Hold, Shed};
+use MachineEvent::{Drained, MemoryShort};
 
 use super::*;
 
@@ -165,4 +165,45 @@ fn requests_are_ended_early_when_memory_is_short() {
         ]
     );
     assert_eq!(quiet(play(&mut machine, &[], &[(65.0, Tick)])), [Kill(1)]);
+}
+
+#[test]
+fn requests_wait_instead_of_being_refused_while_a_replacement_starts() {
+    let start = || {
+        let mut machine = serving_behind_front(300);
+        play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(300), "forecast".into()))]);
+        machine
+    };
+    let mut machine = start();
+    assert_eq!(play(&mut machine, &[], &[(62.0, MemoryShort(1, 300))]), [Hold(1)]);
+    assert_eq!(play(&mut machine, &[], &[(62.1, MemoryShort(1, 400))]), [], "it holds on");
+    let effects = quiet(play(&mut machine, &[], &[(63.0, Ready(2))]));
+    assert_eq!(effects[..2], [Activate(2), Drain(1)]);
+
+    let mut machine = start();
+    let short = [(62.0, MemoryShort(1, 300)), (62.5, MemoryShort(1, 0))];
+    assert_eq!(play(&mut machine, &[], &short), [Activate(1)], "memory was freed meanwhile");
+
+    let mut machine = start();
+    play(&mut machine, &[], &[(62.0, MemoryShort(1, 300))]);
+    let effects = quiet(play(&mut machine, &[], &[(63.0, Exited(2, KILLED))]));
+    assert_eq!(effects[0], Activate(1), "there will be no replacement");
+    assert_eq!(play(&mut machine, &[], &[(64.0, MemoryShort(1, 300))]), [Shed(300)]);
+    assert_eq!(play(&mut machine, &[], &[(65.0, MemoryShort(1, 0))]), [Shed(0)]);
+    assert_eq!(play(&mut machine, &[], &[(66.0, MemoryShort(1, 0))]), []);
+
+    let mut machine = start();
+    play(&mut machine, &[], &[(62.0, MemoryShort(1, 300))]);
+    let effects = play(&mut machine, &[], &[(77.0, MemoryShort(1, 300))]);
+    assert_eq!(effects, [Activate(1), Shed(300)], "a request waits no longer than 15 s");
+}
+
+#[test]
+fn a_replacement_begins_when_it_only_just_fits_and_late_if_it_does_not() {
+    // Growth in MB a second, seconds before the limit of 512 MB. At 300 MB another one of 40 MB fits, whose start takes 0.4 s.
+    for (growth, expected) in [(0, 2.5), (10, 6.5), (20, 4.5), (1, 20.0), (200, 1.0)] {
+        let mut machine = serving_behind_front(300 - growth);
+        play(&mut machine, &[], &[(61.0, Heartbeat(1, 1002, mb(300)))]);
+        assert_eq!(machine.replacement_time(), secs(expected), "{growth}");
+    }
 }

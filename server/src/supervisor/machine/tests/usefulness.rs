@@ -98,3 +98,43 @@ fn workers_of_this_program_are_not_judged() {
     let effects = play(&mut machine, &[], &[(90.0, RecycleRequested(1, mb(500), "threshold".into()))]);
     assert!(effects.contains(&Start(2)), "{effects:?}");
 }
+
+/// A program that reaches the level at which requests are refused at once, and so does not grow on.
+#[test]
+fn a_program_whose_requests_are_refused_is_replaced_with_growing_pauses() {
+    let mut policy = SupervisorPolicy::new(mb(LIMIT), secs(10.0), secs(25.0), 60);
+    policy.judged_from = Some(mb(200));
+    policy.front = Some(FrontPolicy { hold: secs(15.0), drain_window: secs(2.0) });
+    let mut machine = Machine::new(policy);
+    let mut started: BTreeMap<WorkerNumber, u32> = BTreeMap::new();
+    let mut replaced = Vec::new();
+    for second in 0..200 {
+        let mut events = vec![Tick];
+        for (number, since) in &started {
+            let held = if second - since < 2 { 60 } else { 250 };
+            events.push(Heartbeat(*number, u64::from(second), mb(held)));
+            events.extend((second - since >= 1).then_some(Ready(*number)));
+            if held == 250 {
+                events.push(MachineEvent::MemoryShort(*number, 500));
+                events.push(RecycleRequested(*number, mb(held), "memory".into()));
+            }
+        }
+        while !events.is_empty() {
+            let step = |event| machine.step(event, secs(f64::from(second)), MIDDLE);
+            for effect in events.drain(..).flat_map(step).collect::<Vec<_>>() {
+                match effect {
+                    Start(number) => drop(started.insert(number, second)),
+                    Effect::Drain(number) => {
+                        replaced.push(second);
+                        started.remove(&number);
+                        events.push(Exited(number, ProcessExit::Signal(15)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    let pauses: Vec<u32> = replaced.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // One that has served for more than a minute is not young, and begins anew.
+    assert_eq!(pauses[..7], [2, 2, 10, 20, 40, 80, 2], "{replaced:?}");
+}

@@ -1,0 +1,140 @@
+//! What the ladder has decided about a guarded program, and how it is done: by its agents, by signals, by a command.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use heapbeat_shared::Pressure;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{MonitoredProcess, ProgramMonitor, Serving, ShrinkMethod};
+use crate::overload::ladder::{Action, LadderStep};
+use crate::supervisor::agent_link::AgentLink;
+use crate::supervisor::alert_cause::{Judged, explain_level};
+use crate::supervisor::family;
+use crate::supervisor::machine::MachineEvent;
+use crate::supervisor::renewal::RenewalStep;
+
+impl ProgramMonitor {
+    /// Does what a step of the ladder requests. Returns the request for a replacement.
+    pub(super) fn act(
+        &mut self,
+        serving: &Serving<'_>,
+        step: &LadderStep,
+        judged: Judged,
+        mut agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) -> Option<MachineEvent> {
+        let (limit, memory) = (self.levels.limit(), serving.memory);
+        let mut recycle_request = None;
+        for action in &step.actions {
+            match action {
+                Action::Alert(level) => {
+                    let cause = match &self.full_heap {
+                        Some(full) => format!(", because {}", full.describe()),
+                        None => explain_level(*level, memory, &self.levels, judged),
+                    };
+                    let growing = agents
+                        .as_deref_mut()
+                        .and_then(|agents| self.heap_monitor.begin_naming(agents, &serving.family(), now));
+                    let growing =
+                        growing.map(|text| format!(" Live memory grows: {text}.")).unwrap_or_default();
+                    tracing::warn!(
+                        heapbeat.pressure = level.as_str(),
+                        "memory is at {memory} of {limit}: {}{cause}. {}{growing}",
+                        level.as_str(),
+                        self.forecaster.assess(limit)
+                    );
+                }
+                Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}"),
+                // A heap that is full has just been collected, and what is replaced now needs no collection.
+                Action::Purge if self.full_heap.is_some() || requests_replacement(step) => {}
+                Action::Purge => self.request_shrink(serving, agents.as_deref_mut(), now),
+                Action::Recycle(reason) => {
+                    let why = match &self.full_heap {
+                        Some(full) => full.describe(),
+                        None => format!("{reason} ({memory} of {limit})"),
+                    };
+                    let Some(replaced) = serving.instances.iter().find(|it| it.number == self.number) else {
+                        continue;
+                    };
+                    if !self.renews(*replaced, step.pressure, &why, now) {
+                        let memory = self.spans.get(&self.number).map_or(memory, |(_, memory)| *memory);
+                        recycle_request = Some(MachineEvent::RecycleRequested(self.number, memory, why));
+                    }
+                }
+                Action::Shutdown => {}
+            }
+        }
+        recycle_request
+    }
+
+    /// Whether the program renews itself instead of being replaced; asks it to, if it was not asked already.
+    fn renews(&mut self, subject: MonitoredProcess<'_>, pressure: Pressure, why: &str, now: Instant) -> bool {
+        let Some(signal) = self.guarded.recycle_signal.and_then(Signal::from_named_raw) else { return false };
+        match self.renewal.step(now.duration_since(self.epoch), pressure) {
+            RenewalStep::Wait => true,
+            RenewalStep::Replace => false,
+            RenewalStep::Ask => match kill_process(subject.pid, signal) {
+                Ok(()) => {
+                    tracing::warn!(
+                        "{why}; sent {signal:?} to the program to renew itself (--recycle-signal)"
+                    );
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!("cannot send {signal:?} to the program to renew itself: {error}");
+                    false
+                }
+            },
+        }
+    }
+
+    fn request_shrink(
+        &mut self,
+        serving: &Serving<'_>,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) {
+        match &self.guarded.shrink {
+            ShrinkMethod::None => {
+                if let Some(agents) = agents {
+                    self.heap_monitor.request_purge(agents, &serving.family(), serving.memory, now);
+                }
+            }
+            method => serving.instances.iter().for_each(|instance| shrink(method, instance.pid)),
+        }
+    }
+}
+
+/// Whether a step requests a replacement.
+fn requests_replacement(step: &LadderStep) -> bool {
+    step.actions.iter().any(|action| matches!(action, Action::Recycle(_)))
+}
+
+/// Asks one instance to shrink.
+fn shrink(method: &ShrinkMethod, pid: Pid) {
+    match method {
+        ShrinkMethod::None => {}
+        ShrinkMethod::Signal(number) => {
+            if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
+                tracing::warn!("cannot send signal {number} to the program to free memory: {error}");
+            } else {
+                tracing::info!("sent signal {number} to the program to free memory");
+            }
+        }
+        ShrinkMethod::Shell(command) => {
+            tracing::info!("running `{command}` to free memory of the program");
+            // It is reaped with all other children.
+            let started = Command::new("/bin/sh")
+                .args(["-c", command])
+                .env(family::MARKER, family::marker(std::process::id(), family::HELPER))
+                .env("HEAPBEAT_PID", pid.as_raw_nonzero().to_string())
+                .stdin(Stdio::null())
+                .spawn();
+            match started {
+                Ok(child) => family::note_helper(child.id()),
+                Err(error) => tracing::warn!("cannot run `{command}`: {error}"),
+            }
+        }
+    }
+}
