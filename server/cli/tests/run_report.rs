@@ -160,7 +160,9 @@ fn a_kill_between_two_probes_is_reported_and_loses_no_sample() {
 
 #[test]
 fn a_program_with_a_health_check_of_its_own_keeps_it_and_the_owner_learns_what_it_says() {
-    let Some(guarded) = Guarded::start(&["--health-path", "/health"], &[("HEALTH", "500")]) else { return };
+    // It gets requests from the start on, although its health check fails.
+    let options = ["--health-path", "/health", "--ready-path", "/"];
+    let Some(guarded) = Guarded::start(&options, &[("HEALTH", "500")]) else { return };
     let own = guarded.get("/health");
     assert_eq!((own.status, own.text()), (500, "the program itself"));
     assert_eq!(guarded.get("/health/ready").status, 503);

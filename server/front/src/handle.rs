@@ -38,7 +38,9 @@ pub struct FrontHandle {
 
 impl std::fmt::Debug for FrontHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrontHandle").field("active", &self.shared.switch.active_ids()).finish_non_exhaustive()
+        f.debug_struct("FrontHandle")
+            .field("active", &self.shared.switch.active_ids())
+            .finish_non_exhaustive()
     }
 }
 

@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn a_stall_lasts_from_the_first_request_until_something_arrives() {
-        let stall = Stall { epoch: Instant::now() - Duration::from_secs(9), ..Stall::default() };
+        let epoch = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
+        let stall = Stall { epoch, ..Stall::default() };
         assert_eq!(stall.lasted(), None);
         stall.since.store(1001, Ordering::Relaxed);
         stall.begin();

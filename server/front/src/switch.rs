@@ -116,7 +116,8 @@ impl Switch {
 
     /// The same for these copies, which a receiver has borrowed.
     pub(crate) fn enter_one_of(&self, active: &[Arc<UpstreamPool>]) -> Option<InFlight> {
-        let first = if active.len() > 1 { self.turn.fetch_add(1, Ordering::Relaxed) % active.len() } else { 0 };
+        let first =
+            if active.len() > 1 { self.turn.fetch_add(1, Ordering::Relaxed) % active.len() } else { 0 };
         let (after, before) = active.split_at_checked(first)?;
         before.iter().chain(after).min_by_key(|pool| pool.in_flight()).map(UpstreamPool::begin)
     }

@@ -251,9 +251,7 @@ struct Worker {
     held_back: Option<HeldBack>,
     /// The worker that it replaces, and runs beside until it is ready.
     replaces: Option<WorkerNumber>,
-    /// Whether it replaces one that was drained first, and whether it is drained before its successor starts.
-    follows_drained: bool,
-    drained_first: bool,
+    succession: Succession,
     /// When its drain started.
     drain_started: Duration,
     /// The wait for its requests in flight.
@@ -266,6 +264,18 @@ struct Worker {
     termination: Option<Termination>,
     stop_reason: Option<StopReason>,
     application_done: bool,
+}
+
+/// A replacement in which two workers do not run at the same time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Succession {
+    /// None.
+    #[default]
+    None,
+    /// The worker follows one that was drained, and is not ready yet.
+    FollowsDrained,
+    /// The worker is drained before its successor starts.
+    DrainsFirst,
 }
 
 /// Growth of a worker's memory.
@@ -412,7 +422,8 @@ impl Machine {
     /// Returns the number of workers that are to be started, besides those that follow one that is drained first.
     fn missing(&self) -> u32 {
         let takes_place = |it: &&Worker| {
-            it.role == Role::Serving || (matches!(it.role, Role::Draining(_)) && it.drained_first)
+            it.role == Role::Serving
+                || (matches!(it.role, Role::Draining(_)) && it.succession == Succession::DrainsFirst)
         };
         let places = self.workers.iter().filter(takes_place).count();
         self.wanted.saturating_sub(u32::try_from(places).unwrap_or(u32::MAX))
@@ -434,8 +445,7 @@ impl Machine {
             lowest: None,
             held_back: None,
             replaces: None,
-            follows_drained: false,
-            drained_first: false,
+            succession: Succession::default(),
             drain_started: now,
             request_drain: None,
             held_since: None,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use heapbeat_shared::exit::ProcessExit;
 
 use super::{
-    Effect, Machine, Notice, Outage, ReplacementStatus, Role, SupervisorPolicy, Worker, WorkerNumber,
+    Effect, Machine, Notice, Outage, ReplacementStatus, Role, Succession, SupervisorPolicy, Worker,
+    WorkerNumber,
 };
 use crate::supervisor::restart_budget::Reservation;
 
@@ -55,11 +56,11 @@ impl Machine {
             Role::Replacement => return self.replacement_failed(worker.number, now, effects),
             Role::Draining(_) => {
                 // With a pause before the next attempt, that one starts its successor as well.
-                if worker.drained_first && self.retry_at.is_none() {
+                if worker.succession == Succession::DrainsFirst && self.retry_at.is_none() {
                     self.replaced_at = Some(now);
                     let next = self.start(Role::Serving, now, effects);
                     if let Some(next) = self.worker(next) {
-                        next.follows_drained = true;
+                        next.succession = Succession::FollowsDrained;
                     }
                 }
                 return;

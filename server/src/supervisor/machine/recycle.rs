@@ -6,7 +6,8 @@ use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
 use super::{
-    Command, Effect, Growth, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber,
+    Command, Effect, Growth, Machine, Notice, OneAtATime, ReplacementStatus, Role, Succession, Worker,
+    WorkerNumber,
 };
 use crate::supervisor::policy::{AFTER_DRAIN, FRONT_RECYCLE_INTERVAL};
 
@@ -104,7 +105,7 @@ impl Machine {
     fn is_replacing(&self) -> bool {
         self.workers.iter().any(|worker| match worker.role {
             Role::Replacement => true,
-            Role::Draining(_) => worker.drained_first,
+            Role::Draining(_) => worker.succession == Succession::DrainsFirst,
             Role::Serving => self.policy.instances > 1 && worker.ready_at.is_none(),
         })
     }
@@ -176,7 +177,7 @@ impl Machine {
         effects.push(Effect::Log(Notice::DrainingFirst(why, cause)));
         if let Some(worker) = self.worker(number) {
             worker.stop_reason = Some(StopReason::Recycle);
-            worker.drained_first = true;
+            worker.succession = Succession::DrainsFirst;
             if let Some(front) = policy.front {
                 let held = policy.drain_while_held(front.hold, start_time);
                 let kill_at = now + held.requests + held.stop + policy.report_timeout;
@@ -200,7 +201,8 @@ impl Machine {
             worker.record_lowest(worker.memory, policy.memory_limit);
         }
         let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
-        let (replaces, follows_drained) = (worker.replaces, worker.follows_drained);
+        let follows_drained = worker.succession == Succession::FollowsDrained;
+        let replaces = worker.replaces;
         self.any_worker_was_ready = true;
         (self.start_time, self.longest_start) = (start_time, self.longest_start.max(start_time));
         if policy.front.is_some() {

@@ -1,5 +1,7 @@
 //! The tables of figures, of what holds memory, of requests and events.
 
+use std::fmt::Write as _;
+
 use heapbeat_shared::Bytes;
 use heapbeat_shared::report::{FunctionReport, RouteReport};
 use ratatui::Frame;
@@ -87,6 +89,8 @@ struct Table {
     name: &'static str,
     head: &'static [&'static str],
     rows: Vec<(String, Vec<String>)>,
+    /// A line behind the rows.
+    note: Option<String>,
 }
 
 impl Table {
@@ -97,14 +101,19 @@ impl Table {
         }
         let name_width = width.saturating_sub(self.head.len() * COLUMN + 2);
         let format = |name: &str, figures: &mut dyn Iterator<Item = &str>| {
-            let figures: String = figures.map(|figure| format!("{figure:>COLUMN$}")).collect();
-            format!("{:<name_width$}{figures}", clip(name, name_width))
+            let mut line = format!("{:<name_width$}", clip(name, name_width));
+            for figure in figures {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "{figure:>COLUMN$}");
+            }
+            line
         };
         let mut lines = vec![Line::from(faint(format(self.name, &mut self.head.iter().copied())))];
         let rows = self.rows.iter().take(most);
         lines.extend(
             rows.map(|(name, figures)| Line::raw(format(name, &mut figures.iter().map(String::as_str)))),
         );
+        lines.extend(self.note.as_deref().map(|note| Line::raw(clip(note, width))));
         lines
     }
 }
@@ -122,7 +131,7 @@ fn route_table(snapshot: &Snapshot) -> Table {
         (route.route.clone(), figures)
     };
     let head = &["live", "± error", "growth/min", "per request"];
-    Table { name: "route", head, rows: snapshot.routes.iter().map(row).collect() }
+    Table { name: "route", head, rows: snapshot.routes.iter().map(row).collect(), note: None }
 }
 
 /// The functions whose live memory grows, fastest first.
@@ -132,19 +141,22 @@ fn function_table(snapshot: &Snapshot) -> Table {
         (printable(&function.place()), vec![function.live.to_string(), function.growth.to_string(), within])
     };
     let head = &["live", "growth", "within"];
-    Table { name: "function", head, rows: snapshot.functions.iter().map(row).collect() }
+    Table { name: "function", head, rows: snapshot.functions.iter().map(row).collect(), note: None }
 }
 
 /// The requests to a guarded program: all of them, and by route.
 fn request_table(snapshot: &Snapshot) -> Table {
     let head = &["in flight", "ended", "errors", "mean"];
-    let Some(traffic) = &snapshot.traffic else { return Table { name: "requests", head, rows: Vec::new() } };
-    let mut of = format!("all: {} wait, {} failed, {} shed", traffic.waiting, traffic.failed, traffic.shed);
+    let Some(traffic) = &snapshot.traffic else {
+        return Table { name: "requests", head, rows: Vec::new(), note: None };
+    };
+    let mut note = format!("{} wait, {} failed, {} shed", traffic.waiting, traffic.failed, traffic.shed);
     if let Some(p99) = traffic.latency_p99_ms {
-        of += &format!(", 99 % within {p99:.0} ms");
+        let _ = write!(note, ", 99 % within {p99:.0} ms");
     }
     let errors = traffic.routes.iter().fold(0, |sum: u64, route| sum.saturating_add(route.errors));
-    let all = (of, [traffic.in_flight, traffic.requests, errors].map(|it| it.to_string()), None);
+    let all =
+        ("all".to_owned(), [traffic.in_flight, traffic.requests, errors].map(|it| it.to_string()), None);
     let by_route = traffic.routes.iter().map(|route| {
         let figures = [route.in_flight, route.requests, route.errors].map(|it| it.to_string());
         (printable(&route.route), figures, route.latency_mean_ms)
@@ -153,7 +165,7 @@ fn request_table(snapshot: &Snapshot) -> Table {
         let mean = mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.0} ms"));
         (name, vec![in_flight, ended, errors, mean])
     });
-    Table { name: "requests", head, rows: rows.collect() }
+    Table { name: "requests", head, rows: rows.collect(), note: Some(note) }
 }
 
 /// The processes that are measured, if there are several.
@@ -161,5 +173,10 @@ fn process_table(snapshot: &Snapshot) -> Table {
     let row = |process: &MeasuredProcess| {
         (printable(&format!("{} {}", process.pid, process.name)), vec![process.memory.to_string()])
     };
-    Table { name: "process", head: &["memory"], rows: snapshot.processes.iter().map(row).collect() }
+    Table {
+        name: "process",
+        head: &["memory"],
+        rows: snapshot.processes.iter().map(row).collect(),
+        note: None,
+    }
 }

@@ -190,7 +190,7 @@ fn a_guarded_program_shows_functions_requests_processes_and_the_last_words_of_th
         let text = draw_to_text(width, height, &view_of(&snapshot, &trace));
         for part in [
             "listOrders (orders.js:12)",
-            "all: 1 wait, 0 failed, 0 shed",
+            "1 wait, 0 failed, 0 shed",
             "GET /orders/:id",
             "12 ms",
             "7 node",
