@@ -1,8 +1,8 @@
 //! Jobs that report to the edge, and what their silence means.
 //!
-//! * A report counts for the nearest due time, by the time at which it came ([`due_times`]).
-//! * A run that reported its start has to end ([`runs`]). A job that failed is down until it succeeds.
-//! * A run that was due while nobody watched is not missed ([`unwatched`]).
+//! * A report counts for the nearest due time, by the time at which it came (`due_times`).
+//! * A run that reported its start has to end (`runs`). A job that failed is down until it succeeds.
+//! * A run that was due while nobody watched is not missed (`unwatched`).
 //! * Before the first report since a job was added or rescheduled nothing is known of it, which is not the same as a missed report.
 
 mod check;

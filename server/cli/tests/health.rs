@@ -85,9 +85,10 @@ fn leaked_memory_is_reported_as_heap_used() {
     let after = wait_for("a later sample", || {
         Some(server.health()).filter(|health| health["uptime"].as_u64() > leaked)
     });
-    for name in ["heapUsed", "heapTotal", "rss"] {
+    // The first request also touches pages of the program that were not resident before.
+    for (name, most) in [("heapUsed", 66.0), ("heapTotal", 66.0), ("rss", 72.0)] {
         let grown = memory_figure(&after, name) - memory_figure(&before, name);
-        assert!((62.0..=66.0).contains(&grown), "{name} grew by {grown} MB: {before} {after}");
+        assert!((62.0..=most).contains(&grown), "{name} grew by {grown} MB: {before} {after}");
     }
     assert!(
         memory_figure(&after, "external") <= memory_figure(&before, "external") + 2.0,

@@ -125,10 +125,12 @@ fn signal_number(name: &str) -> Option<i32> {
 mod tests {
     use super::*;
 
+    /// Command, `WEB_CONCURRENCY`, signal that is given, a part of the proposal.
+    type Case = (&'static str, Option<&'static str>, Option<i32>, Option<&'static str>);
+
     #[test]
     fn servers_with_workers_are_recognized() {
-        // Command, WEB_CONCURRENCY, signal that is given, a part of the proposal.
-        let cases: &[(&str, Option<&str>, Option<i32>, Option<&str>)] = &[
+        let cases: &[Case] = &[
             ("gunicorn app:app", None, None, Some("--recycle-signal HUP")),
             ("/app/venv/bin/gunicorn -w 4 --preload app:app", None, None, Some("gunicorn can renew")),
             ("python3 -m gunicorn app:app", None, None, Some("--recycle-signal HUP")),
@@ -158,7 +160,7 @@ mod tests {
             let proposal = propose_renewal(&words, *signal, given);
             match expected {
                 Some(part) => {
-                    assert!(proposal.as_ref().is_some_and(|it| it.contains(part)), "{command}: {proposal:?}")
+                    assert!(proposal.as_ref().is_some_and(|it| it.contains(part)), "{command}: {proposal:?}");
                 }
                 None => assert_eq!(proposal, None, "{command}"),
             }

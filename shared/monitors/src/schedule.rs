@@ -2,7 +2,7 @@
 //!
 //! `croner` parses the expression, and finds the next time on the local clock of the zone as if that were UTC. The caller supplies the
 //! offset of the clock, as the platform of the edge knows every zone, so that no table of zones is compiled in. The rule for daylight
-//! saving time is therefore in this module, see [`local_time`].
+//! saving time is therefore in this module, see `local_time`.
 
 mod local_time;
 

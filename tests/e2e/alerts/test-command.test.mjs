@@ -34,7 +34,10 @@ test("the command prints what each channel did with the message, and its exit co
   t.after(() => broken.stop());
   const bad = await runTest(broken.url);
   assert.equal(bad.code, 1);
-  assert.match(bad.stdout, /^slack \(slack\): the service refused the message: status 404, with the reply: no_service$/m);
+  assert.match(
+    bad.stdout,
+    /^slack \(slack\): the service refused the message: status 404, with the reply: no_service$/m,
+  );
   assert.match(bad.stdout, /^hook \(webhook\): its secret is not an address$/m);
   assert.match(bad.stdout, /^discord \(discord\): accepted$/m);
   const json = JSON.parse((await runTest(broken.url, ["--json"])).stdout);

@@ -32,7 +32,7 @@ impl Tick {
     }
 
     /// Returns the instant of what arrives at `wall`: `wall` itself, however late the tick was. Only if the tick is more than
-    /// [`MAX_TICK_DELAY`] from the platform's clock, its times are those of another clock, of a simulation, and the result is by that clock.
+    /// `MAX_TICK_DELAY` from the platform's clock, its times are those of another clock, of a simulation, and the result is by that clock.
     pub fn arrival_time(self, wall: UnixMillis) -> UnixMillis {
         let distance = self.received.since(self.at).max(self.at.since(self.received));
         if distance <= MAX_TICK_DELAY { wall } else { self.scheduled_time_at(wall) }
