@@ -146,7 +146,7 @@ fn an_error_names_the_setting_its_value_and_what_is_expected() {
         (
             "HEAPBEAT_REQUEST_TIMEOUT",
             "never",
-            "HEAPBEAT_REQUEST_TIMEOUT is \"never\": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or \
+            "HEAPBEAT_REQUEST_TIMEOUT is \"never\": a duration is a number and a unit, such as 500ms, 30s, 5m, 1h30m or \
              7d; or `off`",
         ),
         (

@@ -73,7 +73,11 @@ const definePages = () => [
   {
     name: "incident",
     path: `/incidents/${incident}`,
-    en: [/API: out of memory/, /Memory before and during the incident/, /memory pressure changed from normal to elevated/],
+    en: [
+      /API: out of memory/,
+      /Memory before and during the incident/,
+      /memory pressure changed from normal to elevated/,
+    ],
     de: [/API: Speicher erschöpft/, /Speicher vor und während der Störung/, /Speicherdruck von normal auf erhöht/],
   },
 ];
