@@ -6,6 +6,7 @@
 //! - **false**: a message says what no probe has just found, or that all is well while it is not.
 //! - **lost**: a channel that works, and that is to be told of a monitor, believes something else for longer than the stated delay.
 //! - **doubled**: the same is said twice in a row with two keys, without a lost answer between.
+//! - **unasked**: a channel is told of trouble in its quiet hours, or of trouble that a dependency explains of which it was told.
 //!
 //! `HEAPBEAT_WEEKS=10000 cargo test --release -p heapbeat-edge --test random_weeks` runs that many; `HEAPBEAT_WEEK=17` runs one and prints it.
 //! To shrink a week that fails, lower `HEAPBEAT_WEEK_TICKS`.
@@ -318,6 +319,20 @@ impl Week {
         Ok(())
     }
 
+    /// Whether a channel was told of trouble of the monitor's dependency that is as bad, and that goes on.
+    fn knows_of_dependency(&self, channel: usize, monitor: usize, severity: Severity) -> bool {
+        let Some(on) = self.script.depends[monitor].filter(|on| self.script.present[*on]) else {
+            return false;
+        };
+        let belief = &self.beliefs[channel][on];
+        self.script.is_watched(on)
+            && self.script.wants[channel][on]
+            && self.muted[on].is_none()
+            && !belief.uncertain
+            && self.script.found[on].is_some_and(|found| found >= severity)
+            && belief.told.values().any(|told| *told >= severity)
+    }
+
     /// Whether a message that was accepted is true and new.
     fn judge(
         &self,
@@ -347,6 +362,10 @@ impl Week {
                 if was_down.is_some_and(|it| it.severity != Severity::Down) {
                     return fail("told in quiet hours");
                 }
+            }
+            let is_trouble = matches!(reason, Some(NotificationReason::Opened | NotificationReason::Worse));
+            if is_trouble && self.knows_of_dependency(channel, monitor, severity) {
+                return fail("told of what a dependency explains");
             }
         } else if reason == Some(NotificationReason::Recovered) && found.is_some() && watched {
             // It may be about an earlier incident, which is over; then it must not say that the monitor is well.
