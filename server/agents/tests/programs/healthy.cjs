@@ -26,10 +26,10 @@ const shapes = {
   churn() {
     kept = rows(3000);
   },
-  // A batch that grows and is let go, well within the time between two reports on a busy machine as well.
+  // A batch that grows and is let go.
   sawtooth() {
-    kept.push(...rows(1500));
-    if (turn % 20 === 0) kept = [];
+    kept.push(...rows(500));
+    if (turn % 60 === 0) kept = [];
   },
   // Buffers that are taken from a pool.
   bufferPool() {
