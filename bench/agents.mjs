@@ -1,6 +1,9 @@
-// The cost of the agents: requests a second of a Node and a Python program with and without agent, alternating, and the ratio of each
-// pair; the same for requests per second of CPU time, which other work on the machine disturbs less; and the memory of both. Needs
-// `wrk`. The guard's end of the socket is here.
+// The cost of the agents: requests a second of a Node and a Python program with and without agent. Both run at the same time and are
+// loaded in turns of a second (without, with, with, without), so that whatever else the machine does meets both alike; each has been
+// loaded until its rate has settled before, and the median of the ratios of neighboring turns counts. Some pairs of processes are
+// measured, as two processes of one program can differ for their lives. The same for requests per second of CPU time, which other work on
+// the machine disturbs less; and the memory of both. The programs have one core and the load another, as the scheduler may otherwise put
+// one of the programs beside the load for all of its life. Needs `wrk` and `taskset`. The guard's end of the socket is here.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -8,18 +11,21 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const PAIRS = Number(process.env.PAIRS ?? 10);
-const SECONDS = Number(process.env.SECONDS ?? 3);
-const PORT = 20_000 + (process.pid % 20_000);
+/** Pairs of processes, and pairs of turns of each. */
+const PAIRS = Number(process.env.PAIRS ?? 3);
+const TURNS = Number(process.env.TURNS ?? 8);
+/** A rate has settled when a second brings at most so much more than the best one before; it is waited for at most so many seconds. */
+const SETTLED = 1.02;
+const MAX_WARM_UP = 10;
 const AGENTS = resolve(import.meta.dirname, "../server/agents");
 
 const NODE_PROGRAM = `require("node:http").createServer((request, response) => {
   const list = Array.from({ length: 20 }, (_, i) => ({ id: i, name: "order " + i }));
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify({ hello: "world", list }));
-}).listen(${PORT}, "127.0.0.1")`;
+}).listen(process.env.PORT, "127.0.0.1")`;
 const PYTHON_PROGRAM = `
-import json, socketserver
+import json, os, socketserver
 from http.server import BaseHTTPRequestHandler
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -35,7 +41,7 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
-Server(("127.0.0.1", ${PORT}), Handler).serve_forever()`;
+Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()`;
 
 const directory = mkdtempSync(join(tmpdir(), "heapbeat-agents-"));
 const socket = join(directory, "agent.sock");
@@ -47,46 +53,71 @@ const guard = createServer((connection) => {
   });
 }).listen(socket);
 
-/**
- * Starts a program, loads it, and returns requests a second and its resident set in MB.
- * @param {string[]} program
- * @param {boolean} withAgent
- */
-async function measure(program, withAgent) {
-  const agents = {
-    HEAPBEAT_AGENT_SOCKET: socket,
-    NODE_OPTIONS: `--require ${AGENTS}/node/heapbeat-agent.cjs`,
-    PYTHONPATH: `${AGENTS}/python`,
-  };
-  const child = spawn(program[0], program.slice(1), {
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", ...(withAgent && agents) },
-    stdio: "ignore",
-  });
-  const url = `http://127.0.0.1:${PORT}/`;
-  while (
-    !(await fetch(url)
-      .then((response) => response.text())
-      .catch(() => null))
-  );
-  await load(url, 1);
-  const cpuBefore = cpuSeconds(child.pid);
-  const { rate, requests } = await load(url, SECONDS);
-  const perCpuSecond = requests / (cpuSeconds(child.pid) - cpuBefore);
-  const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-  const resident = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-  child.kill("SIGKILL");
-  await new Promise((done) => child.once("exit", done));
-  return { rate, perCpuSecond, resident };
+/** A program that is measured. */
+class Measured {
+  /**
+   * @param {string[]} program
+   * @param {boolean} withAgent
+   */
+  constructor(program, withAgent) {
+    const port = 20_000 + (process.pid % 20_000) + Number(withAgent);
+    const agents = {
+      HEAPBEAT_AGENT_SOCKET: socket,
+      NODE_OPTIONS: `--require ${AGENTS}/node/heapbeat-agent.cjs`,
+      PYTHONPATH: `${AGENTS}/python`,
+    };
+    this.url = `http://127.0.0.1:${port}/`;
+    this.child = spawn("taskset", ["-c", "0", ...program], {
+      env: { ...process.env, PORT: `${port}`, PYTHONDONTWRITEBYTECODE: "1", ...(withAgent && agents) },
+      stdio: "ignore",
+    });
+    this.requests = 0;
+    this.cpu = 0;
+  }
+
+  /** Loads it until its rate has settled, and returns after how many seconds. */
+  async warmUp() {
+    while (
+      !(await fetch(this.url)
+        .then((response) => response.text())
+        .catch(() => null))
+    );
+    let best = 0;
+    for (let seconds = 1; seconds <= MAX_WARM_UP; seconds++) {
+      const { rate } = await load(this.url);
+      if (seconds > 2 && rate <= best * SETTLED) return seconds;
+      best = Math.max(best, rate);
+    }
+    return MAX_WARM_UP;
+  }
+
+  /** Loads it for a turn, and returns requests a second. */
+  async turn() {
+    const before = cpuSeconds(this.child.pid);
+    const { rate, requests } = await load(this.url);
+    this.cpu += cpuSeconds(this.child.pid) - before;
+    this.requests += requests;
+    return rate;
+  }
+
+  resident() {
+    const status = readFileSync(`/proc/${this.child.pid}/status`, "utf8");
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  }
+
+  async stop() {
+    this.child.kill("SIGKILL");
+    await new Promise((done) => this.child.once("exit", done));
+  }
 }
 
 /**
- * Loads an address for some seconds, and returns requests a second, and all of them.
+ * Loads an address for a second, and returns requests a second, and all of them.
  * @param {string} url
- * @param {number} seconds
  * @returns {Promise<{ rate: number, requests: number }>}
  */
-function load(url, seconds) {
-  const wrk = spawn("wrk", ["-t1", "-c32", `-d${seconds}s`, url]);
+function load(url) {
+  const wrk = spawn("taskset", ["-c", "1", "wrk", "-t1", "-c32", "-d1s", url]);
   let output = "";
   wrk.stdout.on("data", (data) => {
     output += data;
@@ -132,23 +163,41 @@ for (const [name, ...program] of programs) {
   const rates = { with: [], without: [] };
   /** @type {Record<string, number[]>} */
   const resident = { with: [], without: [] };
+  /** @type {number[]} */
+  const drifts = [];
+  let warmUp = 0;
   for (let pair = 0; pair < PAIRS; pair++) {
-    const order = pair % 2 === 0 ? ["without", "with"] : ["with", "without"];
-    /** @type {Record<string, { rate: number, perCpuSecond: number, resident: number }>} */
-    const result = {};
-    for (const kind of order) {
-      result[kind] = await measure(program, kind === "with");
-      rates[kind].push(result[kind].rate);
-      resident[kind].push(result[kind].resident);
+    const measured = { without: new Measured(program, false), with: new Measured(program, true) };
+    for (const it of Object.values(measured)) warmUp = Math.max(warmUp, await it.warmUp());
+    /** @type {number[]} */
+    const plain = [];
+    for (let turn = 0; turn < TURNS; turn++) {
+      /** @type {Record<string, number>} */
+      const rate = {};
+      const order = /** @type {const} */ (["without", "with"]);
+      for (const kind of turn % 2 === 0 ? order : order.toReversed()) {
+        rate[kind] = await measured[kind].turn();
+        rates[kind].push(rate[kind]);
+      }
+      ratios.push(rate.with / rate.without);
+      plain.push(rate.without);
     }
-    ratios.push(result.with.rate / result.without.rate);
-    cpuRatios.push(result.with.perCpuSecond / result.without.perCpuSecond);
+    drifts.push(median(plain.slice(TURNS / 2)) / median(plain.slice(0, TURNS / 2)));
+    cpuRatios.push(measured.with.requests / measured.with.cpu / (measured.without.requests / measured.without.cpu));
+    for (const [kind, it] of Object.entries(measured)) {
+      resident[kind].push(it.resident());
+      await it.stop();
+    }
   }
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const quartiles = [0.25, 0.75].map((share) => sorted[Math.round(share * (sorted.length - 1))].toFixed(3));
   const version = spawnSync(program[0], ["--version"]).stdout.toString().trim();
   console.log(
-    `${name} ${version}: ${median(rates.without).toFixed(0)} requests a second without agent, ${median(rates.with).toFixed(0)} with; ` +
-      `median ratio of ${PAIRS} pairs ${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}), of requests per CPU second ${median(cpuRatios).toFixed(3)}; ` +
-      `resident ${median(resident.without).toFixed(1)} MB without, ${median(resident.with).toFixed(1)} MB with`,
+    `${name} ${version}: ${median(rates.without).toFixed(0)} requests a second without agent, ${median(rates.with).toFixed(0)} with;\n` +
+      `  ratio of ${ratios.length} pairs of turns: median ${median(ratios).toFixed(3)}, quartiles ${quartiles.join(" and ")};\n` +
+      `  of requests per CPU second, ${PAIRS} pairs of processes: ${cpuRatios.map((it) => it.toFixed(3)).join(", ")};\n` +
+      `  warmed up for at most ${warmUp} s; without agent, later turns / earlier ones: ${drifts.map((it) => it.toFixed(3)).join(", ")};\n` +
+      `  resident ${median(resident.without).toFixed(1)} MB without, ${median(resident.with).toFixed(1)} MB with`,
   );
 }
 console.log(`${messages} messages`);

@@ -3,8 +3,8 @@
 // The Node agent of heapbeat: reports heap figures of this process to the guard that started it (`heapbeat run`). It is loaded by
 // NODE_OPTIONS=--require, works for Node 18 and later, and has no dependencies. The protocol is described in docs/agents.md.
 //
-// Rules: it writes nothing to stdout or stderr, never throws, keeps nothing alive, and does nothing in package managers (but in the
-// programs that they start). HEAPBEAT_AGENT=off switches it off.
+// Rules: it writes nothing to stdout or stderr, never throws, keeps nothing alive, and does nothing in package managers and other starters
+// (but in the programs that they start). HEAPBEAT_AGENT=off switches it off.
 
 const KILOBYTE = 1024;
 const MEGABYTE = 1024 * KILOBYTE;
@@ -37,9 +37,9 @@ const HOLDERS_SHARE = 0.02;
 /** Shortest time between two of them that nobody requested, in intervals of samples. */
 const HOLDERS_PAUSE = 5;
 /** What has to be added to the memory that survives collections before the next report of holders: a share, and bytes. */
-const HOLDERS_GROWTH = 0.1;
-const HOLDERS_GROWTH_BYTES = 4 * MEGABYTE;
-/** The same for memory of which some may be garbage, as no full collection has run. */
+const HOLDERS_GROWTH = 0.05;
+const HOLDERS_GROWTH_BYTES = 2 * MEGABYTE;
+/** The same for memory of which some may be garbage, as no full collection has run, unless the last report has found growth. */
 const UNCOLLECTED_GROWTH = 0.5;
 const UNCOLLECTED_GROWTH_BYTES = 16 * MEGABYTE;
 /** Longest pause, in intervals of samples, after reports that found no growth. */
@@ -56,14 +56,18 @@ function quietly(action, otherwise) {
   }
 }
 
-/** Whether this process is a package manager, which only starts the program. */
-function isPackageManager(path) {
+/** Packages whose own process only starts the program: package managers, and what stands before a command in their scripts. */
+const STARTERS =
+  /[\\/]node_modules[\\/](?:npm|pnpm|yarn|corepack|node-gyp|@yarnpkg[\\/]cli-dist|tsx|ts-node-dev|nodemon|cross-env|dotenv-cli|env-cmd|concurrently|npm-run-all2?)[\\/]/;
+
+/** Whether this process only starts the program. */
+function isStarter(path) {
   if (!path) return false;
   const { basename } = require("node:path");
   const real = quietly(() => require("node:fs").realpathSync(path), path);
   const executed = process.env.npm_execpath;
   if (executed && quietly(() => require("node:fs").realpathSync(executed)) === real) return true;
-  if (/[\\/]node_modules[\\/](?:npm|pnpm|yarn|corepack|node-gyp|@yarnpkg[\\/]cli-dist)[\\/]/.test(real)) return true;
+  if (STARTERS.test(real)) return true;
   return [path, real].some((name) =>
     /^(?:npm|npx|pnpm|pnpx|yarn|yarnpkg|corepack|npm-cli|npx-cli)(?:-\d[\w.-]*)?(?:\.[cm]?js)?$/.test(basename(name)),
   );
@@ -161,6 +165,8 @@ class BufferSampler {
     this.lowest = Number.POSITIVE_INFINITY;
     this.interval = BUFFER_INTERVAL;
     this.untilNext = 0;
+    /** Number of reports so far. */
+    this.reports = 0;
   }
 
   /** Starts and stops with the growth of the memory of Buffers. */
@@ -208,7 +214,7 @@ class BufferSampler {
       const place = callerOf(wrapper);
       // A Buffer is sampled with the probability 1 - exp(-size / interval), so that this weight makes the sum unbiased.
       const bytes = size / -Math.expm1(-size / this.interval);
-      if (place) this.samples.push({ reference: new WeakRef(buffer), bytes, place });
+      if (place) this.samples.push({ reference: new WeakRef(buffer), bytes, place, reports: this.reports });
       if (this.samples.length > MAX_BUFFER_SAMPLES) this.thinOut();
     });
   }
@@ -253,6 +259,8 @@ class HeapSampler {
     this.buffers = buffers;
     this.session = null;
     this.last = new Map();
+    /** Number of the last sample that the reports have seen. */
+    this.reported = 0;
   }
 
   start() {
@@ -273,29 +281,40 @@ class HeapSampler {
     return profile;
   }
 
-  /** Live bytes by function, with the growth since the last call. Bytes of Node's own functions belong to their caller. */
+  /**
+   * Live bytes by function, the part of them that survived from the last call, and the growth since then. Bytes of Node's own functions
+   * belong to their caller.
+   */
   holders() {
     const profile = this.profile();
     if (profile === null) return null;
     const holders = new Map();
-    const add = (place, bytes) => {
+    const add = (place, bytes, isOld) => {
       const key = `${place.function}\n${place.file}\n${place.line}`;
-      const holder = holders.get(key) ?? { ...place, bytes: 0, growth: 0 };
+      const holder = holders.get(key) ?? { ...place, bytes: 0, survived: 0, growth: 0 };
       holder.bytes += bytes;
+      if (isOld) holder.survived += bytes;
       holders.set(key, holder);
-      return holder;
     };
+    const places = new Map();
     const stack = [[profile.head, { function: "(node)", file: "", line: 0 }]];
     while (stack.length > 0) {
       const [node, outer] = stack.pop();
       const frame = node.callFrame;
       const place = isProgramsScript(frame.url) ? placeOf(frame) : outer;
-      if (node.selfSize > 0) add(place, node.selfSize);
+      places.set(node.id, place);
       for (const child of node.children) stack.push([child, place]);
     }
-    for (const { place, bytes } of this.buffers.live()) add(place, bytes);
+    const { reported, buffers } = this;
+    for (const { nodeId, size, ordinal } of profile.samples) {
+      add(places.get(nodeId), size, ordinal <= reported);
+      this.reported = Math.max(this.reported, ordinal);
+    }
+    for (const { place, bytes, reports } of buffers.live()) add(place, bytes, reports < buffers.reports);
+    buffers.reports += 1;
     for (const [key, holder] of holders) {
       holder.bytes = Math.round(holder.bytes);
+      holder.survived = Math.round(holder.survived);
       holder.growth = holder.bytes - (this.last.get(key) ?? 0);
     }
     this.last = new Map([...holders].map(([key, holder]) => [key, holder.bytes]));
@@ -470,6 +489,8 @@ class Agent {
     /** The memory that had survived a collection at the last report of holders. */
     this.floor = occupied(process.memoryUsage());
     this.fruitless = 0;
+    /** Whether the last report has found growth, so that more of it is likely to be growth, too. */
+    this.grows = false;
   }
 
   start() {
@@ -537,9 +558,10 @@ class Agent {
   followUncollected(memory, now) {
     const pause = Math.min(HOLDERS_PAUSE * 2 ** this.fruitless, MAX_FRUITLESS_PAUSE) * this.interval;
     if (now < this.lastHolders + pause) return;
-    if (!this.hasGrown(occupied(memory), UNCOLLECTED_GROWTH, UNCOLLECTED_GROWTH_BYTES)) return;
-    const { floor } = this;
-    if (this.reportHolders()) this.fruitless = this.floor > floor * (1 + HOLDERS_GROWTH) ? 0 : this.fruitless + 1;
+    const growth = this.grows ? [HOLDERS_GROWTH, HOLDERS_GROWTH_BYTES] : [UNCOLLECTED_GROWTH, UNCOLLECTED_GROWTH_BYTES];
+    if (this.hasGrown(occupied(memory), ...growth) && this.reportHolders()) {
+      this.fruitless = this.grows ? 0 : this.fruitless + 1;
+    }
   }
 
   hasGrown(bytes, share, least) {
@@ -558,7 +580,9 @@ class Agent {
     this.lastHolders = started;
     this.nextHolders = performance.now() + Math.max(HOLDERS_PAUSE * this.interval, took / HOLDERS_SHARE);
     if (holders === null) return false;
-    this.floor = occupied(process.memoryUsage());
+    const held = occupied(process.memoryUsage());
+    this.grows = held > this.floor * (1 + HOLDERS_GROWTH);
+    this.floor = held;
     this.connection.send({ holders, held: this.floor, ms: milliseconds(started) });
     return true;
   }
@@ -605,7 +629,7 @@ class Agent {
 quietly(() => {
   const path = process.env.HEAPBEAT_AGENT_SOCKET;
   if (!path || /^(?:off|0|false)$/i.test(process.env.HEAPBEAT_AGENT ?? "")) return;
-  if (!require("node:worker_threads").isMainThread || isPackageManager(process.argv[1])) return;
+  if (!require("node:worker_threads").isMainThread || isStarter(process.argv[1])) return;
   const interval = Math.max(50, Number(process.env.HEAPBEAT_AGENT_INTERVAL) || 1_000);
   const agent = new Agent(path, interval);
   setTimeout(() => quietly(() => agent.start()), START_DELAY_MS).unref();

@@ -31,7 +31,8 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum ProtocolError {
     #[error("a line is longer than {0} bytes")]
     LineTooLong(usize),
-    #[error("a line is not a message: {0}")]
+    /// The error's own text would quote the line, which the program chose.
+    #[error("a line is not a message ({:?} error at column {})", .0.classify(), .0.column())]
     InvalidMessage(#[from] serde_json::Error),
     #[error("more than 50 messages a second")]
     TooManyMessages,

@@ -1,9 +1,7 @@
 //! From reports of holders to the functions whose memory grows.
 //!
-//! A report holds the live bytes of the largest functions after a full collection. Sampling makes them uncertain: the standard
-//! deviation of `b` bytes sampled at a mean distance `d` is about `sqrt(b * d)`. A function is growing if its bytes rose from report
-//! to report by more than that, over at least three reports, and rose at the end as well; and only as long as reports keep coming,
-//! as agents report while memory grows.
+//! A report holds the live bytes of the largest functions after a full collection, and how many of them survived from the report before;
+//! `rule` decides from the survivors. They are judged only as long as reports keep coming, as agents report while memory grows.
 //!
 //! A sampler sees only what is allocated after its start. A cache that was full by then and replaces its entries seems to grow until all of
 //! them are sampled; so a function does not grow where the process as a whole does not.
@@ -11,33 +9,31 @@
 //! Where an agent records allocations for a while, one report is enough: it holds what was allocated meanwhile and is still held, and
 //! the agent corrects its growth by what the process as a whole grew.
 
+mod rule;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use self::rule::{FunctionMemory, MIN_VALUES, judge};
 use crate::protocol::{Holder, HolderReport};
 
-/// Number of reports that are kept.
-const WINDOW: usize = 8;
+/// Number of reports that are kept, so that what a function held and let go is known for a while.
+const WINDOW: usize = 64;
 
-/// Number of reports from which on a function can be named.
-const MIN_REPORTS: usize = 3;
+/// Maximum number of functions that are kept; those that held least are dropped.
+const MAX_PLACES: usize = 64;
 
-/// Mean distance between two samples of an agent, in bytes.
-const SAMPLE_INTERVAL: f64 = 512.0 * 1024.0;
+/// Maximum number of functions of one report that are kept.
+const MAX_HOLDERS: usize = 16;
 
-/// Growth in standard deviations of sampling, below which it may be chance.
-const SIGNIFICANCE: f64 = 4.0;
+/// Longest name of a function, and longest path, that is kept; in characters.
+const MAX_TEXT: usize = 300;
 
-/// Least growth in bytes.
-const MIN_GROWTH: f64 = 8.0 * 1024.0 * 1024.0;
+/// Least growth of the process, as a share of the growth of the function. It is measured between the lowest values of the two halves of
+/// a run, which is at least half of it if it is even.
+const MIN_PROCESS_SHARE: f64 = 0.25;
 
-/// Share of the growth that the last report must have added, per report, compared with the mean.
-const MIN_LAST_SHARE: f64 = 0.25;
-
-/// Least growth of the process, as a share of the growth of the function.
-const MIN_PROCESS_SHARE: f64 = 0.5;
-
-/// Time after the last report until its verdict expires; twice the longest pause between reports if that is longer.
+/// Time after the last report until its verdict expires; twice the longest pause between the last reports if that is longer.
 const VALIDITY: Duration = Duration::from_secs(30);
 
 /// Least growth in bytes within one recording, and as a share of the bytes recorded.
@@ -47,13 +43,16 @@ const MIN_RECORDED_SHARE: f64 = 0.25;
 /// A function by its place in the source.
 type Place = (String, String, u32);
 
-/// A report: the bytes of each function, and those of the process if they are known.
+/// When a report arrived, and the bytes of the process if they are known.
 #[derive(Debug)]
 struct KeptReport {
     at: Instant,
-    bytes: HashMap<Place, u64>,
     held: Option<u64>,
 }
+
+/// The memory of one function at each report that is kept. A report that leaves a function out counts as 0: it held less than those
+/// in it.
+type Series = VecDeque<FunctionMemory>;
 
 /// A function whose live memory grows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +75,7 @@ pub struct GrowingHolder {
 #[derive(Debug, Default)]
 pub struct HolderHistory {
     reports: VecDeque<KeptReport>,
+    functions: HashMap<Place, Series>,
     recorded: Option<(Instant, Vec<GrowingHolder>)>,
 }
 
@@ -86,19 +86,42 @@ impl HolderHistory {
             self.recorded = Some((now, growing_in_recording(&report.holders, seconds)));
             return;
         }
-        let holders = &report.holders;
-        if holders.is_empty() {
+        if report.holders.is_empty() {
             return;
         }
-        let mut bytes = HashMap::new();
-        for holder in holders {
-            let place = (holder.function.clone(), holder.file.clone(), holder.line);
-            let sum: &mut u64 = bytes.entry(place).or_default();
-            *sum = sum.saturating_add(holder.bytes);
-        }
-        self.reports.push_back(KeptReport { at: now, bytes, held: report.held });
-        if self.reports.len() > WINDOW {
+        if self.reports.len() == WINDOW {
             self.reports.pop_front();
+            for series in self.functions.values_mut() {
+                series.pop_front();
+            }
+        }
+        self.add_values(&report.holders);
+        self.reports.push_back(KeptReport { at: now, held: report.held });
+        self.forget_small_functions();
+    }
+
+    fn add_values(&mut self, holders: &[Holder]) {
+        for series in self.functions.values_mut() {
+            series.push_back(FunctionMemory::default());
+        }
+        for holder in holders.iter().take(MAX_HOLDERS) {
+            let place = (cut(&holder.function), cut(&holder.file), holder.line);
+            let count = self.reports.len() + 1;
+            let missing = || std::iter::repeat_n(FunctionMemory::default(), count).collect();
+            if let Some(last) = self.functions.entry(place).or_insert_with(missing).back_mut() {
+                last.live += holder.bytes as f64;
+                last.survived += holder.survived.unwrap_or(holder.bytes) as f64;
+            }
+        }
+    }
+
+    fn forget_small_functions(&mut self) {
+        let largest = |series: &Series| series.iter().map(|it| it.live).fold(0.0, f64::max);
+        self.functions.retain(|_, series| largest(series) > 0.0);
+        while self.functions.len() > MAX_PLACES {
+            let smallest = self.functions.iter().min_by(|(_, a), (_, b)| largest(a).total_cmp(&largest(b)));
+            let Some(place) = smallest.map(|(place, _)| place.clone()) else { break };
+            self.functions.remove(&place);
         }
     }
 
@@ -109,37 +132,53 @@ impl HolderHistory {
         {
             return growing.clone();
         }
-        let (Some(first), Some(last)) = (self.reports.front(), self.reports.back()) else {
-            return Vec::new();
-        };
-        let times = self.reports.iter().map(|report| report.at);
-        let longest = times.clone().zip(times.skip(1)).map(|(before, after)| after - before).max();
-        let validity = longest.map_or(VALIDITY, |pause| VALIDITY.max(2 * pause));
-        if self.reports.len() < MIN_REPORTS || now.saturating_duration_since(last.at) > validity {
+        let Some(last) = self.reports.back().map(|report| report.at) else { return Vec::new() };
+        if now.saturating_duration_since(last) > self.validity() {
             return Vec::new();
         }
-        let process_growth = first.held.zip(last.held).map(|(before, after)| after.saturating_sub(before));
-        let mut growing: Vec<GrowingHolder> = last
-            .bytes
-            .iter()
-            .filter_map(|(place, &bytes)| {
-                let growth = judge(&self.series(place))?;
-                if process_growth.is_some_and(|process| (process as f64) < MIN_PROCESS_SHARE * growth as f64)
-                {
-                    return None;
-                }
-                let (function, file, line) = place.clone();
-                Some(GrowingHolder { function, file, line, bytes, growth, span: last.at - first.at })
-            })
-            .collect();
+        let mut growing: Vec<GrowingHolder> =
+            self.functions.iter().filter_map(|(place, series)| self.growth_of(place, series, last)).collect();
         growing.sort_by(|a, b| b.growth.cmp(&a.growth).then_with(|| a.function.cmp(&b.function)));
         growing
     }
 
-    /// The bytes of a function in all reports. One that a report leaves out held less than those in it: 0.
-    fn series(&self, place: &Place) -> Vec<f64> {
-        self.reports.iter().map(|report| report.bytes.get(place).map_or(0.0, |bytes| *bytes as f64)).collect()
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, and from integers"
+    )]
+    fn growth_of(&self, place: &Place, series: &Series, last: Instant) -> Option<GrowingHolder> {
+        let series: Vec<FunctionMemory> = series.iter().copied().collect();
+        let (growth, length) = judge(&series)?;
+        let begin = self.reports.len() - length;
+        if self.process_growth(begin).is_some_and(|process| process < MIN_PROCESS_SHARE * growth) {
+            return None;
+        }
+        let (function, file, line) = place.clone();
+        let span = last - self.reports.get(begin)?.at;
+        let bytes = series.last()?.live as u64;
+        Some(GrowingHolder { function, file, line, bytes, growth: growth as u64, span })
     }
+
+    /// How much the process has grown since the report at `begin`, as far as it is known: from the least that it held in the first half of
+    /// the reports to the least in the second, as other memory of it may come and go.
+    fn process_growth(&self, begin: usize) -> Option<f64> {
+        let held: Option<Vec<u64>> = self.reports.iter().skip(begin).map(|report| report.held).collect();
+        let held = held?;
+        let (first, second) = held.split_at(held.len() / 2);
+        Some(*second.iter().min()? as f64 - *first.iter().min()? as f64)
+    }
+
+    /// Time after the last report until its verdict expires.
+    fn validity(&self) -> Duration {
+        let times = || self.reports.iter().rev().take(MIN_VALUES).map(|report| report.at);
+        let longest = times().zip(times().skip(1)).map(|(after, before)| after - before).max();
+        longest.map_or(VALIDITY, |pause| VALIDITY.max(2 * pause))
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
 }
 
 fn growing_in_recording(holders: &[Holder], seconds: f64) -> Vec<GrowingHolder> {
@@ -150,10 +189,11 @@ fn growing_in_recording(holders: &[Holder], seconds: f64) -> Vec<GrowingHolder> 
     };
     let mut growing: Vec<GrowingHolder> = holders
         .iter()
+        .take(MAX_HOLDERS)
         .filter(is_growing)
         .map(|holder| GrowingHolder {
-            function: holder.function.clone(),
-            file: holder.file.clone(),
+            function: cut(&holder.function),
+            file: cut(&holder.file),
             line: holder.line,
             bytes: holder.bytes,
             growth: holder.growth.unsigned_abs(),
@@ -164,126 +204,5 @@ fn growing_in_recording(holders: &[Holder], seconds: f64) -> Vec<GrowingHolder> 
     growing
 }
 
-/// Returns the growth of a series in bytes if it is growing.
-fn judge(series: &[f64]) -> Option<u64> {
-    let (&first, &last, &before_last) = (series.first()?, series.last()?, series.get(series.len() - 2)?);
-    let growth = last - first;
-    let noise = |bytes: f64| (bytes * SAMPLE_INTERVAL).sqrt();
-    let rises = series.windows(2).all(|step| step[1] - step[0] >= -noise(step[0]));
-    let mean_step = growth / (series.len() - 1) as f64;
-    let is_growing = growth >= MIN_GROWTH.max(SIGNIFICANCE * noise(last))
-        && rises
-        && last - before_last >= MIN_LAST_SHARE * mean_step;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive, and from integers"
-    )]
-    is_growing.then_some(growth as u64)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(reports: &[&[(&str, u64)]], age: u64) -> Vec<String> {
-        let begun = Instant::now();
-        let mut history = HolderHistory::default();
-        let mut now = begun;
-        for report in reports {
-            let holders: Vec<Holder> = report
-                .iter()
-                .map(|(function, megabytes)| Holder {
-                    function: (*function).into(),
-                    file: "a.js".into(),
-                    line: 1,
-                    bytes: megabytes << 20,
-                    growth: 0,
-                })
-                .collect();
-            history.record(&HolderReport { holders, held: None, seconds: None }, now);
-            now += Duration::from_secs(10);
-        }
-        let now = now + Duration::from_secs(age);
-        history.growing(now).into_iter().map(|it| it.function).collect()
-    }
-
-    #[test]
-    fn the_function_that_grows_fastest_comes_first() {
-        let reports: &[&[(&str, u64)]] =
-            &[&[("cache", 50)], &[("cache", 51), ("slow", 9), ("fast", 20)], &[("fast", 40), ("slow", 18)]];
-        assert_eq!(names(reports, 0), ["fast", "slow"]);
-    }
-
-    #[test]
-    fn a_function_that_holds_much_and_does_not_grow_is_not_named() {
-        assert!(
-            names(&[&[("cache", 100)], &[("cache", 104)], &[("cache", 102)], &[("cache", 108)]], 0)
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn a_warm_up_that_has_ended_is_not_named() {
-        let reports: &[&[(&str, u64)]] =
-            &[&[("load", 20)], &[("load", 80)], &[("load", 120)], &[("load", 121)], &[("load", 121)]];
-        assert!(names(reports, 0).is_empty());
-    }
-
-    #[test]
-    fn a_sawtooth_is_not_named() {
-        let reports: &[&[(&str, u64)]] =
-            &[&[("batch", 10)], &[("batch", 60)], &[("batch", 12)], &[("batch", 40)], &[("batch", 70)]];
-        assert!(names(reports, 0).is_empty());
-    }
-
-    #[test]
-    fn two_reports_name_nobody() {
-        assert!(names(&[&[("load", 20)], &[("load", 80)]], 0).is_empty());
-    }
-
-    #[test]
-    fn one_recording_names_what_the_process_as_a_whole_grew_by() {
-        let holder = |function: &str, bytes, growth| Holder {
-            function: function.into(),
-            file: "a.py".into(),
-            line: 1,
-            bytes,
-            growth,
-        };
-        let begun = Instant::now();
-        let mut history = HolderHistory::default();
-        let holders = vec![holder("cache", 50 << 20, 1 << 20), holder("leak", 9 << 20, 8 << 20)];
-        history.record(&HolderReport { holders, held: None, seconds: Some(30.0) }, begun);
-        let names = |now| history.growing(now).into_iter().map(|it| it.function).collect::<Vec<_>>();
-        assert_eq!(names(begun), ["leak"]);
-        assert!(names(begun + Duration::from_secs(31)).is_empty());
-    }
-
-    #[test]
-    fn a_verdict_expires_when_reports_stop() {
-        let reports: &[&[(&str, u64)]] = &[&[("leak", 20)], &[("leak", 40)], &[("leak", 60)]];
-        assert_eq!(names(reports, 0), ["leak"]);
-        assert!(names(reports, 60).is_empty());
-    }
-
-    #[test]
-    fn a_function_does_not_grow_where_the_process_does_not() {
-        let begun = Instant::now();
-        for (process_grows, expected) in [(false, 0), (true, 1)] {
-            let mut history = HolderHistory::default();
-            for n in 0..4u64 {
-                let holder = Holder {
-                    function: "cache".into(),
-                    file: "app.js".into(),
-                    line: 1,
-                    bytes: (n * 10) << 20,
-                    growth: 0,
-                };
-                let held = Some((100 + if process_grows { n * 10 } else { n % 2 }) << 20);
-                history.record(&HolderReport { holders: vec![holder], held, seconds: None }, begun);
-            }
-            assert_eq!(history.growing(begun).len(), expected, "{process_grows}");
-        }
-    }
-}
+mod tests;

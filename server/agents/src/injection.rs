@@ -93,6 +93,11 @@ pub fn is_off(value: &OsStr) -> bool {
     ["off", "0", "false"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
+/// Whether a value of `HEAPBEAT_AGENT` is one that means nothing. The agents themselves take it for on.
+pub fn is_invalid(value: &OsStr) -> bool {
+    !is_off(value) && !["", "on", "1", "true"].iter().any(|on| value.eq_ignore_ascii_case(on))
+}
+
 /// Appends the agent to `NODE_OPTIONS`. Node splits them at spaces, except in double quotes, in which a backslash escapes.
 fn node_options(present: Option<OsString>, agent: &Path) -> OsString {
     let mut option = b"--require \"".to_vec();
@@ -195,6 +200,9 @@ mod tests {
             assert_eq!(injected(&["python3", "app.py"], &[("HEAPBEAT_AGENT", off)], "/opt/h"), []);
         }
         assert!(!injected(&["node"], &[("HEAPBEAT_AGENT", "on")], "/opt/h").is_empty());
+        for (value, invalid) in [("of", true), ("no", true), ("Off", false), ("on", false), ("", false)] {
+            assert_eq!(is_invalid(OsStr::new(value)), invalid, "{value}");
+        }
     }
 
     #[test]

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Most functions and types of a report that are kept, and most bytes of a text: an agent sends ten of each.
+const MAX_LISTED: usize = 16;
+const MAX_TEXT: usize = 512;
+
 /// What an agent sends.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AgentMessage {
@@ -125,6 +129,9 @@ pub struct Holder {
     pub line: u32,
     /// Live bytes.
     pub bytes: u64,
+    /// The part of them that was there at the last report already; none if the agent cannot tell. 0 in its first report.
+    #[serde(default)]
+    pub survived: Option<u64>,
     /// Difference to the last report.
     #[serde(default)]
     pub growth: i64,
@@ -208,9 +215,50 @@ struct Line {
     exception: Option<UncaughtException>,
 }
 
+impl Line {
+    /// Leaves what an agent has no reason to send: a line may have 64 kB, and what many processes report last is kept.
+    fn bounded(mut self) -> Self {
+        if let Some(hello) = &mut self.hello {
+            for text in [&mut hello.runtime, &mut hello.version, &mut hello.program] {
+                bound_text(text);
+            }
+        }
+        if let Some(holders) = &mut self.holders {
+            bound_list(holders);
+            for holder in holders {
+                bound_text(&mut holder.function);
+                bound_text(&mut holder.file);
+            }
+        }
+        if let Some(types) = &mut self.types {
+            bound_list(types);
+            for one in types {
+                bound_text(&mut one.r#type);
+            }
+        }
+        let refusals = [
+            self.purge.as_mut().and_then(|purge| purge.refused.as_mut()),
+            self.profile.as_mut().and_then(|profile| profile.refused.as_mut()),
+            self.exception.as_mut().map(|exception| &mut exception.name),
+        ];
+        refusals.into_iter().flatten().for_each(bound_text);
+        self
+    }
+}
+
+fn bound_list<T>(list: &mut Vec<T>) {
+    list.truncate(MAX_LISTED);
+    list.shrink_to_fit();
+}
+
+fn bound_text(text: &mut String) {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text.shrink_to_fit();
+}
+
 /// Parses one line; `None` if it holds no message that is known.
 pub(crate) fn parse_line(line: &[u8]) -> Result<Option<AgentMessage>, serde_json::Error> {
-    let line: Line = serde_json::from_slice(line)?;
+    let line = serde_json::from_slice::<Line>(line)?.bounded();
     let (held, seconds) = (line.held, line.seconds);
     let message = line
         .hello
@@ -268,6 +316,21 @@ mod tests {
     #[test]
     fn a_message_of_a_later_version_is_skipped() {
         assert_eq!(parse_line(br#"{"threads":[1,2]}"#).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_line_is_bounded() {
+        let text = "é".repeat(20_000);
+        let hello = parse(&format!(r#"{{"hello":{{"runtime":"{text}","version":"1","program":"{text}"}}}}"#));
+        let AgentMessage::Hello(hello) = hello else { panic!("{hello:?}") };
+        assert_eq!((hello.runtime.len(), hello.program.capacity()), (MAX_TEXT, MAX_TEXT));
+        let holder = format!(r#"{{"function":"{}","bytes":1}}"#, "f".repeat(1000));
+        let holders = parse(&format!(r#"{{"holders":[{}]}}"#, vec![holder; 60].join(",")));
+        let AgentMessage::Holders(report) = holders else { panic!("{holders:?}") };
+        assert_eq!((report.holders.len(), report.holders[0].function.len()), (MAX_LISTED, MAX_TEXT));
+        let types = parse(&format!(r#"{{"types":[{}]}}"#, vec![r#"{"type":"","count":0}"#; 3000].join(",")));
+        let AgentMessage::Types(types) = types else { panic!("{types:?}") };
+        assert_eq!((types.len(), types.capacity()), (MAX_LISTED, MAX_LISTED));
     }
 
     proptest! {

@@ -166,7 +166,14 @@ fn behind_wrappers_the_program_itself_has_the_agent() {
     });
     let Some(npm) = find_on_path("npm") else { return skipped("no npm on PATH") };
     let mut guard = Guard::new();
-    let package = format!(r#"{{"name":"a","version":"1.0.0","scripts":{{"start":"node {file}"}}}}"#);
+    let starter = guard.folder().join("node_modules/tsx/dist");
+    std::fs::create_dir_all(&starter).unwrap();
+    let code = format!(
+        "import {{ spawn }} from 'node:child_process'; spawn(process.execPath, ['{file}']); setTimeout(() => process.exit(), 60_000)"
+    );
+    std::fs::write(starter.join("cli.mjs"), code).unwrap();
+    let package =
+        r#"{"name":"a","version":"1.0.0","scripts":{"start":"node node_modules/tsx/dist/cli.mjs"}}"#;
     std::fs::write(guard.folder().join("package.json"), package).unwrap();
     let mut command = guard.command(&npm, &["start"]);
     command.current_dir(guard.folder()).stdout(std::process::Stdio::null());
@@ -174,7 +181,7 @@ fn behind_wrappers_the_program_itself_has_the_agent() {
     guard.wait_for("the program behind npm", |guard| (!guard.connected().is_empty()).then_some(()));
     guard.serve_for(Duration::from_secs(1));
     let programs: Vec<&str> = guard.registry.processes().map(|(_, it)| &*it.hello.program).collect();
-    assert_eq!(programs, [&*file], "npm itself has no agent");
+    assert_eq!(programs, [&*file], "npm and the starter behind it have no agent");
     let pid = guard.connected()[0];
     let _ = rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap(),

@@ -28,4 +28,15 @@ pub(super) const PYTHON_LEAKS: [(&str, &str); 3] =
     [("list", "list_orders"), ("dict", "render_page"), ("closure", "subscribe")];
 
 /// Programs of `programs/healthy.py`.
-pub(super) const PYTHON_HEALTHY: [&str; 3] = ["churn", "bounded_cache", "queue"];
+pub(super) const PYTHON_HEALTHY: [&str; 10] = [
+    "churn",
+    "bounded_cache",
+    "queue",
+    "sawtooth",
+    "large_sawtooth",
+    "buffer_pool",
+    "strings",
+    "memoize",
+    "cycles",
+    "threads",
+];

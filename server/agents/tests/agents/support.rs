@@ -249,6 +249,18 @@ impl Guard {
         sample.and_then(|(sample, _)| sample.rss).unwrap_or(0)
     }
 
+    /// Waits until programs have loaded their data: until then they grow.
+    pub(crate) fn wait_until_loaded(&mut self, pids: &[u32]) {
+        for pid in pids {
+            self.wait_for_sample(*pid);
+            let mut before = 0;
+            while self.resident(*pid).abs_diff(before) > 1 << 20 {
+                before = self.resident(*pid);
+                self.serve_for(Duration::from_secs(1));
+            }
+        }
+    }
+
     /// Processes with an agent.
     pub(crate) fn connected(&self) -> Vec<u32> {
         let mut pids: Vec<u32> = self.registry.processes().map(|(pid, _)| pid).collect();

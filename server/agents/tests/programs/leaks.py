@@ -20,10 +20,9 @@ def render_page():
 
 
 def subscribe():
-    for number in range(100):
-        state = bytearray(16_000)
-
-        def callback():
+    for number in range(10):
+        # A variable of the loop would be one for all of its closures, which would keep the last value only.
+        def callback(state=bytearray(16_000)):
             return len(state)
 
         callbacks.append(callback)
