@@ -1,64 +1,174 @@
-//! `heapbeat convert`: converts a Gatus configuration to a `monitors.toml`.
+//! `heapbeat convert`: converts the configuration of another monitoring program to a `monitors.toml`.
 //!
-//! Settings that cannot be converted become comments above their monitor, with the reason, and are printed on standard error, so that
-//! no check is dropped silently. Credentials are not written.
+//! The crate `heapbeat-convert` converts; this module reads the files and prints what it says.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _, Read, Write};
+use std::path::Path;
 
-mod gatus;
-mod monitors_toml;
-mod names;
+use heapbeat_convert::{Conversion, InputFile, Options, Source};
+use heapbeat_shared::text::single_line;
 
-/// Size limit of the file, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Size limit of a file, in bytes.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// Size limit of all files of a run, in bytes.
+const MAX_TOTAL_BYTES: usize = 32 << 20;
+
+/// The most files of a run.
+const MAX_FILES: usize = 1000;
+
+/// The most folders within each other.
+const MAX_DEPTH: usize = 16;
+
+/// The exit code with `--strict` when something changed its meaning.
+const CHANGED: u8 = 3;
 
 const EXAMPLES: &str = "\
-Converts HTTP and TCP endpoints with their conditions, headers, bodies, intervals, timeouts and thresholds, and external endpoints
-with a heartbeat. A header with a credential becomes the name of a Worker secret; its value is not written.
+Every setting of the input is converted, or a note says what became of it: in the result above its monitor, and on standard error. The last \
+lines are counts. Credentials in headers become names of Worker secrets; their values are not written.
 
-Exit codes: 0 converted, with or without notes; 1 the file cannot be read; 2 wrong command line.
+Several files, and a folder of YAML, are one configuration, as in Gatus. The value of a variable of the environment (${NAME}) is read from \
+--env only.
+
+Exit codes: 0 converted; 1 a file cannot be read; 2 wrong command line; 3 with --strict, if the meaning of anything changed.
 
 Examples:
   heapbeat convert gatus.yaml > monitors.toml
+  heapbeat convert --env .env --strict config/ > monitors.toml
   heapbeat apply monitors.toml --url https://heapbeat.example.workers.dev --dry-run
 ";
 
-/// Converts a Gatus configuration to a monitors.toml
+/// Converts the configuration of another monitoring program to a monitors.toml
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ConvertArgs {
-    /// Configuration file of Gatus (YAML); `-` for standard input
-    file: String,
+    /// Files or folders; `-` for standard input
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// The program that the configuration is of
+    #[arg(long, value_enum, default_value = "gatus")]
+    from: SourceName,
+    /// File with values of variables, `NAME=value` a line
+    #[arg(long, value_name = "FILE")]
+    env: Vec<String>,
+    /// Exits with 3 if the meaning of anything changed
+    #[arg(long)]
+    strict: bool,
+    /// Keeps monitors of private addresses, for an edge with `ALLOW_PRIVATE_TARGETS`
+    #[arg(long)]
+    keep_private: bool,
 }
 
-/// Converts the file, and returns the exit code.
+/// The programs.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SourceName {
+    Gatus,
+    Uptimeflare,
+    Kuma,
+    Blackbox,
+}
+
+/// Converts the files, and returns the exit code.
 pub(crate) fn run(arguments: &ConvertArgs) -> u8 {
-    let file = &arguments.file;
-    let converted = read_text(file).map_err(|error| error.to_string()).and_then(|text| gatus::convert(&text));
-    match converted {
-        Ok(converted) => {
-            let _ = io::stdout().write_all(monitors_toml::format_file(&converted).as_bytes());
-            for note in converted.iter().flat_map(|endpoint| &endpoint.notes) {
-                let _ = writeln!(io::stderr(), "{file}: {note}");
+    match convert_files(arguments) {
+        Ok(Conversion { text, notes, counts }) => {
+            let _ = io::stdout().write_all(for_output(&text, io::stdout().is_terminal()).as_bytes());
+            let mut errors = io::stderr().lock();
+            for note in &notes {
+                let _ = writeln!(errors, "{}", single_line(&note.to_string()));
             }
-            0
+            let _ = write!(errors, "\n{counts}");
+            if arguments.strict && counts.has_changes() { CHANGED } else { 0 }
         }
         Err(error) => {
-            let _ = writeln!(io::stderr(), "heapbeat: {file}: {error}");
+            let _ = writeln!(io::stderr(), "heapbeat: {}", single_line(&error));
             super::FAILURE
         }
     }
 }
 
-/// Reads the file, or standard input for `-`.
-fn read_text(file: &str) -> io::Result<String> {
+/// Returns the result as it is written: a terminal gets no character that it would obey. Names of monitors may have some.
+fn for_output(text: &str, is_terminal: bool) -> Cow<'_, str> {
+    if !is_terminal {
+        return text.into();
+    }
+    text.lines().map(|line| single_line(line) + "\n").collect::<String>().into()
+}
+
+fn convert_files(arguments: &ConvertArgs) -> Result<Conversion, String> {
+    let mut options = Options { keep_private: arguments.keep_private, ..Options::default() };
+    for file in &arguments.env {
+        options.environment.extend(heapbeat_convert::parse_env_file(&read_text(file)?));
+    }
+    let mut files = Vec::new();
+    for file in &arguments.files {
+        collect_files(file, 0, &mut files)?;
+    }
+    if files.is_empty() {
+        return Err("there is no .yaml or .yml in the folder".to_owned());
+    }
+    let source = match arguments.from {
+        SourceName::Gatus => Source::Gatus,
+        SourceName::Uptimeflare => Source::UptimeFlare,
+        SourceName::Kuma => Source::Kuma,
+        SourceName::Blackbox => Source::Blackbox,
+    };
+    heapbeat_convert::convert(source, &files, &options).map_err(|error| error.to_string())
+}
+
+/// Reads a file, or the YAML in a folder and those in it, in the order of their names.
+fn collect_files(path: &str, depth: usize, files: &mut Vec<InputFile>) -> Result<(), String> {
+    if path == "-" || !Path::new(path).is_dir() {
+        if files.len() == MAX_FILES {
+            return Err(format!("there are more than {MAX_FILES} files"));
+        }
+        files.push(InputFile { name: path.to_owned(), text: read_text(path)? });
+        if files.iter().map(|file| file.text.len()).sum::<usize>() > MAX_TOTAL_BYTES {
+            return Err(format!("the files have more than {MAX_TOTAL_BYTES} bytes together"));
+        }
+        return Ok(());
+    }
+    if depth == MAX_DEPTH {
+        return Err(format!("{path}: there are more than {MAX_DEPTH} folders within each other"));
+    }
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut paths: Vec<_> =
+        entries.map_err(|error| format!("{path}: {error}"))?.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    for entry in paths {
+        // Names that begin with two dots are how Kubernetes mounts another version of the same files.
+        let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+        let is_yaml = entry.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        if !hidden && (entry.is_dir() || is_yaml) {
+            collect_files(&entry.to_string_lossy(), depth + 1, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file, or standard input for `-`.
+fn read_text(file: &str) -> Result<String, String> {
+    let named = |error: io::Error| format!("{file}: {error}");
     let mut text = String::new();
     let input: Box<dyn Read> =
-        if file == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
-    input.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+        if file == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(file).map_err(named)?) };
+    input.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(named)?;
     if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!("the file has more than {MAX_FILE_BYTES} bytes")));
+        return Err(format!("{file}: the file has more than {MAX_FILE_BYTES} bytes"));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_character_that_it_would_obey() {
+        let text = "name = \"a\u{9b}31m\u{202e}b\"\nurl = \"x\"\n";
+        assert_eq!(for_output(text, false), text);
+        assert_eq!(for_output(text, true), "name = \"a 31m b\"\nurl = \"x\"\n");
+    }
 }

@@ -10,14 +10,22 @@
 mod error;
 mod eval_context;
 mod glob;
+mod header;
 mod number;
 mod operand;
 mod path;
+mod possibility;
+mod possible_values;
 mod print;
 mod typos;
 
 pub use error::ConditionError;
 pub use eval_context::{EvalContext, ObservedBody, Outcome};
+pub use header::ObservedHeaders;
+pub use number::parse_duration_nanos as parse_go_duration;
+pub use operand::MAX_OPTIONS;
+pub use possibility::{Impossible, ValueLimits, find_impossible};
+pub use possible_values::RCODES;
 
 use self::operand::{Operand, Resolved};
 
@@ -60,6 +68,12 @@ pub enum Placeholder {
     Connected,
     /// The response body, or a part of it: `[BODY]`, `[BODY].path`.
     Body,
+    /// A header of the response: `[HEADER].name`.
+    Header,
+    /// The response code of a DNS query: `[DNS_RCODE]`.
+    DnsRcode,
+    /// The time until the registration of the domain ends, in milliseconds: `[DOMAIN_EXPIRATION]`.
+    DomainExpiration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +115,13 @@ impl Condition {
             return Err(ConditionError::ChoiceOrdered);
         }
         typos::check_sides(&left, &right, ordered)?;
-        Ok(Condition { text: text.to_owned(), left, operator, right })
+        let condition = Condition { text: text.to_owned(), left, operator, right };
+        if condition.placeholders().next().is_none()
+            && !condition.holds(&EvalContext::new(Outcome::UNREACHED))
+        {
+            return Err(ConditionError::NeverHolds);
+        }
+        Ok(condition)
     }
 
     /// Returns the condition as written.
@@ -119,20 +139,38 @@ impl Condition {
         self.placeholders().any(|used| used == placeholder)
     }
 
+    /// Returns the names of the headers that the condition asks for, in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        [&self.left, &self.right].into_iter().filter_map(Operand::header)
+    }
+
     /// Returns whether the condition holds.
     pub fn holds(&self, context: &EvalContext<'_>) -> bool {
-        self.compare(&self.left.resolve(context), &self.right.resolve(context))
+        self.is_usable(context) && self.compare(&self.left.resolve(context), &self.right.resolve(context))
+    }
+
+    /// Returns whether the condition can be evaluated: not on a body that could not be read.
+    fn is_usable(&self, context: &EvalContext<'_>) -> bool {
+        context.bytes().is_some() || !self.uses(Placeholder::Body)
     }
 
     /// Evaluates the condition, with a description for the owner.
     pub fn evaluate(&self, context: &EvalContext<'_>) -> ConditionResult {
         let (left, right) = (self.left.resolve(context), self.right.resolve(context));
-        let ok = self.compare(&left, &right);
-        let description = if ok { self.text.clone() } else { self.describe(&left, &right) };
+        let ok = self.is_usable(context) && self.compare(&left, &right);
+        let description = if ok { self.text.clone() } else { self.describe(&left, &right, context) };
         ConditionResult { ok, description }
     }
 
     fn compare(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> bool {
+        // As long as nobody knows the date, it is no reason for an outage.
+        if self.left.lacks_domain(left) || self.right.lacks_domain(right) {
+            return true;
+        }
+        // A missing date is neither old nor new.
+        if self.left.lacks_date(left) || self.right.lacks_date(right) {
+            return self.operator == Operator::NotEqual;
+        }
         let numbers = || (left.number(), right.number());
         match self.operator {
             Operator::Equal => operand::equal((&self.left, left), (&self.right, right)),
@@ -144,11 +182,14 @@ impl Condition {
         }
     }
 
-    fn describe(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> String {
+    fn describe(&self, left: &Resolved<'_>, right: &Resolved<'_>, context: &EvalContext<'_>) -> String {
         let sign =
             OPERATORS.iter().find(|(_, operator)| *operator == self.operator).map_or("", |(sign, _)| sign);
         let ordered = !matches!(self.operator, Operator::Equal | Operator::NotEqual);
         let side = |operand: &Operand, resolved: &Resolved<'_>, other: &Operand| {
+            if let Some(problem) = operand.describe_missing(resolved, context) {
+                return format!("{} ({problem})", operand.as_str());
+            }
             let max_chars = if other.is_pattern() { MAX_VALUE_CHARS_BESIDE_PATTERN } else { MAX_VALUE_CHARS };
             operand.describe(resolved, ordered, max_chars)
         };

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+mod conditions;
+
+use super::dns;
 use super::field::{FieldReader, excerpt};
 use super::region;
 use super::request;
@@ -9,7 +12,7 @@ use super::{
     CheckThresholds, Heartbeat, HeartbeatSchedule, HttpUrl, Monitor, MonitorId, MonitorKind, SecretName,
     Target, TcpAddress, is_private_host,
 };
-use crate::condition::{Condition, Placeholder};
+use crate::cloudflare::is_cloudflare_address;
 use crate::schedule::Schedule;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -48,11 +51,8 @@ pub(super) fn parse_entry(
         Some(MonitorKind::Heartbeat) => Some(0),
         _ => fields.number("retries", 0, 3),
     };
-    let conditions = parse_conditions(kind, fields);
-    let degraded = fields.list("degraded", &[], parse_condition);
-    if let (Some(kind), Some(degraded)) = (kind, &degraded) {
-        report_unavailable("degraded", kind, degraded, fields);
-    }
+    let longest = target.as_ref().and_then(longest_run).or(timeout);
+    let conditions = conditions::parse_conditions(kind, longest, fields);
     let failure = fields.count("failure-threshold", 1);
     let success = fields.count("success-threshold", 1);
     let group = fields.optional_text("group", parse_label);
@@ -76,28 +76,31 @@ pub(super) fn parse_entry(
     let alerts = fields.list("alerts", &[], named).map(|alerts| given.then_some(alerts));
     fields.report_unknown(kind.map(MonitorKind::as_str));
     let id = id?;
-    Some(Monitor {
+    let (conditions, degraded) = conditions?;
+    let monitor = Monitor {
         name: name.unwrap_or_else(|| id.as_str().to_owned()),
         id,
         target: target?,
         interval: interval?,
         timeout: timeout?,
         retries: retries?,
-        conditions: conditions?,
-        degraded: degraded?,
+        conditions,
+        degraded,
         thresholds: CheckThresholds { failure: failure?, success: success? },
         group,
         depends_on: depends_on?,
         regions: regions?,
         alerts: alerts?,
         public: public?,
-    })
+    };
+    conditions::report_missing_domain(&monitor, fields);
+    Some(monitor)
 }
 
 fn parse_kind(text: &str) -> Result<MonitorKind, String> {
     let found = MonitorKind::ALL.into_iter().find(|kind| kind.as_str() == text);
     found.ok_or_else(|| {
-        format!("unknown kind `{}`; the kinds are heapbeat, http, tcp and heartbeat", excerpt(text))
+        format!("unknown kind `{}`; the kinds are heapbeat, http, tcp, dns and heartbeat", excerpt(text))
     })
 }
 
@@ -105,8 +108,7 @@ fn parse_target(kind: MonitorKind, fields: &mut FieldReader<'_>, allow_private: 
     match kind {
         MonitorKind::Heapbeat => {
             let url = parse_url(fields, allow_private);
-            let secret =
-                fields.optional_text("secret", |text| text.parse::<SecretName>().map_err(|e| e.to_string()));
+            let secret = fields.optional_text("secret", SecretName::parse_signing);
             let public_routes = fields.flag("public-routes", false);
             Some(Target::Heapbeat { url: url?, secret, public_routes: public_routes? })
         }
@@ -118,20 +120,39 @@ fn parse_target(kind: MonitorKind, fields: &mut FieldReader<'_>, allow_private: 
             let address = fields.required_text("url", |text| {
                 let address = text.parse::<TcpAddress>().map_err(|e| e.to_string())?;
                 refuse_private(address.host(), allow_private)?;
+                if is_cloudflare_address(address.host()) {
+                    return Err(format!(
+                        "`{}` is an address of Cloudflare, to which the platform lets no Worker open a TCP connection; use kind = \"http\"",
+                        address.host()
+                    ));
+                }
                 Ok(address)
             });
             address.map(Target::Tcp)
+        }
+        MonitorKind::Dns => {
+            dns::parse_query(fields, |text| parse_http_url(text, allow_private)).map(Target::Dns)
         }
         MonitorKind::Heartbeat => parse_heartbeat(fields).map(Target::Heartbeat),
     }
 }
 
+/// Returns the longest time of a run of a job; `None` for what is not a job.
+fn longest_run(target: &Target) -> Option<Duration> {
+    match target {
+        Target::Heartbeat(heartbeat) => Some(heartbeat.max_runtime.unwrap_or(Duration::MAX)),
+        _ => None,
+    }
+}
+
 fn parse_url(fields: &mut FieldReader<'_>, allow_private: bool) -> Option<HttpUrl> {
-    fields.required_text("url", |text| {
-        let url = text.parse::<HttpUrl>().map_err(|e| e.to_string())?;
-        refuse_private(url.host(), allow_private)?;
-        Ok(url)
-    })
+    fields.required_text("url", |text| parse_http_url(text, allow_private))
+}
+
+fn parse_http_url(text: &str, allow_private: bool) -> Result<HttpUrl, String> {
+    let url = text.parse::<HttpUrl>().map_err(|e| e.to_string())?;
+    refuse_private(url.host(), allow_private)?;
+    Ok(url)
 }
 
 fn refuse_private(host: &str, allow_private: bool) -> Result<(), String> {
@@ -174,54 +195,6 @@ fn parse_heartbeat(fields: &mut FieldReader<'_>) -> Option<Heartbeat> {
         None => HeartbeatSchedule::Every(interval?),
     };
     Some(Heartbeat { schedule, grace: grace?, max_runtime: max_runtime? })
-}
-
-fn parse_conditions(kind: Option<MonitorKind>, fields: &mut FieldReader<'_>) -> Option<Vec<Condition>> {
-    let default: &[&str] = match kind {
-        Some(MonitorKind::Tcp) => &["[CONNECTED] == true"],
-        Some(MonitorKind::Heartbeat) => &[],
-        _ => &["[STATUS] == 200"],
-    };
-    let given = fields.contains("conditions");
-    let conditions = fields.list("conditions", default, parse_condition)?;
-    match kind {
-        Some(MonitorKind::Heartbeat) if given => {
-            let reason =
-                "a heartbeat reports success or failure itself, so it has no conditions; remove this setting";
-            fields.report("conditions", reason.to_owned());
-        }
-        Some(_) if given && conditions.is_empty() => {
-            fields
-                .report("conditions", format!("the list is empty; remove it to use the default {default:?}"));
-        }
-        Some(kind) => report_unavailable("conditions", kind, &conditions, fields),
-        None => {}
-    }
-    Some(conditions)
-}
-
-/// Reports conditions on placeholders that this kind of monitor does not have.
-fn report_unavailable(list: &str, kind: MonitorKind, conditions: &[Condition], fields: &mut FieldReader<'_>) {
-    for (index, condition) in conditions.iter().enumerate() {
-        let reason = condition.placeholders().find_map(|placeholder| match (kind, placeholder) {
-            (MonitorKind::Tcp, Placeholder::Status) => Some("a TCP connection has no [STATUS]"),
-            (MonitorKind::Tcp, Placeholder::Body) => {
-                Some("a TCP connection has no [BODY], as nothing is sent or read")
-            }
-            (MonitorKind::Heartbeat, Placeholder::ResponseTime) => None,
-            (MonitorKind::Heartbeat, _) => {
-                Some("the only placeholder of a heartbeat is [RESPONSE_TIME], the time from start to success")
-            }
-            _ => None,
-        });
-        if let Some(reason) = reason {
-            fields.report(&format!("{list}[{index}]"), reason.to_owned());
-        }
-    }
-}
-
-fn parse_condition(text: &str) -> Result<Condition, String> {
-    Condition::parse(text).map_err(|error| error.to_string())
 }
 
 /// Parses a name or a title: one line of 1 to 80 characters.

@@ -5,13 +5,18 @@
 
 #![forbid(unsafe_code)]
 
+use heapbeat_shared::signing::RequestOrigin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub mod applied;
 mod capacity;
+mod cloudflare;
 pub mod condition;
+pub mod credential;
 mod dependencies;
+mod dns;
+mod domain_name;
 mod entry;
 mod field;
 mod id;
@@ -25,13 +30,15 @@ mod tcp;
 mod url;
 
 pub use capacity::{MAX_HUBS, MAX_MONITORS, MONITORS_PER_HUB};
+pub use dns::{DEFAULT_RESOLVER, DnsQuery, RecordType};
+pub use domain_name::registered_domain;
 pub use id::{MonitorId, MonitorIdError};
 pub use monitor::{
     CheckThresholds, Header, HeaderValue, Heartbeat, HeartbeatSchedule, HttpCheck, Monitor, MonitorKind,
     Target,
 };
 pub use region::{MAX_REGIONS, REGIONS};
-pub use secret::{SecretName, SecretNameError};
+pub use secret::{APPLIED_PREFIX, OwnSecretError, SecretName, SecretNameError};
 pub use tcp::{TcpAddress, TcpAddressError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
@@ -70,6 +77,17 @@ pub struct MonitorConfig {
 }
 
 impl MonitorConfig {
+    /// Returns the heapbeat monitors of further servers that name no secret. The default secret ([`DEFAULT_SECRET`]) belongs to one
+    /// server, the first one: to sign for several servers with one secret, the owner has to say so.
+    pub fn servers_without_secret(&self) -> impl Iterator<Item = &Monitor> {
+        let origin = |monitor: &Monitor| match &monitor.target {
+            Target::Heapbeat { url, secret: None, .. } => url.as_str().parse::<RequestOrigin>().ok(),
+            _ => None,
+        };
+        let first = self.monitors.iter().find_map(origin);
+        self.monitors.iter().filter(move |monitor| origin(monitor).is_some_and(|it| Some(it) != first))
+    }
+
     /// Parses the JSON of the variable `MONITORS`; `None` is a variable that is not set. `allow_private` allows targets with private
     /// addresses.
     pub fn parse(text: Option<&str>, allow_private: bool) -> MonitorConfig {

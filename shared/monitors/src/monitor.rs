@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::{HttpUrl, MonitorId, SecretName, TcpAddress};
+use super::{DnsQuery, HttpUrl, MonitorId, SecretName, TcpAddress, registered_domain};
 use crate::condition::{Condition, Placeholder};
 use crate::schedule::Schedule;
 
@@ -49,6 +49,8 @@ pub enum MonitorKind {
     Http,
     /// Any server that accepts TCP connections.
     Tcp,
+    /// A name, looked up by DNS.
+    Dns,
     /// A job that sends heartbeats.
     Heartbeat,
 }
@@ -69,6 +71,8 @@ pub enum Target {
     Http(Box<HttpCheck>),
     /// A TCP connection; nothing is sent.
     Tcp(TcpAddress),
+    /// A DNS query, asked by HTTPS.
+    Dns(DnsQuery),
     /// No request is made: the job calls `POST /api/v1/heartbeats/{id}`.
     Heartbeat(Heartbeat),
 }
@@ -149,6 +153,7 @@ impl Monitor {
             Target::Heapbeat { .. } => MonitorKind::Heapbeat,
             Target::Http(_) => MonitorKind::Http,
             Target::Tcp(_) => MonitorKind::Tcp,
+            Target::Dns(_) => MonitorKind::Dns,
             Target::Heartbeat(_) => MonitorKind::Heartbeat,
         }
     }
@@ -164,13 +169,39 @@ impl Monitor {
         match &self.target {
             Target::Heapbeat { secret, .. } => secret.iter().collect(),
             Target::Http(check) => check.headers.iter().filter_map(of_header).collect(),
-            Target::Tcp(_) | Target::Heartbeat(_) => Vec::new(),
+            Target::Tcp(_) | Target::Dns(_) | Target::Heartbeat(_) => Vec::new(),
         }
     }
 
     /// Returns whether the route that makes memory grow is public.
     pub fn shows_routes(&self) -> bool {
         matches!(self.target, Target::Heapbeat { public_routes: true, .. })
+    }
+
+    /// Returns the names of the headers that conditions ask for, in lower case, with duplicates.
+    pub fn observed_headers(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().chain(&self.degraded).flat_map(Condition::headers)
+    }
+
+    /// Returns the registered domain of the target, if it has one.
+    pub fn domain(&self) -> Option<String> {
+        let host = match &self.target {
+            Target::Heapbeat { url, .. } => url.host(),
+            Target::Http(check) => check.url.host(),
+            Target::Tcp(address) => address.host(),
+            Target::Dns(query) => &query.name,
+            Target::Heartbeat(_) => return None,
+        };
+        registered_domain(host)
+    }
+
+    /// Returns the registered domain of the target if conditions ask when it expires.
+    pub fn observed_domain(&self) -> Option<String> {
+        let mut conditions = self.conditions.iter().chain(&self.degraded);
+        conditions
+            .any(|condition| condition.uses(Placeholder::DomainExpiration))
+            .then(|| self.domain())
+            .flatten()
     }
 
     /// Returns whether the response body is needed: by a condition, or as the target is a heapbeat server.
@@ -182,8 +213,13 @@ impl Monitor {
 
 impl MonitorKind {
     /// Every kind.
-    pub const ALL: [MonitorKind; 4] =
-        [MonitorKind::Heapbeat, MonitorKind::Http, MonitorKind::Tcp, MonitorKind::Heartbeat];
+    pub const ALL: [MonitorKind; 5] = [
+        MonitorKind::Heapbeat,
+        MonitorKind::Http,
+        MonitorKind::Tcp,
+        MonitorKind::Dns,
+        MonitorKind::Heartbeat,
+    ];
 
     /// Returns the name in the configuration.
     pub const fn as_str(self) -> &'static str {
@@ -191,6 +227,7 @@ impl MonitorKind {
             MonitorKind::Heapbeat => "heapbeat",
             MonitorKind::Http => "http",
             MonitorKind::Tcp => "tcp",
+            MonitorKind::Dns => "dns",
             MonitorKind::Heartbeat => "heartbeat",
         }
     }

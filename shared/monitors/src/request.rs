@@ -1,12 +1,13 @@
 //! Parses the request of an `http` monitor: method, headers, body, redirects, and the largest response body.
 //!
 //! A header with a credential must name a Worker secret. A literal credential is refused, as it must be neither in a committed file nor
-//! in the hub's store.
+//! in the hub's store; one in the address or the body needs the owner's word that it may be.
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::ParseBytesError;
 use serde_json::Value;
 
+use super::credential::{find_in_body, find_in_query, is_credential_header};
 use super::field::{FieldReader, excerpt};
 use super::{Header, HeaderValue, HttpCheck, HttpUrl, MAX_BODY_BYTES, SecretName};
 
@@ -73,6 +74,16 @@ pub(super) fn parse_request(fields: &mut FieldReader<'_>, url: Option<HttpUrl>) 
             format!("a {method} request has no body; set method = \"POST\", or remove the body"),
         );
     }
+    if fields.flag("literal-credentials", false) == Some(false) {
+        let advice = "looks like a credential, which would be committed, stored and exported: send it in a header with a secret, or write \
+                      literal-credentials = true";
+        if let Some(name) = url.as_ref().and_then(|url| find_in_query(url.as_str())) {
+            fields.report("url", format!("the parameter `{}` {advice}", excerpt(name)));
+        }
+        if let Some(name) = body.as_deref().and_then(find_in_body) {
+            fields.report("body", format!("the field `{}` {advice}", excerpt(&name)));
+        }
+    }
     let mut headers = headers;
     if body.as_deref().is_some_and(is_json) && !headers.iter().any(is_content_type) {
         // Without it, the platform would send the body as plain text.
@@ -130,7 +141,7 @@ fn parse_header(name: &str, value: &Value) -> Result<Header, String> {
         return Err("the platform sets this header; remove it".to_owned());
     }
     let value = match value {
-        Value::String(_) if is_credential(&lower) => {
+        Value::String(_) if is_credential_header(&lower) => {
             return Err(
                 r#"contains a credential, which must not be in a file: write { secret = "NAME" } and set the value with `wrangler secret put NAME`"#
                     .to_owned(),
@@ -150,7 +161,7 @@ fn parse_header(name: &str, value: &Value) -> Result<Header, String> {
                 Some(_) => Err(format!("{key} must be text in quotes")),
             };
             let name = text("secret")?.ok_or("the name of the secret is missing")?;
-            let name = name.parse::<SecretName>().map_err(|error| format!("secret: {error}"))?;
+            let name = SecretName::parse_sent(name).map_err(|error| format!("secret: {error}"))?;
             HeaderValue::Secret { name, prefix: parse_value(text("prefix")?.unwrap_or_default())? }
         }
         _ => {
@@ -158,12 +169,6 @@ fn parse_header(name: &str, value: &Value) -> Result<Header, String> {
         }
     };
     Ok(Header { name: name.to_owned(), value })
-}
-
-/// Returns whether a header usually contains a credential, by its name in lower case.
-fn is_credential(lower: &str) -> bool {
-    matches!(lower, "authorization" | "proxy-authorization" | "cookie")
-        || ["token", "secret", "api-key", "apikey", "password"].iter().any(|part| lower.contains(part))
 }
 
 fn parse_value(text: &str) -> Result<String, String> {

@@ -72,7 +72,7 @@ fn every_problem_names_its_position_and_the_expected_value() {
         ),
         (
             r#","kind":"ping""#,
-            "MONITORS[0].kind: unknown kind `ping`; the kinds are heapbeat, http, tcp and heartbeat",
+            "MONITORS[0].kind: unknown kind `ping`; the kinds are heapbeat, http, tcp, dns and heartbeat",
         ),
         (r#","url":"ftp://x.example""#, "MONITORS[0].url: must begin with https:// or http://"),
         (
@@ -256,4 +256,19 @@ fn a_monitor_is_public_by_default() {
     let problems = parse(r#","public":"no""#).unwrap_err();
     assert_eq!(problems[0].position, "MONITORS[0].public");
     assert!(problems[0].reason.contains("true or false"));
+}
+
+#[test]
+fn the_default_secret_belongs_to_the_first_server() {
+    let text = r#"[{"id":"api","kind":"heapbeat","url":"https://api.example.com/health"},
+        {"id":"live","kind":"heapbeat","url":"https://API.example.com:443/health/live"},
+        {"id":"own","kind":"heapbeat","url":"https://own.example.com/health","secret":"OWN_SECRET"},
+        {"id":"stated","kind":"heapbeat","url":"https://two.example.com/health","secret":"HEAPBEAT_SECRET"},
+        {"id":"web","kind":"http","url":"https://web.example.com/"},
+        {"id":"other","kind":"heapbeat","url":"https://evil.example/health"},
+        {"id":"port","kind":"heapbeat","url":"https://api.example.com:8443/health"}]"#;
+    let config = MonitorConfig::parse(Some(text), false);
+    assert_eq!(config.problems, []);
+    let unsigned: Vec<_> = config.servers_without_secret().map(|monitor| monitor.id.as_str()).collect();
+    assert_eq!(unsigned, ["other", "port"]);
 }

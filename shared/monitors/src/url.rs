@@ -121,7 +121,7 @@ pub(super) fn is_valid_host(host: &str) -> bool {
 }
 
 /// Returns whether a host does not exist on the public internet: `localhost`, a loopback, private, link-local or otherwise reserved
-/// address, or a name below `.local`, `.internal` or `.localhost`.
+/// address, or a name below `.local`, `.internal`, `.localhost`, `.svc` or another domain that exists only inside of networks.
 pub fn is_private_host(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
@@ -136,8 +136,10 @@ pub fn is_private_host(host: &str) -> bool {
         LooseIpv4::Invalid => true,
         LooseIpv4::Name => {
             let last = host.rsplit('.').next().unwrap_or_default();
-            matches!(last, "localhost" | "local" | "internal" | "lan")
-                || host == "home.arpa"
+            matches!(
+                last,
+                "localhost" | "local" | "internal" | "lan" | "svc" | "intranet" | "corp" | "home" | "private"
+            ) || host == "home.arpa"
                 || host.ends_with(".home.arpa")
                 || !host.contains('.')
         }
@@ -193,6 +195,9 @@ fn parse_any_v4(host: &str) -> LooseIpv4 {
 fn is_private_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     address.is_private()
+        || address.is_documentation()
+        || address.octets() == [168, 63, 129, 16] // the platform of Azure's virtual machines
+        || (a == 192 && b == 88 && c == 99) // RFC 7526, deprecated relays of 6to4
         || address.is_loopback()
         || address.is_link_local()
         || address.is_broadcast()
@@ -205,14 +210,16 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
-    // An IPv4 address may be embedded: mapped, behind the well-known NAT64 prefix, 6to4, or Teredo.
+    // An IPv4 address may be embedded: mapped, translated (RFC 2765), behind the well-known NAT64 prefix, 6to4, or Teredo.
     let segments = address.segments();
     let v4 = |high: u16, low: u16| {
         let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
         Some(Ipv4Addr::new(a, b, c, d))
     };
     let embedded = match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..]
+        | [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
         [0x2001, 0, _, _, _, _, high, low] => v4(!high, !low),
         _ => address.to_ipv4(),
     };
@@ -221,6 +228,9 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         || address.is_unspecified()
         || address.is_multicast()
         || segments[0] & 0xfe00 == 0xfc00 // RFC 4193, unique local
+        || matches!(segments, [0x2001, 0xdb8, ..]) // RFC 3849, documentation
+        || segments[0] & 0xfff0 == 0x3ff0 // RFC 9637, documentation
+        || segments[0] == 0x100 // RFC 6666, discard
         || segments[0] & 0xffc0 == 0xfe80 // link-local
         || segments[0] & 0xffc0 == 0xfec0 // RFC 3879, deprecated site-local
         || matches!(segments, [0x64, 0xff9b, 1, ..]) // RFC 8215, local NAT64
@@ -347,6 +357,20 @@ mod tests {
             "[2001:0:1:2:3:4:80ff:fffe]", // Teredo of 127.0.0.1
             "[64:ff9b:1::8.8.8.8]",
             "[fec0::1]",
+            "192.0.2.1",
+            "198.51.100.7",
+            "203.0.113.255",
+            "168.63.129.16",
+            "0xa83f8110", // the same
+            "192.88.99.1",
+            "[::ffff:0:10.0.0.1]",
+            "[::ffff:0:a9fe:a9fe]",
+            "[2001:db8::1]",
+            "[3fff::1]",
+            "[100::1]",
+            "db.default.svc",
+            "db.default.svc.cluster.local",
+            "wiki.corp",
         ] {
             assert!(is_private_host(host), "{host}");
         }
@@ -355,9 +379,10 @@ mod tests {
             "localhost.example.com",
             "8.8.8.8",
             "172.32.0.1",
-            "192.0.2.1",
+            "168.63.129.17",
             "100.128.0.1",
-            "[2001:db8::1]",
+            "[::ffff:0:8.8.8.8]",
+            "svc.example.com",
             "[2606:4700::1111]",
             "[64:ff9b::808:808]",
             "10.example.com",

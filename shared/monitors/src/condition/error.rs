@@ -24,20 +24,21 @@ pub enum ConditionError {
         "{0} is not available in a Worker: the platform exposes neither the address nor the certificate of a connection"
     )]
     Unavailable(&'static str),
-    /// Gatus has this placeholder, which needs a WHOIS query.
-    #[error("[DOMAIN_EXPIRATION] needs a WHOIS query, which heapbeat does not send")]
-    Whois,
-    /// Gatus has this placeholder for DNS queries.
-    #[error("[DNS_RCODE] needs a DNS query, which a Worker does not send: `fetch` resolves names internally")]
-    DnsRcode,
+    /// Gatus has this placeholder, but a Worker sees no certificate.
+    #[error(
+        "[CERTIFICATE_EXPIRATION] is not available in a Worker, which sees no certificate; check it where you can, such as by a daily \
+         job that reports to a heartbeat monitor"
+    )]
+    Certificate,
     /// Gatus has this placeholder for suites.
     #[error("[CONTEXT] belongs to suites, which heapbeat does not support")]
     Context,
-    /// The placeholder of response headers does not exist yet.
-    #[error(
-        "[HEADER] does not exist yet: conditions cannot read the headers of a response; remove the condition, or use [STATUS], [RESPONSE_TIME], [CONNECTED] or [BODY]"
-    )]
-    Header,
+    /// A header without a name, or with an invalid one.
+    #[error("[HEADER] needs the name of a header, such as [HEADER].content-type")]
+    HeaderName,
+    /// `age()` of something else than a header.
+    #[error("age() is of a header with a date, such as age([HEADER].last-modified) < 24h")]
+    Age,
     /// The placeholder is misspelled.
     #[error("unknown placeholder `{found}`; did you mean {meant}?")]
     Placeholder {
@@ -56,15 +57,27 @@ pub enum ConditionError {
     },
     /// heapbeat has no such placeholder.
     #[error(
-        "unknown placeholder `{0}`; the placeholders are [STATUS], [RESPONSE_TIME], [CONNECTED] and [BODY]"
+        "unknown placeholder `{0}`; the placeholders are [STATUS], [RESPONSE_TIME], [CONNECTED], [BODY], [HEADER], [DNS_RCODE] and [DOMAIN_EXPIRATION]"
     )]
     UnknownPlaceholder(String),
     /// heapbeat has no such function of a placeholder.
-    #[error("`{0}` is not a function; the functions are len(), has(), any() and pat(), in lower case")]
+    #[error("`{0}` is not a function; the functions are len(), has(), age(), any() and pat(), in lower case")]
     UnknownFunction(String),
     /// A path into the body has an index that is not a number, or a bracket without its partner.
-    #[error("the path `{0}` has an invalid index; write a number in brackets, such as [BODY].data[0].id")]
+    #[error(
+        "the path `{0}` has an invalid index; write a number in brackets, such as [BODY].data[0].id, or a key in quotes, such as [BODY][\"a.b\"]"
+    )]
     Index(String),
+    /// A side has a value in parentheses behind it, as messages show it.
+    #[error(
+        "`{0}` has a value in parentheses, as messages show it; remove the value, or write a key that has parentheses in quotes, such as [BODY][\"a (b)\"]"
+    )]
+    CopiedValue(String),
+    /// The condition compares two values that are always the same two.
+    #[error(
+        "can never hold, as it compares nothing of the response; the placeholders are [STATUS], [RESPONSE_TIME], [CONNECTED], [BODY], [HEADER], [DNS_RCODE] and [DOMAIN_EXPIRATION]"
+    )]
+    NeverHolds,
     /// A side is empty, although the other side never is.
     #[error("one side of the comparison is empty; write the value to compare {0} with")]
     Empty(String),

@@ -72,7 +72,7 @@ pub(super) fn parse_whole(text: &str) -> Option<i64> {
 }
 
 /// Parses like `time.ParseDuration`, in nanoseconds: a sign, then numbers with units, such as `1h30m` or `1.5s`; or `0`.
-pub(super) fn parse_duration_nanos(text: &str) -> Option<i64> {
+pub fn parse_duration_nanos(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

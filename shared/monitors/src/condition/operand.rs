@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use super::eval_context::EvalContext;
 use super::glob::Glob;
 use super::path::Path;
-use super::{ConditionError, Placeholder, number, print, typos};
+use super::possible_values::{PossibleValues, possible_values};
+use super::{ConditionError, Placeholder, ValueLimits, header, number, print, typos};
 
 /// The maximum number of values in one `any()`.
-pub(super) const MAX_OPTIONS: usize = 50;
+pub const MAX_OPTIONS: usize = 50;
 
 /// Suffix of a value that does not exist, as in Gatus.
 const INVALID: &str = "(INVALID)";
@@ -39,19 +40,25 @@ enum OperandKind {
 
 /// The value that an operand has of its property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PropertyFunction {
+pub(super) enum PropertyFunction {
     Identity,
     Length,
     Has,
+    /// How long ago a date is, in milliseconds.
+    Age,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Property {
+pub(super) enum Property {
     Status,
     ResponseTime,
     Connected,
     Body,
     BodyPath(Path),
+    /// A header, by its name in lower case.
+    Header(String),
+    DnsRcode,
+    DomainExpiration,
 }
 
 /// The value of a side in one outcome.
@@ -83,6 +90,9 @@ impl Operand {
     /// Parses one side.
     pub(super) fn parse(text: &str) -> Result<Self, ConditionError> {
         let text = text.trim();
+        if typos::has_copied_value(text) {
+            return Err(ConditionError::CopiedValue(text.to_owned()));
+        }
         let kind = if let Some(pattern) = function_argument(text, "pat(")? {
             OperandKind::Pattern(Glob::parse(pattern)?)
         } else if let Some(options) = function_argument(text, "any(")? {
@@ -99,6 +109,13 @@ impl Operand {
                 None => {
                     typos::find_unknown_placeholder(inner).map_or(Ok(OperandKind::LengthOfLiteral), Err)?
                 }
+            }
+        } else if let Some(inner) = function_argument(text, "age(")? {
+            match Property::parse(inner)? {
+                Some(property @ Property::Header(_)) => {
+                    OperandKind::Observed(PropertyFunction::Age, property)
+                }
+                _ => return Err(ConditionError::Age),
             }
         } else if let Some(inner) = function_argument(text, "has(")? {
             match Property::parse(inner)? {
@@ -127,7 +144,7 @@ impl Operand {
     pub(super) fn never_empty(&self) -> bool {
         match &self.kind {
             OperandKind::Observed(PropertyFunction::Identity, property) => {
-                !matches!(property, Property::Body | Property::BodyPath(_))
+                !matches!(property, Property::Body | Property::BodyPath(_) | Property::Header(_))
             }
             OperandKind::Observed(..) => true,
             _ => false,
@@ -152,7 +169,56 @@ impl Operand {
             Property::ResponseTime => Placeholder::ResponseTime,
             Property::Connected => Placeholder::Connected,
             Property::Body | Property::BodyPath(_) => Placeholder::Body,
+            Property::Header(_) => Placeholder::Header,
+            Property::DnsRcode => Placeholder::DnsRcode,
+            Property::DomainExpiration => Placeholder::DomainExpiration,
         })
+    }
+
+    /// Returns the texts that a constant side is compared as.
+    pub(super) fn constant_texts(&self) -> impl Iterator<Item = &str> {
+        let options = match &self.kind {
+            OperandKind::Any(options) => options.as_slice(),
+            _ => &[],
+        };
+        let whole = options.is_empty().then_some(self.text.as_str());
+        whole.into_iter().chain(options.iter().map(String::as_str))
+    }
+
+    /// Returns whether both sides are the same function of the same placeholder.
+    pub(super) fn observes_same(&self, other: &Operand) -> bool {
+        matches!(self.kind, OperandKind::Observed(..)) && self.kind == other.kind
+    }
+
+    /// Returns whether this is the age of a header.
+    pub(super) fn is_age(&self) -> bool {
+        matches!(self.kind, OperandKind::Observed(PropertyFunction::Age, _))
+    }
+
+    /// Returns the values that this side can have, if it has a placeholder.
+    pub(super) fn possible_values(&self, limits: ValueLimits) -> Option<PossibleValues> {
+        let OperandKind::Observed(function, property) = &self.kind else { return None };
+        Some(possible_values(*function, property, limits))
+    }
+
+    /// Returns the name of the header that this side asks for.
+    pub(super) fn header(&self) -> Option<&str> {
+        match &self.kind {
+            OperandKind::Observed(_, Property::Header(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Returns whether this is the age of a header that has no date.
+    pub(super) fn lacks_date(&self, resolved: &Resolved<'_>) -> bool {
+        matches!(self.kind, OperandKind::Observed(PropertyFunction::Age, _))
+            && matches!(resolved, Resolved::Invalid(_))
+    }
+
+    /// Returns whether this is the expiration of a domain that is not known.
+    pub(super) fn lacks_domain(&self, resolved: &Resolved<'_>) -> bool {
+        matches!(self.kind, OperandKind::Observed(_, Property::DomainExpiration))
+            && matches!(resolved, Resolved::Invalid(_))
     }
 
     /// Returns the value of this side.
@@ -166,6 +232,26 @@ impl Operand {
             OperandKind::Observed(function, property) => property.resolve(*function, context),
         };
         found.map_or(Resolved::Invalid(&self.text), Resolved::Text)
+    }
+
+    /// Returns why this side has no value: the body is not JSON, or there is no such header, or no date in it.
+    pub(super) fn describe_missing(
+        &self,
+        resolved: &Resolved<'_>,
+        context: &EvalContext<'_>,
+    ) -> Option<String> {
+        if !matches!(resolved, Resolved::Invalid(_)) {
+            return None;
+        }
+        match &self.kind {
+            OperandKind::Observed(_, Property::BodyPath(_)) => context.describe_no_json(),
+            OperandKind::Observed(function, Property::Header(name)) => {
+                let found = context.headers().and_then(|headers| headers.get(name));
+                let is_age = *function == PropertyFunction::Age;
+                Some(if found.is_some() && is_age { "no date" } else { "no such header" }.to_owned())
+            }
+            _ => None,
+        }
     }
 
     /// Returns the text as written, followed by at most `max_chars` of its value if that differs.
@@ -224,6 +310,7 @@ impl Property {
     /// Parses a placeholder; `None` is literal text. Names are not case-sensitive.
     fn parse(text: &str) -> Result<Option<Self>, ConditionError> {
         const BODY: usize = "[BODY]".len();
+        const HEADER: &str = "[HEADER].";
         let upper = text.to_ascii_uppercase();
         Ok(Some(match upper.as_str() {
             "[STATUS]" => Property::Status,
@@ -231,15 +318,15 @@ impl Property {
             "[CONNECTED]" => Property::Connected,
             "[BODY]" => Property::Body,
             "[IP]" => return Err(ConditionError::Unavailable("[IP]")),
-            "[CERTIFICATE_EXPIRATION]" => {
-                return Err(ConditionError::Unavailable("[CERTIFICATE_EXPIRATION]"));
-            }
-            "[DOMAIN_EXPIRATION]" => return Err(ConditionError::Whois),
-            "[DNS_RCODE]" => return Err(ConditionError::DnsRcode),
+            "[CERTIFICATE_EXPIRATION]" => return Err(ConditionError::Certificate),
+            "[DOMAIN_EXPIRATION]" => Property::DomainExpiration,
+            "[DNS_RCODE]" => Property::DnsRcode,
             _ if upper.starts_with("[CONTEXT]") => return Err(ConditionError::Context),
-            _ if upper.starts_with("[HEADER]") || upper.starts_with("[HEADERS]") => {
-                return Err(ConditionError::Header);
+            _ if upper.starts_with(HEADER) => {
+                let name = header::parse_name(&text[HEADER.len()..]).ok_or(ConditionError::HeaderName)?;
+                Property::Header(name)
             }
+            "[HEADER]" => return Err(ConditionError::HeaderName),
             _ if upper.starts_with("[BODY].") || upper.starts_with("[BODY][") => {
                 if !typos::has_valid_indexes(&text[BODY..]) {
                     return Err(ConditionError::Index(text.to_owned()));
@@ -255,22 +342,41 @@ impl Property {
             Property::Status => context.outcome.status.to_string(),
             Property::ResponseTime => context.outcome.millis().to_string(),
             Property::Connected => context.outcome.connected.to_string(),
+            Property::DnsRcode => context.dns_rcode().unwrap_or_default().to_owned(),
+            Property::DomainExpiration => context.domain_expiration()?.to_string(),
+            Property::Header(name) => return resolve_header(name, function, context),
             Property::Body => return resolve_body(function, context),
             Property::BodyPath(path) => return resolve_body_path(path, function, context),
         };
         Some(match function {
-            PropertyFunction::Identity => value.into(),
+            PropertyFunction::Identity | PropertyFunction::Age => value.into(),
             PropertyFunction::Length => value.len().to_string().into(),
             PropertyFunction::Has => "true".into(),
         })
     }
 }
 
+/// Resolves a function of a header. A header that is missing has no value, and `has()` of it is false.
+fn resolve_header<'s>(
+    name: &str,
+    function: PropertyFunction,
+    context: &'s EvalContext<'_>,
+) -> Option<Cow<'s, str>> {
+    let headers = context.headers();
+    let value = headers.and_then(|headers| headers.get(name));
+    Some(match function {
+        PropertyFunction::Identity => Cow::Borrowed(value?),
+        PropertyFunction::Length => value?.len().to_string().into(),
+        PropertyFunction::Has => value.is_some().to_string().into(),
+        PropertyFunction::Age => format!("{}ms", headers?.age(name)?).into(),
+    })
+}
+
 /// Resolves a function of `[BODY]`.
 fn resolve_body<'s>(function: PropertyFunction, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
     let bytes = context.bytes()?;
     Some(match function {
-        PropertyFunction::Identity => context.text()?,
+        PropertyFunction::Identity | PropertyFunction::Age => context.text()?,
         PropertyFunction::Has => (!context.text()?.is_empty()).to_string().into(),
         PropertyFunction::Length => {
             let list = bytes.starts_with(b"[") && bytes.ends_with(b"]");

@@ -1,4 +1,5 @@
-//! The subset of `JSONPath` that Gatus supports: `.user.name`, `.data[0].id`, `[2][1]`.
+//! The subset of `JSONPath` that Gatus supports: `.user.name`, `.data[0].id`, `[2][1]`; and keys in quotes, which may have dots and brackets:
+//! `.status["core.key"]`.
 //!
 //! A path is parsed with its condition. It finds nothing if a key is missing, an index is negative or past the end, a key is applied to a
 //! number, or the value is `null`.
@@ -20,6 +21,21 @@ enum PathSegment {
 impl Path {
     /// Parses the text behind `[BODY]`, including the first dot.
     pub(super) fn parse(text: &str) -> Self {
+        let mut segments = Vec::new();
+        let mut rest = text;
+        while let Some((before, key, behind)) = split_quoted_key(rest) {
+            segments.extend(Path::parse_unquoted(before).0);
+            segments.push(PathSegment::Key(key.to_owned()));
+            rest = behind;
+        }
+        if segments.is_empty() || !rest.is_empty() {
+            segments.extend(Path::parse_unquoted(rest).0);
+        }
+        Path(segments)
+    }
+
+    /// Parses a path without keys in quotes.
+    fn parse_unquoted(text: &str) -> Self {
         let text = text.strip_prefix('.').unwrap_or(text);
         let mut segments = Vec::new();
         for (number, part) in split_outside_brackets(text).enumerate() {
@@ -45,6 +61,26 @@ impl Path {
         };
         self.0.iter().try_fold(root, descend).filter(|value| !value.is_null())
     }
+}
+
+/// Splits at the first key in quotes: what is before it, the key, and what is behind it.
+fn split_quoted_key(text: &str) -> Option<(&str, &str, &str)> {
+    let found = ['"', '\''].into_iter().filter_map(|quote| {
+        let (before, rest) = text.split_once(&*format!("[{quote}"))?;
+        let (key, behind) = rest.split_once(&*format!("{quote}]"))?;
+        Some((before, key, behind))
+    });
+    found.min_by_key(|(before, ..)| before.len())
+}
+
+/// Returns a path without its keys in quotes.
+pub(super) fn without_quoted_keys(path: &str) -> String {
+    let (mut rest, mut unquoted) = (path, String::new());
+    while let Some((before, _, behind)) = split_quoted_key(rest) {
+        unquoted.push_str(before);
+        rest = behind;
+    }
+    unquoted + rest
 }
 
 /// Splits at dots that are not inside brackets.
@@ -104,6 +140,10 @@ mod tests {
             ("data[0][-1]", r#"{"data": [["x"]]}"#, None),
             ("data", r#"{"data": null}"#, None),
             ("data.x", r#"{"data": null}"#, None),
+            (r#"status["core.key_3"]"#, r#"{"status": {"core.key_3": "ok"}}"#, Some("ok")),
+            (r#"["a.b"]['c[0]'].d[0]"#, r#"{"a.b": {"c[0]": {"d": ["x"]}}}"#, Some("x")),
+            (r#"a[0]["b"][1]"#, r#"{"a": [{"b": ["x", "y"]}]}"#, Some("y")),
+            (r#"["a (b)"]"#, r#"{"a (b)": "x"}"#, Some("x")),
             ("data.x", r#"{"data": 5}"#, None),
             ("x", "[1]", None),
             ("data[0]", r#"{"data": "text"}"#, None),

@@ -1,9 +1,17 @@
 //! Likely mistakes that Gatus takes for text. A condition with one of them would never hold, or always.
 
 use super::operand::Operand;
-use super::{ConditionError, number};
+use super::{ConditionError, number, path};
 
-const PLACEHOLDERS: [&str; 4] = ["[STATUS]", "[RESPONSE_TIME]", "[CONNECTED]", "[BODY]"];
+const PLACEHOLDERS: [&str; 7] = [
+    "[STATUS]",
+    "[RESPONSE_TIME]",
+    "[CONNECTED]",
+    "[BODY]",
+    "[HEADER]",
+    "[DNS_RCODE]",
+    "[DOMAIN_EXPIRATION]",
+];
 
 /// Returns an error if a side is probably not what was meant, considering the other side.
 pub(super) fn check_sides(left: &Operand, right: &Operand, ordered: bool) -> Result<(), ConditionError> {
@@ -47,9 +55,21 @@ pub(super) fn find_misspelling(text: &str) -> Option<ConditionError> {
     Some(ConditionError::Placeholder { found: found.to_owned(), meant })
 }
 
+/// Returns whether a value in parentheses is behind a placeholder or a function of one: `[BODY].status (DOWN)`.
+pub(super) fn has_copied_value(text: &str) -> bool {
+    let observes = PLACEHOLDERS.into_iter().any(|known| {
+        let begins =
+            |text: &str| text.get(..known.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(known));
+        begins(text)
+            || ["len(", "has(", "age("].iter().any(|function| text.strip_prefix(function).is_some_and(begins))
+    });
+    observes && text.ends_with(')') && text.contains(" (")
+}
+
 /// Returns whether the brackets of a path into the body are pairs around numbers.
 pub(super) fn has_valid_indexes(path: &str) -> bool {
-    let mut rest = path;
+    let unquoted = path::without_quoted_keys(path);
+    let mut rest = unquoted.as_str();
     while let Some(start) = rest.find(['[', ']']) {
         let inner = rest[start..].strip_prefix('[').and_then(|inner| inner.split_once([']', '[']));
         let Some((index, _)) = inner else { return false };

@@ -139,7 +139,7 @@ fn problems_of_http_monitors_are_reported() {
         ),
         (
             r#""kind":"http","url":"https://a.example","secret":"X""#,
-            "secret: unknown setting of a monitor of kind http; the settings are id, name, kind, url, method, headers, body, redirects, max-body, interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
+            "secret: unknown setting of a monitor of kind http; the settings are id, name, kind, url, method, headers, body, literal-credentials, redirects, max-body, interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
         ),
         (
             r#""kind":"http","url":"https://a.example","headers":["a"]"#,
@@ -254,6 +254,26 @@ fn invalid_regions_are_refused() {
 }
 
 #[test]
+fn a_credential_in_the_address_or_the_body_needs_the_owners_word() {
+    let cases = [
+        (
+            r#""url":"https://a.example/?token=hunter2""#,
+            "MONITORS[0].url: the parameter `token` looks like a credential",
+        ),
+        (
+            r#""url":"https://a.example","method":"POST","body":"{\"password\":\"hunter2\"}""#,
+            "MONITORS[0].body: the field `password` looks like a credential",
+        ),
+    ];
+    for (settings, expected) in cases {
+        let entry = |more: &str| format!(r#"{{"id":"a","kind":"http",{settings}{more}}}"#);
+        let problems = parse_one(&entry("")).expect_err(settings);
+        assert!(problems[0].starts_with(expected) && !problems[0].contains("hunter2"), "{problems:?}");
+        assert!(parse_one(&entry(r#","literal-credentials":true"#)).is_ok(), "{settings}");
+    }
+}
+
+#[test]
 fn a_literal_credential_is_refused_and_not_repeated() {
     for name in ["Authorization", "cookie", "X-Api-Key", "X-Auth-Token", "Proxy-Authorization"] {
         let problems = parse_one(&format!(
@@ -265,4 +285,106 @@ fn a_literal_credential_is_refused_and_not_repeated() {
             "{problems:?}"
         );
     }
+}
+
+#[test]
+fn a_condition_that_can_never_hold_is_reported_with_its_position() {
+    let cases = [
+        (
+            r#""conditions":["[STATUS] == 200","[STATUS] == 99999"]"#,
+            "conditions[1]: can never hold: [STATUS] is a whole number",
+        ),
+        (
+            r#""conditions":["[STATUS] == 200","[STATUS] == 201"]"#,
+            "conditions[1]: can never hold together with `[STATUS] == 200`",
+        ),
+        (
+            r#""conditions":["[STATUS] == 0"]"#,
+            "conditions[0]: can never hold: [STATUS] is a whole number from 100 to 999",
+        ),
+        (r#""degraded":["[RESPONSE_TIME] < 0"]"#, "degraded[0]: can never hold: [RESPONSE_TIME]"),
+        (
+            r#""timeout":"5s","conditions":["[RESPONSE_TIME] > 6s"]"#,
+            "conditions[0]: can never hold: [RESPONSE_TIME] is a whole number from 0 to 5000",
+        ),
+        (r#""degraded":["[STATUS] == 201"]"#, "degraded[0]: can never hold together with `[STATUS] == 200`"),
+        (
+            r#""conditions":["[CONNECTED] == true"],"degraded":["[CONNECTED] == false"]"#,
+            "degraded[0]: can never hold",
+        ),
+    ];
+    for (fields, problem) in cases {
+        assert_problems(&[(&format!(r#""kind":"http","url":"https://a.example",{fields}"#), problem)]);
+    }
+    let valid = [
+        r#""conditions":["[CONNECTED] == false"]"#,
+        r#""conditions":["[CONNECTED] == false","[STATUS] == 0"]"#,
+        r#""timeout":"30s","conditions":["[RESPONSE_TIME] > 10s"]"#,
+    ];
+    for fields in valid {
+        let entry = format!(r#"{{"id":"a","kind":"http","url":"https://a.example",{fields}}}"#);
+        assert!(parse_one(&entry).is_ok(), "{fields}");
+    }
+    let job = |fields: &str| {
+        format!(r#""kind":"heartbeat","interval":"1h","degraded":["[RESPONSE_TIME] > 2h"]{fields}"#)
+    };
+    assert!(parse_one(&format!(r#"{{"id":"a",{}}}"#, job(""))).is_ok());
+    assert_problems(&[(&job(r#","max-runtime":"1h""#), "degraded[0]: can never hold")]);
+}
+
+#[test]
+fn a_dns_monitor_has_a_query_and_a_resolver() {
+    let parsed = |fields: &str| parse_one(&format!(r#"{{"id":"a","kind":"dns",{fields}}}"#)).expect(fields);
+    let plain = parsed(r#""query-name":"Example.COM.""#);
+    let Target::Dns(query) = &plain.target else { panic!("a query") };
+    assert_eq!((query.name.as_str(), query.record_type.as_str()), ("example.com", "A"));
+    assert_eq!(query.resolver.as_str(), crate::DEFAULT_RESOLVER);
+    assert_eq!(plain.conditions[0].as_str(), "[DNS_RCODE] == NOERROR");
+    let full = parsed(
+        r#""query-name":"_sip._tcp.example.com","query-type":"srv","resolver":"https://dns.google/resolve","conditions":["[BODY] == a:1"]"#,
+    );
+    let Target::Dns(query) = &full.target else { panic!("a query") };
+    assert_eq!((query.record_type.as_str(), query.resolver.as_str()), ("SRV", "https://dns.google/resolve"));
+    assert_problems(&[
+        (r#""kind":"dns""#, "query-name: this setting is required"),
+        (r#""kind":"dns","query-name":"a..b""#, "query-name: `a..b` is not a name"),
+        (r#""kind":"dns","query-name":"a.example&type=ANY""#, "query-name: "),
+        (r#""kind":"dns","query-name":"bücher.example""#, "query-name: `bücher.example` is not ASCII"),
+        (
+            r#""kind":"dns","query-name":"a.example","query-type":"ANY""#,
+            "query-type: `ANY` is not a type of records",
+        ),
+        (
+            r#""kind":"dns","query-name":"a.example","resolver":"https://10.0.0.1/""#,
+            "resolver: `10.0.0.1` is a private",
+        ),
+        (r#""kind":"dns","query-name":"a.example","url":"8.8.8.8""#, "url: unknown setting"),
+        (
+            r#""kind":"dns","query-name":"a.example","conditions":["[STATUS] == 200"]"#,
+            "conditions[0]: a DNS query has neither",
+        ),
+        (
+            r#""kind":"dns","query-name":"a.example","conditions":["[DNS_RCODE] == OK"]"#,
+            "conditions[0]: can never hold",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","conditions":["[DNS_RCODE] == NOERROR"]"#,
+            "conditions[0]: only a monitor of kind dns",
+        ),
+    ]);
+}
+
+#[test]
+fn a_condition_on_the_domain_needs_one() {
+    let condition = r#""conditions":["[STATUS] == 200","[DOMAIN_EXPIRATION] > 720h"]"#;
+    let named =
+        parse_one(&format!(r#"{{"id":"a","kind":"http","url":"https://www.example.co.uk/x",{condition}}}"#))
+            .unwrap();
+    assert_eq!(named.observed_domain().as_deref(), Some("example.co.uk"));
+    let plain = parse_one(r#"{"id":"a","kind":"http","url":"https://www.example.com"}"#).unwrap();
+    assert_eq!((plain.domain().as_deref(), plain.observed_domain()), (Some("example.com"), None));
+    assert_problems(&[(
+        &format!(r#""kind":"http","url":"https://8.8.8.8",{condition}"#),
+        "conditions[1]: [DOMAIN_EXPIRATION] needs a target with a public domain name",
+    )]);
 }

@@ -45,8 +45,20 @@ pub(super) const CASES: &[BodyCase] = &[
     ("what is missing differs from all", "{}", "[BODY].status != DOWN", ""),
     ("what is missing is 0 to <", "{}", "[BODY].errors < 5", ""),
     ("what is missing is 0 to >", "{}", "[BODY].count > 0", "[BODY].count (0) > 0"),
-    ("no JSON", "john.doe", "[BODY].name == john", "[BODY].name (INVALID) == john"),
-    ("JSON and more", r#"{"data": 1}""#, "[BODY].data == 1", "[BODY].data (INVALID) == 1"),
+    ("no JSON", "john.doe", "[BODY].name == john", "[BODY].name (not JSON: john.doe) == john"),
+    ("JSON and more", r#"{"data": 1}""#, "[BODY].data == 1", r#"[BODY].data (not JSON: {"data": 1}") == 1"#),
+    (
+        "no JSON, long, in one line and without parentheses",
+        "<html>\n<b>(503) Service Unavailable</b>",
+        "[BODY].n > 1",
+        "[BODY].n (not JSON: <html> <b> 503  Service …) > 1",
+    ),
+    ("a byte order mark before JSON", "\u{feff}{\"a\": 1}", "[BODY].a == 1", ""),
+    ("a byte order mark is no text", "\u{feff}ok", "[BODY] == ok", ""),
+    ("a byte order mark is not counted", "\u{feff}ok", "len([BODY]) == 2", ""),
+    ("a key with dots", r#"{"status": {"core.key_3": "x"}}"#, r#"[BODY].status["core.key_3"] == x"#, ""),
+    ("a key with parentheses", r#"{"a (b)": 1}"#, r#"[BODY]["a (b)"] == 1"#, ""),
+    ("len of a key with brackets", r#"{"a[0]": [1, 2]}"#, r#"len([BODY]["a[0]"]) == 2"#, ""),
     ("null", r#"{"data": null}"#, "[BODY].data == OK", "[BODY].data (INVALID) == OK"),
     ("null in a list", r#"{"items": [null]}"#, "[BODY].items[0] == OK", "[BODY].items[0] (INVALID) == OK"),
     ("null as the body", "null", "[BODY].data == OK", "[BODY].data (INVALID) == OK"),
@@ -182,11 +194,13 @@ fn invalid_utf_8_in_a_body_is_replaced_before_comparison() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_invalid() {
-    let outcome = Outcome { body: ObservedBody::TooLarge, ..outcome(200, 1) };
+fn no_condition_holds_on_a_body_that_is_not_usable() {
+    let outcome = Outcome { body: ObservedBody::Unusable, ..outcome(200, 1) };
     assert_case(outcome, ("whole", "[BODY] == ok", "[BODY] (INVALID) == ok"));
     assert_case(outcome, ("path", "[BODY].a == ok", "[BODY].a (INVALID) == ok"));
     assert_case(outcome, ("has", "has([BODY].a) == false", "has([BODY].a) (INVALID) == false"));
     assert_case(outcome, ("len", "len([BODY]) == 0", "len([BODY]) (INVALID) == 0"));
+    assert_case(outcome, ("no pattern", "[BODY] != pat(*error*)", "[BODY] (INVALID) != pat(*error*)"));
+    assert_case(outcome, ("not equal", "[BODY].a != 5", "[BODY].a (INVALID) != 5"));
     assert_case(outcome, ("the status is seen", "[STATUS] == 200", ""));
 }
