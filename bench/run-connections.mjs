@@ -1,13 +1,15 @@
 // What becomes of 100 WebSockets and 20 streams when the program is replaced. Ten streams of 8 s fit into the drain time and must be
 // whole. The WebSockets and ten streams of 60 s outlast it: they must work until it ends, and then be closed. PM2's restart and reload
-// of the same program beside it.
+// of the same program beside it. And how soon `/health` is answered beside 5,000 connections that do nothing, and what they need of memory.
 //
-//   make bench BENCH=run-connections
+//   make bench BENCH=run-connections      PART=idle, PART=replacement: one of them
 
 import { get } from "node:http";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { proportionalSetSize } from "../tests/e2e/support/process-tree.mjs";
 import { waitUntil } from "../tests/e2e/support/wait.mjs";
-import { loadAverage } from "./support/conditions.mjs";
+import { loadAverage, toMb } from "./support/conditions.mjs";
 import { startUnderHeapbeat, startUnderPm2 } from "./support/contenders.mjs";
 import { prepareExpress, prepareFastApi } from "./support/examples.mjs";
 import { installProgram } from "./support/programs.mjs";
@@ -21,6 +23,12 @@ const LONG_SECONDS = 60;
 const PING_MS = 500;
 /** Longest time until a WebSocket's end is awaited. */
 const WATCH_MS = 40_000;
+
+/** Idle connections, and how many of them are opened at a time, as a listener's queue is short. */
+const IDLE = 5000;
+const AT_A_TIME = 100;
+/** Requests for `/health`, each on a connection of its own. */
+const HEALTH_REQUESTS = 50;
 
 /** @typedef {{ events: number, complete: boolean, end?: string, endedAt: number }} Stream */
 
@@ -114,6 +122,64 @@ async function measure(contender, replace) {
   for (const socket of sockets) socket.socket.destroy();
   await contender.stop();
 }
+
+/** Opens a connection, and sends a request on it if there is one. @param {number} port @param {string} [request] */
+const openIdle = (port, request) =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      if (!request) return resolve(socket);
+      socket.once("data", () => resolve(socket));
+      socket.write(request);
+    });
+    socket.on("error", () => resolve(socket));
+  });
+
+/** The time in milliseconds until `/health` is answered on a connection of its own, by status. @param {number} port */
+function timeHealth(port) {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const request = get({ host: "127.0.0.1", port, path: "/health", agent: false }, (response) => {
+      response.resume();
+      response.on("end", () => resolve({ status: String(response.statusCode), ms: performance.now() - began }));
+    });
+    request.on("error", (error) => resolve({ status: error.message, ms: performance.now() - began }));
+  });
+}
+
+/** Measures `/health` and memory beside idle connections. @param {string} title @param {string} [request] what is sent on each before */
+async function measureIdle(title, request) {
+  const contender = await startUnderHeapbeat(prepareExpress());
+  const memory = () => toMb(proportionalSetSize(contender.guardPids()));
+  const before = memory();
+  /** @type {import("node:net").Socket[]} */
+  const sockets = [];
+  while (sockets.length < IDLE) {
+    const opened = Array.from({ length: AT_A_TIME }, () => openIdle(contender.port, request));
+    sockets.push(...(await Promise.all(opened)));
+  }
+  // A connection gives its buffers back a second after its last response.
+  await sleep(1500);
+  const during = memory();
+  const answers = [];
+  for (let n = 0; n < HEALTH_REQUESTS; n++) answers.push(await timeHealth(contender.port));
+  const times = answers.map((it) => it.ms).toSorted((a, b) => a - b);
+  console.log(
+    `${IDLE} connections ${title}, ${sockets.filter((it) => !it.destroyed).length} open: /health ` +
+      `${tally(answers.map((it) => it.status))}, p50 ${times[times.length >> 1]?.toFixed(1)} ms, longest ${times.at(-1)?.toFixed(1)} ms; ` +
+      `heapbeat's processes ${before} MB before, ${during} MB with them (PSS)`,
+  );
+  for (const socket of sockets) socket.destroy();
+  await contender.stop();
+}
+
+const parts = (process.env.PART ?? "idle,replacement").split(",");
+if (parts.includes("idle")) {
+  console.log(`== idle connections, ${loadAverage()}`);
+  await measureIdle("without a request");
+  await measureIdle("kept after a request", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  console.log(loadAverage());
+}
+if (!parts.includes("replacement")) process.exit();
 
 const express = prepareExpress();
 const uvicorn = prepareFastApi();

@@ -74,6 +74,10 @@ const BENCHES = {
     question: "which verdicts do real processes get that leak or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat-labeled-runs"],
   },
+  "package-start": {
+    question: "what does the command of the npm package cost beside the program",
+    command: ["node_modules/.bin/node", "bench/package-start.mjs"],
+  },
   tick: {
     question: "how much CPU does a tick use beyond its requests, and how does it grow",
     command: ["node_modules/.bin/node", "bench/tick.mjs"],
@@ -90,6 +94,11 @@ const BENCHES = {
   "before-after": {
     question: "how do a tick and a cold start compare with an earlier commit",
     command: ["node_modules/.bin/node", "bench/before-after.mjs"],
+    onRequest: "it needs BEFORE",
+  },
+  "alerts-before-after": {
+    question: "what does a tick cost beside an earlier commit, with and without alerts: rows written, requests, CPU",
+    command: ["node_modules/.bin/node", "bench/alerts-before-after.mjs"],
     onRequest: "it needs BEFORE",
   },
   "first-start": {
@@ -113,7 +122,8 @@ const BENCHES = {
     onRequest: INSTALLS,
   },
   "run-connections": {
-    question: "what becomes of WebSockets and streams when a program is replaced",
+    question:
+      "what becomes of WebSockets and streams when a program is replaced, and of /health beside 5,000 connections",
     command: ["node_modules/.bin/node", "bench/run-connections.mjs"],
     onRequest: INSTALLS,
   },

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use heapbeat_connection::remaining_wait;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::headers::prepare_trailers;
 use crate::hold::HoldRoom;
-use crate::progress::{ConnectionProgress, remaining_wait};
+use crate::progress::ConnectionProgress;
 
 /// Time after which the body is sent although the program has not asked for it; RFC 9110 10.1.1 wants no unlimited wait.
 const EXPECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -113,7 +114,7 @@ impl ClientBody {
 
     /// Returns a view for one attempt.
     pub(crate) fn view(self: &Arc<Self>) -> RequestBody {
-        RequestBody { body: Some(Arc::clone(self)), at: 0 }
+        RequestBody(Some(Box::new(BodyView { body: Arc::clone(self), at: 0 })))
     }
 
     /// Whether another attempt would send all of the body.
@@ -272,23 +273,26 @@ impl Drop for ClientBody {
         self.forget();
         self.progress.body_arrived();
         if !self.state().ended {
-            self.progress.leave_unread();
+            self.progress.clock.leave_unread();
         }
     }
 }
 
-/// The body of one attempt.
+/// The body of one attempt; `None` for a request without a body. It is one pointer, as hyper has room for 32 requests in each connection,
+/// which fit into 8 kB like that.
 #[derive(Debug)]
-pub(crate) struct RequestBody {
-    /// `None` for a request without a body.
-    body: Option<Arc<ClientBody>>,
+pub(crate) struct RequestBody(Option<Box<BodyView>>);
+
+#[derive(Debug)]
+struct BodyView {
+    body: Arc<ClientBody>,
     /// Number of recorded parts that were sent.
     at: usize,
 }
 
 impl RequestBody {
     pub(crate) const fn empty() -> Self {
-        RequestBody { body: None, at: 0 }
+        RequestBody(None)
     }
 }
 
@@ -300,28 +304,27 @@ impl Body for RequestBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let this = self.get_mut();
-        match &this.body {
-            Some(body) => body.poll_frame(&mut this.at, cx),
+        match &mut self.get_mut().0 {
+            Some(view) => view.body.poll_frame(&mut view.at, cx),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        let Some(body) = &self.body else { return true };
+        let Some(BodyView { body, at }) = self.0.as_deref() else { return true };
         let state = body.state();
         state.ended
             && state.fault.is_none()
-            && (self.at > state.recorded.len() || (state.recorded.is_empty() && state.trailers.is_none()))
+            && (*at > state.recorded.len() || (state.recorded.is_empty() && state.trailers.is_none()))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.body {
+        match self.0.as_deref() {
             // The client's length, also for an attempt that begins with records.
-            Some(body) => {
+            Some(BodyView { body, at }) => {
                 let state = body.state();
                 match state.incoming.size_hint().exact() {
-                    Some(left) if self.at == 0 => SizeHint::with_exact(left + state.recorded_bytes as u64),
+                    Some(left) if *at == 0 => SizeHint::with_exact(left + state.recorded_bytes as u64),
                     _ => SizeHint::default(),
                 }
             }

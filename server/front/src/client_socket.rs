@@ -8,10 +8,19 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::progress::ConnectionProgress;
+
+/// Time for which a request goes on whose client has gone. What the client sent before is still read: a client that sends something and
+/// does not wait for the answer is served.
+const AFTER_CLIENT: Duration = Duration::from_secs(1);
 
 /// A client's socket. Its clones are the same socket.
 #[derive(Clone, Debug)]
@@ -23,8 +32,19 @@ impl ClientSocket {
     }
 
     /// Completes when there is something to read, or the end.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.0.readable().await
+    pub(crate) async fn readable(&self) -> io::Result<Ready> {
+        self.0.ready(Interest::READABLE).await
+    }
+
+    /// Copies what can be read, which stays in the kernel's buffer; 0 bytes at the end.
+    pub(crate) fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.try_io(Interest::READABLE, || Ok(recv(&*self.0, into, RecvFlags::PEEK)?.0))
+    }
+
+    /// Lets [`readable`](Self::readable) wait until more arrives than there is.
+    pub(crate) fn await_more(&self) {
+        // The kernel tells of each arrival.
+        let _ = self.0.try_io(Interest::READABLE, || Err::<(), _>(ErrorKind::WouldBlock.into()));
     }
 
     /// Completes when the client has ended its direction, or the connection has failed.
@@ -79,7 +99,11 @@ impl AsyncWrite for ClientSocket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(cx, |stream| stream.try_write_vectored(bufs))
+        match bufs {
+            // The kernel does it faster.
+            [only] => self.poll_write_with(cx, |stream| stream.try_write(only)),
+            bufs => self.poll_write_with(cx, |stream| stream.try_write_vectored(bufs)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -96,4 +120,11 @@ impl AsyncWrite for ClientSocket {
             result => Poll::Ready(result),
         }
     }
+}
+
+/// Completes a moment after the client has gone, whatever of its bytes is still unread.
+pub(crate) async fn client_gone(stream: ClientSocket, progress: Arc<ConnectionProgress>) {
+    stream.ended().await;
+    progress.client_left();
+    sleep(AFTER_CLIENT).await;
 }

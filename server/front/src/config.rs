@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::forwarded::ForwardedTrust;
 use crate::shed::Priorities;
 
 /// What the front forwards.
@@ -25,6 +26,8 @@ pub struct FrontConfig {
     pub hold: HoldLimits,
     /// Bounds on the connections to a program.
     pub pool: PoolLimits,
+    /// The peers whose word about the client is passed on.
+    pub trust: ForwardedTrust,
     /// Which requests are shed first.
     pub priorities: Priorities,
 }
@@ -35,6 +38,9 @@ pub struct FrontConfig {
 pub struct FrontLimits {
     /// Connections at the same time. Beyond them, idle ones are closed, and a few more are accepted for operator routes alone.
     pub max_connections: usize,
+    /// Memory in bytes for the requests that are being worked on: their heads, the buffers and tasks of both connections. A request that
+    /// finds no room waits in the kernel's buffer, as one that waits for the program does. The default has room for some 800.
+    pub memory: usize,
     /// Largest request head in bytes; a larger one is answered with 431.
     pub max_header: usize,
     /// Largest request body in bytes; a larger one is answered with 413.
@@ -58,6 +64,7 @@ impl Default for FrontLimits {
     fn default() -> Self {
         FrontLimits {
             max_connections: 4096,
+            memory: 40 << 20,
             max_header: 16 << 10,
             max_body: None,
             header_timeout: Duration::from_secs(10),
@@ -75,10 +82,8 @@ impl Default for FrontLimits {
 pub struct HoldLimits {
     /// Longest wait; then the answer is 503. Zero answers at once, for a program that does not listen at all.
     pub time: Duration,
-    /// Requests that may wait at the same time. By default nearly as many as there may be connections: 15 s of 250 a second.
+    /// Requests that may wait at the same time. By default nearly as many as there may be connections: 19 s of 200 a second.
     pub requests: usize,
-    /// Bytes of all waiting requests together. They are used while the program is not there, or only starts.
-    pub bytes: usize,
     /// Bytes of one request body that are kept to repeat it.
     pub repeat_body: usize,
     /// Bytes of all request bodies that are kept, together.
@@ -90,9 +95,8 @@ pub struct HoldLimits {
 impl Default for HoldLimits {
     fn default() -> Self {
         HoldLimits {
-            time: Duration::from_secs(15),
+            time: Duration::from_secs(30),
             requests: 3800,
-            bytes: 32 << 20,
             repeat_body: 64 << 10,
             repeat_total: 4 << 20,
             retry_after: Duration::from_secs(5),

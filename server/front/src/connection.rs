@@ -1,45 +1,36 @@
-//! One connection of a client. While it is idle it is nothing but a socket: hyper's buffers, some 20 kB, are dropped a second after
-//! the last response, and made again when the next request arrives.
+//! One connection of a client. While it has no request it is nothing but a socket (see `admission`): hyper's buffers, some 20 kB, are dropped
+//! a second after the last response, at once if others wait, and made again for the next request.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use heapbeat_connection::ClientTimeouts;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::client_socket::ClientSocket;
+use crate::admission::admit;
+use crate::client_socket::{ClientSocket, client_gone};
 use crate::config::FrontLimits;
 use crate::connection_limit::{OpenConnection, PermitKind};
 use crate::dispatch::{ClientConnection, dispatch};
-use crate::progress::ConnectionProgress;
+use crate::framed_socket::{FramedSocket, SharedFraming};
 use crate::shared::{Shared, Stage};
-use crate::tracked_io::{SharedFraming, TrackedIo};
 
-/// Time for the request of a connection that may request operator routes only.
-const RESERVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum that hyper buffers in each direction, unless a head may be larger.
+const BUFFER: usize = 16 << 10;
 
-/// Maximum that hyper buffers in each direction.
-const BUFFER: usize = 32 << 10;
-
-/// Time that a connection without any request has for its first one when the front closes.
-const FIRST_REQUEST: Duration = Duration::from_millis(250);
-
-/// Time without a request after which a connection becomes a mere socket.
+/// Time without a request after which a connection becomes a mere socket, while nothing waits for what it has.
 const PARK_AFTER: Duration = Duration::from_secs(1);
-
-/// Time for which a request goes on whose client has gone. What the client sent before is still read: a client that sends something and
-/// does not wait for the answer is served.
-const AFTER_CLIENT: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
@@ -53,76 +44,62 @@ pub(crate) async fn serve(
         kind: connection.kind(),
         progress: Arc::clone(connection.progress()),
         framing: SharedFraming::new(shared.config.limits.max_header),
+        admission: Mutex::default(),
     });
-    let limits = Arc::new(limits_of(&shared.config.limits, client.kind));
+    let timeouts = timeouts_of(&shared.config.limits, client.kind);
     let mut stage = shared.stage.subscribe();
-    while parked(&stream, &client.progress, &limits, &mut stage).await {
-        let mut gone = pin!(client_gone(stream.clone(), Arc::clone(&client.progress)));
-        let io = TrackedIo::new(stream, Arc::clone(&client.framing), connection);
-        match Box::pin(active(&shared, io, &client, &limits, &mut stage, gone.as_mut())).await {
+    let requester = (client.kind, &client.progress);
+    while let Some(admission) = admit(&shared, &stream, requester, &timeouts, &mut stage).await {
+        client.begin(admission);
+        let io = {
+            let mut gone = pin!(client_gone(stream.clone(), Arc::clone(&client.progress)));
+            let memory = Arc::clone(&shared.memory);
+            let io = FramedSocket::new(stream, Arc::clone(&client.framing), connection, memory);
+            Box::pin(active(&shared, io, &client, &timeouts, &mut stage, gone.as_mut())).await
+        };
+        client.end();
+        match io {
             Some(io) => (stream, connection) = io.into_inner(),
             None => return,
         }
     }
 }
 
-/// Waits for a request; false if the connection is to be closed.
-async fn parked(
-    stream: &ClientSocket,
-    progress: &ConnectionProgress,
-    limits: &FrontLimits,
-    stage: &mut watch::Receiver<Stage>,
-) -> bool {
-    let deadline = progress.deadline(limits).unwrap_or_else(Instant::now);
-    tokio::select! {
-        biased;
-        readable = stream.readable() => readable.is_ok(),
-        () = progress.evicted() => false,
-        () = Shared::reached(stage, Stage::Closing) => {
-            // The first request of a connection that was just accepted is on the way.
-            let fresh = progress.idle_since().is_none();
-            fresh && matches!(timeout(FIRST_REQUEST, stream.readable()).await, Ok(Ok(())))
-        }
-        () = sleep_until(deadline) => false,
-    }
-}
-
-/// Completes a moment after the client has gone, whatever of its bytes is still unread.
-async fn client_gone(stream: ClientSocket, progress: Arc<ConnectionProgress>) {
-    stream.ended().await;
-    progress.client_left();
-    sleep(AFTER_CLIENT).await;
-}
-
 /// Serves requests until the connection ends, or is idle; then its socket is returned.
 async fn active(
     shared: &Arc<Shared>,
-    io: TrackedIo<ClientSocket>,
+    io: FramedSocket,
     client: &Arc<ClientConnection>,
-    limits: &FrontLimits,
+    timeouts: &ClientTimeouts,
     stage: &mut watch::Receiver<Stage>,
     mut gone: Pin<&mut impl Future<Output = ()>>,
-) -> Option<TrackedIo<ClientSocket>> {
+) -> Option<FramedSocket> {
     let service = service_fn(|request: Request<Incoming>| {
         let (shared, client) = (Arc::clone(shared), Arc::clone(client));
-        async move { Ok::<_, Infallible>(dispatch(&shared, &client, request).await) }
+        let (head, body) = request.into_parts();
+        let head = Box::new(head);
+        async move { Ok::<_, Infallible>(dispatch(&shared, &client, head, body).await) }
     });
-    let header = limits.max_header;
+    let header = shared.config.limits.max_header;
     let mut inner = http1::Builder::new()
         .max_header_size(header)
         .max_buf_size(BUFFER.max(header))
         .header_read_timeout(None)
+        // `gone` watches for the end of the client; hyper would make another buffer for it.
+        .half_close(true)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let progress = &client.progress;
-    let mut timer = pin!(sleep_until(progress.deadline(limits).unwrap_or_else(Instant::now)));
+    let mut timer = pin!(sleep_until(progress.clock.deadline(timeouts).unwrap_or_else(Instant::now)));
     let mut closing = false;
     loop {
-        let current = TimedConnection { inner: &mut inner, timer: timer.as_mut(), progress, limits };
+        let current = TimedConnection { inner: &mut inner, timer: timer.as_mut(), client, shared, timeouts };
         let ended = tokio::select! {
             biased;
             ended = current => ended,
             () = progress.evicted() => return None,
+            // If it is idle, it becomes a mere socket now.
+            () = shared.memory.wanted() => continue,
             () = &mut gone => {
                 tracing::debug!("connection from {} closed: the client has gone", client.address);
                 return None;
@@ -151,14 +128,16 @@ async fn active(
     }
 }
 
-fn limits_of(limits: &FrontLimits, kind: PermitKind) -> FrontLimits {
+fn timeouts_of(limits: &FrontLimits, kind: PermitKind) -> ClientTimeouts {
+    let timeouts = ClientTimeouts {
+        head: limits.header_timeout,
+        idle: limits.idle_timeout,
+        write: limits.write_timeout,
+        least_rate: limits.least_rate,
+    };
     match kind {
-        PermitKind::Regular => limits.clone(),
-        PermitKind::Reserve => FrontLimits {
-            header_timeout: limits.header_timeout.min(RESERVE_TIMEOUT),
-            write_timeout: limits.write_timeout.min(RESERVE_TIMEOUT),
-            ..limits.clone()
-        },
+        PermitKind::Regular => timeouts,
+        PermitKind::Reserve => timeouts.of_reserve(),
     }
 }
 
@@ -173,8 +152,17 @@ enum ConnectionEnd {
 struct TimedConnection<'a, C> {
     inner: &'a mut C,
     timer: Pin<&'a mut Sleep>,
-    progress: &'a ConnectionProgress,
-    limits: &'a FrontLimits,
+    client: &'a ClientConnection,
+    shared: &'a Shared,
+    timeouts: &'a ClientTimeouts,
+}
+
+impl<C> TimedConnection<'_, C> {
+    /// Returns the time without a request after which the connection becomes a mere socket.
+    fn park_after(&self) -> Duration {
+        let is_wanted = !self.shared.passes_at_once() || self.client.has_reserve();
+        if is_wanted { Duration::ZERO } else { PARK_AFTER }
+    }
 }
 
 impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for TimedConnection<'_, C> {
@@ -186,8 +174,9 @@ impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for TimedConnection<'
             return Poll::Ready(ConnectionEnd::Done(result));
         }
         loop {
-            let idle = this.progress.idle_since().map(|since| since + PARK_AFTER);
-            let deadline = this.progress.deadline(this.limits).into_iter().chain(idle).min();
+            let progress = &this.client.progress;
+            let idle = this.client.idle_since().map(|since| since + this.park_after());
+            let deadline = progress.clock.deadline(this.timeouts).into_iter().chain(idle).min();
             let Some(deadline) = deadline else { return Poll::Pending };
             // A timer that fires early does no harm, as it is checked again. So it is reset only if it would fire late, or has fired.
             if deadline < this.timer.deadline() || this.timer.is_elapsed() {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use heapbeat_connection::ConnectionClock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
@@ -168,6 +169,12 @@ impl ConnectionLimit {
         evict_first(&mut open.regular, |progress| progress.evictable(now));
     }
 
+    /// Closes the connection with a part of the room in memory that is missed least.
+    pub(crate) fn evict_charged(&self, now: Instant) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        evict_first(&mut open.regular, |progress| progress.charged_evictable(now));
+    }
+
     /// Closes the connection of the reserve that has waited for its client for longest.
     fn evict_reserve(&self, now: Instant) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,6 +209,12 @@ impl OpenConnection {
 
     pub(crate) const fn progress(&self) -> &Arc<ConnectionProgress> {
         &self.progress
+    }
+}
+
+impl AsRef<ConnectionClock> for OpenConnection {
+    fn as_ref(&self) -> &ConnectionClock {
+        &self.progress.clock
     }
 }
 

@@ -1,41 +1,87 @@
 //! What happens to a request: it is refused, answered by an operator route, shed, or forwarded to the program.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
+use crate::admission::Admission;
 use crate::body::{BodyFault, BodyLimits, ClientBody};
 use crate::connection_limit::PermitKind;
 use crate::forward::{ForwardError, ForwardRequest, Forwarded, forward};
+use crate::framed_socket::SharedFraming;
 use crate::framing::may_upgrade;
 use crate::headers::{prepare_request, prepare_response};
-use crate::operator::ClientAddress;
+use crate::memory::{Charge, HeadSize};
 use crate::problem::{closing_problem, problem, unavailable};
 use crate::progress::ConnectionProgress;
 use crate::response_body::{ProgramBody, ResponseBody};
 use crate::shared::{Shared, Stage};
 use crate::statistics::RequestTicket;
-use crate::tracked_io::SharedFraming;
 use crate::tunnel::spawn_upgrade;
-use crate::wait::HoldError;
+use crate::wait::{HoldError, Wait};
 
 /// The client of a request.
-#[derive(Debug)]
 pub(crate) struct ClientConnection {
     pub(crate) address: SocketAddr,
     pub(crate) kind: PermitKind,
     pub(crate) progress: Arc<ConnectionProgress>,
     pub(crate) framing: Arc<SharedFraming>,
+    /// What the connection has while its requests are being worked on.
+    pub(crate) admission: Mutex<ClientAdmission>,
+}
+
+/// What a connection has while its requests are being worked on.
+#[derive(Default)]
+pub(crate) struct ClientAdmission {
+    charge: Option<Charge>,
+    /// How the next request has waited.
+    wait: Option<Result<Wait, HoldError>>,
+}
+
+impl ClientConnection {
+    /// Begins to read requests.
+    pub(crate) fn begin(&self, admission: Admission) {
+        let Admission { charge, wait } = admission;
+        *self.admission() = ClientAdmission { charge: Some(charge), wait };
+        self.progress.set_charged(true);
+    }
+
+    /// Gives back what the connection had for its requests.
+    pub(crate) fn end(&self) {
+        *self.admission() = ClientAdmission::default();
+        self.progress.set_charged(false);
+    }
+
+    /// Whether the connection has a place of the reserve.
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.admission().charge.as_ref().is_some_and(Charge::is_reserve)
+    }
+
+    /// Returns since when the connection has no request at all; `None` if it has a part of one.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let since = self.progress.clock.idle_since()?;
+        let requests = self.progress.requests();
+        self.framing.with(|framing| framing.is_between_requests(requests)).then_some(since)
+    }
+
+    fn admission(&self) -> MutexGuard<'_, ClientAdmission> {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the connection's part of the room in memory cover a request for the program; false if there is no room.
+    fn covers(&self, shared: &Shared, head: HeadSize) -> bool {
+        self.admission().charge.as_mut().is_some_and(|charge| charge.cover(&shared.memory, head))
+    }
 }
 
 /// A response, and whether the connection becomes a tunnel with it.
@@ -51,19 +97,21 @@ impl From<Response<Full<Bytes>>> for Answer {
     }
 }
 
-/// Responds to one request.
+/// Responds to one request, whose head is boxed, as the future of each step would be larger by it twice.
 pub(crate) async fn dispatch(
     shared: &Arc<Shared>,
     client: &ClientConnection,
-    request: Request<Incoming>,
+    head: Box<Parts>,
+    body: Incoming,
 ) -> Response<ResponseBody> {
     let number = client.progress.request_started(Instant::now());
+    let wait = client.admission().wait.take();
     let answer = match client.framing.with(|framing| framing.refusal_of(number)) {
         Some(fault) => {
             shared.statistics.count_rejected();
             closing_problem(fault.status(), fault.detail()).into()
         }
-        None => respond(shared, client, number, request).await,
+        None => respond(shared, client, (number, wait), head, body).await,
     };
     client.framing.answer_upgrade(number, answer.tunnel);
     let mut response = answer.response;
@@ -78,30 +126,53 @@ pub(crate) async fn dispatch(
 async fn respond(
     shared: &Arc<Shared>,
     client: &ClientConnection,
-    number: u64,
-    request: Request<Incoming>,
+    (number, wait): (u64, Option<Result<Wait, HoldError>>),
+    head: Box<Parts>,
+    body: Incoming,
 ) -> Answer {
-    let (mut head, body) = request.into_parts();
-    head.extensions.insert(ClientAddress(client.address));
     if let Some(response) = shared.routes.respond(&head) {
         if !body.is_end_stream() {
-            client.progress.leave_unread();
+            client.progress.clock.leave_unread();
         }
         return response.await.into();
     }
     if client.kind == PermitKind::Reserve {
         return unavailable("too many connections; try again later", shared.config.hold.retry_after).into();
     }
-    let ticket = shared.statistics.begin(&head.method, head.uri.path(), Instant::now());
-    if shared.gate.admits(head.uri.path()) {
-        let wanted = client.framing.with(|framing| framing.is_withheld_for(number));
-        return forward_to_program(shared, client, wanted, Request::from_parts(head, body), ticket).await;
-    }
+    let arrived = match &wait {
+        Some(Ok(wait)) => wait.arrived(),
+        _ => Instant::now(),
+    };
+    let ticket = shared.statistics.begin(&head.method, head.uri.path(), arrived);
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let wait = wait.unwrap_or_else(|| Ok(Wait::new(shared))).and_then(|wait| {
+        let covered = client.covers(shared, HeadSize::of(&head.headers, target));
+        covered.then_some(wait).ok_or(HoldError::NoMemory)
+    });
+    let refusal = match wait {
+        Ok(wait) if shared.gate.admits(head.uri.path()) => {
+            let may_become_tunnel = client.framing.with(|framing| framing.is_withheld_for(number));
+            let request = WaitingRequest { head, body, wait, may_become_tunnel };
+            return forward_to_program(shared, client, request, ticket).await;
+        }
+        Ok(_) => {
+            let detail = "the server is short of memory; try again later";
+            unavailable(detail, shared.config.hold.retry_after)
+        }
+        Err(error) => explain(shared, &head.method, ForwardError::Held(error)),
+    };
     if !body.is_end_stream() {
-        client.progress.leave_unread();
+        client.progress.clock.leave_unread();
     }
-    let detail = "the server is short of memory; try again later";
-    own_answer(unavailable(detail, shared.config.hold.retry_after), ticket)
+    own_answer(refusal, ticket)
+}
+
+/// A request for the program.
+struct WaitingRequest {
+    head: Box<Parts>,
+    body: Incoming,
+    wait: Wait,
+    may_become_tunnel: bool,
 }
 
 /// Creates the answer to a request that the program did not answer.
@@ -113,26 +184,25 @@ fn own_answer(response: Response<Full<Bytes>>, mut ticket: RequestTicket) -> Ans
 async fn forward_to_program(
     shared: &Arc<Shared>,
     client: &ClientConnection,
-    may_become_tunnel: bool,
-    request: Request<Incoming>,
+    request: WaitingRequest,
     mut ticket: RequestTicket,
 ) -> Answer {
     let limits = &shared.config.limits;
-    let (mut head, body) = request.into_parts();
+    let WaitingRequest { mut head, body, wait, may_become_tunnel } = request;
     let method = head.method.clone();
     if limits.max_body.is_some_and(|longest| announced_length(&head).is_some_and(|length| length > longest)) {
-        client.progress.leave_unread();
+        client.progress.clock.leave_unread();
         return own_answer(explain(shared, &method, ForwardError::Body(BodyFault::TooLarge)), ticket);
     }
     let client_upgrade = head.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade_of(&head).filter(|_| may_become_tunnel).zip(client_upgrade);
     let protocol = upgrade.as_ref().map(|(protocol, _)| protocol.clone());
-    prepare_request(&mut head.headers, client.address, protocol);
+    prepare_request(&mut head.headers, client.address, protocol, shared.config.trust);
     head.uri = origin_form(&head.uri);
     head.version = Version::HTTP_11;
     let body = request_body(shared, client, &mut head, body);
     let Forwarded { response, connection } =
-        match forward(shared, ForwardRequest { head, body }, &ticket.route()).await {
+        match forward(shared, ForwardRequest { head, body, wait }, &ticket.route()).await {
             Ok(forwarded) => forwarded,
             Err(error) => return own_answer(explain(shared, &method, error), ticket),
         };
@@ -150,7 +220,7 @@ async fn forward_to_program(
             head.headers.insert(UPGRADE, protocol);
         }
         let progress = Arc::clone(&client.progress);
-        spawn_upgrade((upgraded, progress), program, connection, ticket, shared.stage.subscribe());
+        spawn_upgrade((upgraded, progress), program, connection, ticket, Arc::clone(shared));
         let response = Response::from_parts(head, Either::Left(Full::default()));
         return Answer { response, ticket: None, tunnel: true };
     }
@@ -212,13 +282,17 @@ fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Fu
                 "the program is being started, and too many requests wait for it already; try again later";
             unavailable(detail, hold.retry_after)
         }
+        ForwardError::Held(HoldError::NoMemory) => {
+            let detail = "more requests are in flight than there is memory for; try again later";
+            unavailable(detail, hold.retry_after)
+        }
         ForwardError::Held(HoldError::Outage(time)) => {
             let retry_after = Duration::from_secs(time.as_secs() + 1);
             unavailable("the program does not start; it is tried again later", retry_after)
         }
         ForwardError::Held(HoldError::TimedOut) => {
             let detail =
-                format!("the program did not accept connections within {:?}; try again later", hold.time);
+                format!("the program could take no further request within {:?}; try again later", hold.time);
             unavailable(&detail, hold.retry_after)
         }
         ForwardError::Died(reason) => {

@@ -2,12 +2,12 @@
 //!
 //! What may be sent again is decided by how far the request had come:
 //! - not written at all (the connection was refused, or a kept one turned out closed): any request;
-//! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, until the longest
-//!   wait of a request is over;
+//! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, until two instances
+//!   have ended while they had it, or the longest wait of a request is over;
 //! - after the response head: never.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,18 +20,21 @@ use tokio::time::timeout;
 
 use crate::body::{BodyFault, ClientBody, RequestBody};
 use crate::headers::keep_alive_seconds;
-use crate::hold::Turn;
 use crate::pool::InFlight;
 use crate::response_body::ReturnTicket;
 use crate::shared::Shared;
 use crate::statistics::RouteKey;
+use crate::turns::Unanswered;
 use crate::wait::{HoldError, Wait};
+
+/// Instances of the program that may end while they have the same request, until it is not sent again: it may be what they end of.
+const MAX_LOST: usize = 2;
 
 /// Most kept connections that one request tries before it opens a new one.
 const MAX_STALE: usize = 2;
 
-/// Longest time for which a request that waited keeps the turn: if the program takes longer, the next one is passed on.
-const TURN: Duration = Duration::from_millis(50);
+/// Longest time for which a request that waited keeps its turn: one that takes longer is no work for the program, but waits for something.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Why a request got no response of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +53,12 @@ pub(crate) enum ForwardError {
 
 /// A request for the program.
 pub(crate) struct ForwardRequest {
-    /// The head, with prepared headers.
-    pub(crate) head: Parts,
+    /// The head, with prepared headers. It is boxed, as every future that has it would be larger by it twice.
+    pub(crate) head: Box<Parts>,
     /// `None` for a request without a body.
     pub(crate) body: Option<Arc<ClientBody>>,
+    /// What it may still wait.
+    pub(crate) wait: Wait,
 }
 
 /// The response of the program, and the connection on which it arrives.
@@ -65,7 +70,7 @@ pub(crate) struct Forwarded {
 /// The result of one attempt that failed.
 enum Attempt {
     /// Nothing was written; here is the head again.
-    Unwritten(Parts),
+    Unwritten(Box<Parts>),
     /// It was written, and the connection failed.
     Lost,
     /// Something that another attempt does not help with.
@@ -78,17 +83,19 @@ pub(crate) async fn forward(
     request: ForwardRequest,
     route: &RouteKey,
 ) -> Result<Forwarded, ForwardError> {
-    let ForwardRequest { head, body } = request;
-    let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, size_of_head(&head));
+    let ForwardRequest { head, body, mut wait } = request;
     let idempotent = is_idempotent(&head.method);
-    // Taken by the attempt that writes it; kept aside while another attempt is possible.
-    let mut head = head;
+    // Kept while another attempt is possible, else taken by the attempt that writes it.
+    let mut head = Some(head);
     let mut losses = 0;
+    // The instances that have ended meanwhile; a dying one may accept a connection or two.
+    let mut lost_by = Vec::new();
     let mut stale = 0;
     loop {
         let mut in_flight = wait.enter().await.map_err(ForwardError::Held)?;
         in_flight.set_route(route.clone());
         let pool = Arc::clone(in_flight.pool());
+        let instance = pool.upstream().id;
         let reused = if stale < MAX_STALE && losses == 0 { pool.reuse(idempotent) } else { None };
         let connection = match reused {
             Some(connection) => connection,
@@ -102,13 +109,14 @@ pub(crate) async fn forward(
                 }
             },
         };
-        let turn = wait.pass();
-        let spare = idempotent.then(|| head.clone());
+        let unanswered = shared.room.turns().pass_on(wait.pass());
+        let written = if idempotent { head.as_deref().cloned() } else { head.take().map(|head| *head) };
+        let Some(written) = written else { return Err(ForwardError::Died("it was sent already")) };
         let view = body.as_ref().map_or_else(RequestBody::empty, ClientBody::view);
         let was_reused = connection.reused;
-        let attempt =
-            attempt(shared, in_flight, connection.sender, Request::from_parts(head, view), body.as_ref());
-        match in_turn(turn, attempt).await {
+        let request = Request::from_parts(written, view);
+        let mut attempt = pin!(attempt(shared, in_flight, connection.sender, request, body.as_ref()));
+        match in_turn(unanswered, attempt.as_mut()).await {
             Ok(forwarded) => {
                 if let Some(body) = &body {
                     body.forget();
@@ -117,7 +125,7 @@ pub(crate) async fn forward(
             }
             Err(Attempt::Failed(error)) => return Err(error),
             Err(Attempt::Unwritten(unwritten)) => {
-                head = unwritten;
+                head.get_or_insert(unwritten);
                 if was_reused {
                     stale += 1;
                 } else {
@@ -126,12 +134,18 @@ pub(crate) async fn forward(
                 }
             }
             Err(Attempt::Lost) => {
-                let whole = body.as_ref().is_none_or(|body| body.is_whole());
-                head = match spare {
-                    Some(spare) if whole => spare,
-                    Some(_) => return Err(ForwardError::Died("a part of its body is no longer at hand")),
-                    None => return Err(ForwardError::Died("its method is not idempotent")),
-                };
+                if head.is_none() {
+                    return Err(ForwardError::Died("its method is not idempotent"));
+                }
+                if !body.as_ref().is_none_or(|body| body.is_whole()) {
+                    return Err(ForwardError::Died("a part of its body is no longer at hand"));
+                }
+                if !lost_by.contains(&instance) {
+                    lost_by.push(instance);
+                }
+                if lost_by.len() >= MAX_LOST {
+                    return Err(ForwardError::Died("two instances ended while they had it"));
+                }
                 losses += 1;
                 // A process that is being killed loses its sockets one after the other, the one that accepts perhaps last.
                 wait.after_loss(losses).await.map_err(|error| match error {
@@ -145,24 +159,31 @@ pub(crate) async fn forward(
 }
 
 /// Awaits an attempt, and gives the turn to the next request when this one is answered, or a moment later.
-async fn in_turn<T>(turn: Option<Turn>, attempt: impl Future<Output = T>) -> T {
-    let mut attempt = pin!(attempt);
-    if let Some(turn) = turn {
-        if let Ok(result) = timeout(TURN, &mut attempt).await {
-            return result;
-        }
-        drop(turn);
+async fn in_turn<T, E>(
+    mut unanswered: Unanswered,
+    mut attempt: Pin<&mut impl Future<Output = Result<T, E>>>,
+) -> Result<T, E> {
+    let in_time = if unanswered.has_turn() { timeout(TURN, attempt.as_mut()).await.ok() } else { None };
+    let result = if let Some(result) = in_time {
+        result
+    } else {
+        unanswered.end_turn();
+        attempt.await
+    };
+    if result.is_ok() {
+        unanswered.answer();
     }
-    attempt.await
+    result
 }
 
-async fn attempt(
+/// Sends a request at once, and returns its response later.
+fn attempt(
     shared: &Shared,
     mut in_flight: InFlight,
     mut sender: SendRequest<RequestBody>,
     mut request: Request<RequestBody>,
     body: Option<&Arc<ClientBody>>,
-) -> Result<Forwarded, Attempt> {
+) -> impl Future<Output = Result<Forwarded, Attempt>> {
     if let Some(body) = body.filter(|_| request.headers().contains_key(EXPECT)) {
         let body = Arc::downgrade(body);
         hyper::ext::on_informational(&mut request, move |response| {
@@ -171,49 +192,37 @@ async fn attempt(
             }
         });
     }
-    let mut aborted = in_flight.pool().aborted();
     let is_head = request.method() == Method::HEAD;
     let sent = sender.try_send_request(request);
-    let answered = async {
-        match shared.config.limits.response_timeout {
-            Some(limit) => timeout(limit + upload_time(body), sent).await.ok(),
-            None => Some(sent.await),
-        }
-    };
-    let answered = tokio::select! {
-        biased;
-        answered = answered => answered,
-        _ = aborted.wait_for(|aborted| *aborted) => {
-            in_flight.note_interrupted();
-            return Err(Attempt::Lost);
-        }
-    };
-    match answered {
-        None => Err(Attempt::Failed(ForwardError::TimedOut)),
-        Some(Ok(response)) => {
-            in_flight.pool().note_progress();
-            let kept = keep_alive_seconds(response.headers());
-            let reusable = ends_with_its_head(is_head, response.status(), response.headers());
-            Ok(Forwarded { response, connection: ReturnTicket { sender, in_flight, kept, reusable } })
-        }
-        Some(Err(mut failed)) => {
-            if let Some(fault) = body.and_then(|body| body.fault()) {
-                return Err(Attempt::Failed(ForwardError::Body(fault)));
+    async move {
+        let answered = match shared.config.limits.response_timeout {
+            Some(limit) => timeout(limit + upload_time(body), sent).await,
+            None => Ok(sent.await),
+        };
+        let Ok(answered) = answered else { return Err(Attempt::Failed(ForwardError::TimedOut)) };
+        let mut failed = match answered {
+            Ok(response) => {
+                in_flight.pool().note_progress();
+                let kept = keep_alive_seconds(response.headers());
+                let reusable = ends_with_its_head(is_head, response.status(), response.headers());
+                let connection = ReturnTicket { sender, in_flight, kept, reusable };
+                return Ok(Forwarded { response, connection });
             }
-            if let Some(unwritten) = failed.take_message() {
-                return Err(Attempt::Unwritten(unwritten.into_parts().0));
-            }
-            tracing::debug!(
-                "the program at {} did not answer: {}",
-                in_flight.pool().upstream().address,
-                failed.error()
-            );
-            if failed.error().is_parse() {
-                return Err(Attempt::Failed(ForwardError::Nonsense));
-            }
-            in_flight.note_interrupted();
-            Err(Attempt::Lost)
+            Err(failed) => failed,
+        };
+        if let Some(fault) = body.and_then(|body| body.fault()) {
+            return Err(Attempt::Failed(ForwardError::Body(fault)));
         }
+        if let Some(unwritten) = failed.take_message() {
+            return Err(Attempt::Unwritten(Box::new(unwritten.into_parts().0)));
+        }
+        let (address, error) = (&in_flight.pool().upstream().address, failed.error());
+        tracing::debug!("the program at {address} did not answer: {error}");
+        if error.is_parse() {
+            return Err(Attempt::Failed(ForwardError::Nonsense));
+        }
+        in_flight.note_interrupted();
+        Err(Attempt::Lost)
     }
 }
 
@@ -234,9 +243,4 @@ fn ends_with_its_head(is_head: bool, status: StatusCode, headers: &HeaderMap) ->
 /// Whether a method may be repeated (RFC 9110 9.2.2).
 fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
-}
-
-fn size_of_head(head: &Parts) -> usize {
-    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    headers + head.uri.path_and_query().map_or(0, |target| target.as_str().len())
 }

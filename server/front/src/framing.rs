@@ -9,8 +9,8 @@ mod chunked;
 mod head;
 
 use chunked::{ChunkProgress, ChunkedBody};
-use head::{HeadKind, find_end, inspect};
-pub(crate) use head::{RequestFault, may_upgrade};
+use head::{HeadKind, inspect};
+pub(crate) use head::{RequestFault, find_end, is_acceptable, may_upgrade};
 
 /// What comes next on the connection.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl RequestFraming {
             }
             None if room < bytes.len() || self.partial.len() > self.max_head => {
                 self.partial = Vec::new();
-                self.state = State::Unparsable;
+                self.leave_to_hyper(self.heads + 1);
                 bytes.len()
             }
             None => bytes.len(),
@@ -130,10 +130,16 @@ impl RequestFraming {
 
     fn keep_partial(&mut self, bytes: &[u8]) {
         if bytes.len() > self.max_head {
-            self.state = State::Unparsable;
+            self.leave_to_hyper(self.heads + 1);
         } else {
             self.partial.extend_from_slice(bytes);
         }
+    }
+
+    /// Leaves the refusal of a request to hyper, which knows why. Should it see nothing wrong, the request is refused all the same.
+    fn leave_to_hyper(&mut self, request: u64) {
+        self.state = State::Unparsable;
+        self.refusal = Some((request, RequestFault::Unparsable));
     }
 
     fn finish_head(&mut self, head: &[u8]) {
@@ -143,7 +149,7 @@ impl RequestFraming {
             Ok(HeadKind::Sized(length)) => self.state = State::Sized(length),
             Ok(HeadKind::Chunked) => self.state = State::Chunked(ChunkedBody::default()),
             Ok(HeadKind::Upgrade) => self.state = State::Withheld,
-            Err(RequestFault::Unparsable) => self.state = State::Unparsable,
+            Err(RequestFault::Unparsable) => self.leave_to_hyper(self.heads),
             Err(fault) => self.refuse(fault),
         }
     }
@@ -161,6 +167,11 @@ impl RequestFraming {
     /// Whether bytes wait for the answer to a request to upgrade.
     pub(crate) fn is_withheld(&self) -> bool {
         matches!(self.state, State::Withheld)
+    }
+
+    /// Whether all heads that have arrived are complete, and as many as `requests`, and nothing of a body is awaited.
+    pub(crate) fn is_between_requests(&self, requests: u64) -> bool {
+        matches!(self.state, State::Head) && self.partial.is_empty() && self.heads == requests
     }
 
     /// Whether nothing more is read.

@@ -19,7 +19,7 @@ use crate::shared::{Shared, Stage};
 use crate::statistics::FrontStatistics;
 use crate::upstream::{Upstream, UpstreamAddress};
 
-/// Time between two searches for expired connections to the program.
+/// Time between two searches for expired connections to the program, and for turns that nobody gives back.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
 
 /// A running front. It stops when this is dropped.
@@ -92,6 +92,9 @@ impl FrontHandle {
     pub fn activate(&self, upstream: Upstream) {
         tracing::debug!("requests go to copy {} at {}", upstream.id, upstream.address);
         self.shared.room.end_outage();
+        if !self.shared.switch.is_active() {
+            self.shared.room.turns().restart();
+        }
         self.shared.switch.activate(upstream);
     }
 
@@ -139,6 +142,11 @@ impl FrontHandle {
     /// Sheds a share of new requests, in thousandths.
     pub fn shed(&self, thousandths: u16) {
         self.shared.gate.set(thousandths);
+    }
+
+    /// Passes requests that waited on by fewer at a time while the program is short of memory.
+    pub fn set_memory_short(&self, short: bool) {
+        self.shared.room.turns().set_memory_short(short);
     }
 
     /// Returns the figures of this instant.
@@ -201,7 +209,7 @@ async fn run(shared: Arc<Shared>, listeners: Vec<tokio::net::TcpListener>) {
     for listener in listeners {
         accepting.spawn(accept(listener, Arc::clone(&shared)));
     }
-    let housekeeping = tokio::spawn(close_expired(Arc::clone(&shared)));
+    let housekeeping = tokio::spawn(keep_house(Arc::clone(&shared)));
     while accepting.join_next().await.is_some() {}
     tokio::select! {
         () = shared.connections.all_closed() => {}
@@ -210,7 +218,7 @@ async fn run(shared: Arc<Shared>, listeners: Vec<tokio::net::TcpListener>) {
     housekeeping.abort();
 }
 
-async fn close_expired(shared: Arc<Shared>) {
+async fn keep_house(shared: Arc<Shared>) {
     let mut ticks = interval(HOUSEKEEPING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -218,5 +226,6 @@ async fn close_expired(shared: Arc<Shared>) {
         for pool in shared.switch.active() {
             pool.close_expired();
         }
+        shared.room.turns().look_after();
     }
 }

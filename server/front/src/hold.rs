@@ -1,31 +1,20 @@
-//! Room for requests that wait for a program, bounded in number and bytes.
+//! Room for requests that wait for a program, bounded in number. They wait in the kernel's buffers (see `admission`), or have their part of
+//! the room in memory already (see `memory`).
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::HoldLimits;
-
-/// Bytes that a waiting request needs besides its head: hyper's buffers and the tasks. 480 requests that waited used 6.4 kB each.
-const OVERHEAD: usize = 8 << 10;
-
-/// Requests that waited which are passed on at the same time. A copy that has just started would otherwise get all of them at once: a
-/// thousand requests need much memory, and fill it faster than anybody could see.
-const TURNS: usize = 32;
-
-/// The turn of a request that waited: the next one has it when this is dropped.
-pub(crate) type Turn = OwnedSemaphorePermit;
+use crate::turns::Turns;
 
 /// The waiting requests.
 #[derive(Debug)]
 pub(crate) struct HoldRoom {
     requests: usize,
-    bytes: usize,
-    held: AtomicUsize,
-    held_bytes: AtomicUsize,
+    held: Arc<AtomicUsize>,
     total: AtomicU64,
     longest_micros: AtomicU64,
     refused: AtomicU64,
@@ -33,14 +22,13 @@ pub(crate) struct HoldRoom {
     outage_until: Mutex<Option<Instant>>,
     /// Bytes of request bodies that may still be kept for a repetition.
     repeat_bytes: Mutex<usize>,
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 /// A request that waits, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     room: Arc<HoldRoom>,
-    bytes: usize,
     since: Instant,
 }
 
@@ -55,42 +43,38 @@ pub struct HoldStatistics {
     pub longest: Duration,
     /// Requests that found no room, or waited in vain.
     pub refused: u64,
+    /// Requests that waited which may be with the program at the same time.
+    pub turns: usize,
 }
 
 impl HoldRoom {
     pub(crate) fn new(limits: &HoldLimits) -> Arc<Self> {
+        let held = Arc::<AtomicUsize>::default();
         Arc::new(HoldRoom {
             requests: limits.requests,
-            bytes: limits.bytes,
-            held: AtomicUsize::new(0),
-            held_bytes: AtomicUsize::new(0),
+            turns: Turns::new(Arc::clone(&held)),
+            held,
             total: AtomicU64::new(0),
             longest_micros: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             outage_until: Mutex::default(),
             repeat_bytes: Mutex::new(limits.repeat_total),
-            turns: Arc::new(Semaphore::new(TURNS)),
         })
     }
 
-    /// Admits a request whose head has this many bytes; `None` if there is no room.
-    pub(crate) fn enter(self: &Arc<Self>, head: usize, now: Instant) -> Option<Held> {
-        let bytes = head + OVERHEAD;
-        let others = self.held.load(Ordering::Relaxed);
-        let all_bytes = self.held_bytes.load(Ordering::Relaxed) + bytes;
-        // One request may always wait, however small the limit on bytes is.
-        if others >= self.requests || (others > 0 && all_bytes > self.bytes) {
+    /// Admits a request; `None` if there is no room.
+    pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Option<Held> {
+        if self.held.load(Ordering::Relaxed) >= self.requests {
             self.refuse();
             return None;
         }
         self.held.fetch_add(1, Ordering::Relaxed);
-        self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Some(Held { room: Arc::clone(self), bytes, since: now })
+        Some(Held { room: Arc::clone(self), since: now })
     }
 
-    /// Waits for the turn of a request that waited, in the order of the calls. `None` never occurs, as the semaphore is not closed.
-    pub(crate) async fn take_turn(&self) -> Option<Turn> {
-        Arc::clone(&self.turns).acquire_owned().await.ok()
+    /// Returns the turns of requests that waited.
+    pub(crate) const fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 
     /// Whether any request waits.
@@ -145,6 +129,7 @@ impl HoldRoom {
             total: self.total.load(Ordering::Relaxed),
             longest: Duration::from_micros(self.longest_micros.load(Ordering::Relaxed)),
             refused: self.refused.load(Ordering::Relaxed),
+            turns: self.turns.number(),
         }
     }
 }
@@ -153,7 +138,6 @@ impl Drop for Held {
     fn drop(&mut self) {
         let waited = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.room.longest_micros.fetch_max(waited, Ordering::Relaxed);
-        self.room.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.room.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -163,17 +147,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_room_is_bounded_in_number_and_bytes() {
-        let limits = |requests, bytes| HoldLimits { requests, bytes, ..HoldLimits::default() };
-        // Requests, bytes, the head of each request; how many fit.
-        let cases =
-            [(3, 1 << 30, 100, 3), (100, 4 * (OVERHEAD + 100), 100, 4), (0, 1 << 30, 100, 0), (5, 0, 9, 1)];
-        for (requests, bytes, head, fit) in cases {
-            let room = HoldRoom::new(&limits(requests, bytes));
+    fn the_room_is_bounded_in_number() {
+        for fit in [0, 3] {
+            let room = HoldRoom::new(&HoldLimits { requests: fit, ..HoldLimits::default() });
             let since = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
             let held: Vec<Held> =
-                std::iter::from_fn(|| room.enter(head, since).inspect(|_| room.count())).collect();
-            assert_eq!((held.len(), room.statistics().now), (fit, fit), "{requests} {bytes}");
+                std::iter::from_fn(|| room.enter(since).inspect(|_| room.count())).collect();
+            assert_eq!((held.len(), room.statistics().now), (fit, fit));
             drop(held);
             let after = room.statistics();
             assert_eq!((after.now, after.total, after.refused), (0, fit as u64, 1));

@@ -7,7 +7,7 @@
 //! The front speaks HTTP/1.1 on both sides, as platforms do with a service (no TLS, no HTTP/2). It runs on one thread with a runtime
 //! of its own. Memory is bounded everywhere: connections, buffers, waiting requests, bodies kept for a repetition, labels.
 //!
-//! The way of a request, one module each: `accept` → `connection_limit` → `connection` → `tracked_io` and `framing` → `dispatch` →
+//! The way of a request, one module each: `accept` → `connection_limit` → `connection` → `admission` → `framed_socket` and `framing` → `dispatch` →
 //! `forward` → `pool`, and back through `response_body`. Interim responses other than 100 (103 Early Hints) are not passed on, as
 //! hyper cannot send them.
 //!
@@ -30,22 +30,30 @@
 //! ```
 
 mod accept;
+mod admission;
 mod body;
 mod client_socket;
+mod concurrency_limit;
 mod config;
 mod connection;
 mod connection_limit;
 mod dispatch;
+mod eviction;
 mod forward;
+mod forwarded;
+mod framed_socket;
 mod framing;
 mod handle;
 mod headers;
 mod hold;
+mod memory;
 mod operator;
 mod pool;
+mod preview;
 mod probe;
 mod problem;
 mod progress;
+mod relay;
 mod response_body;
 mod route_pattern;
 mod shared;
@@ -54,15 +62,16 @@ mod stall;
 mod statistics;
 mod switch;
 mod tcp;
-mod tracked_io;
 mod tunnel;
+mod turns;
 mod upstream;
 mod wait;
 
 pub use config::{FrontConfig, FrontLimits, FrontMode, HoldLimits, PoolLimits};
+pub use forwarded::{ForwardedTrust, ForwardedTrustError};
 pub use handle::{Front, FrontHandle};
 pub use hold::HoldStatistics;
-pub use operator::{ClientAddress, NoOperatorRoutes, OperatorResponse, OperatorRoutes};
+pub use operator::{NoOperatorRoutes, OperatorResponse, OperatorRoutes};
 pub use probe::{NotReady, ReadinessProbe, Ready, fetch_status, probe_ready};
 pub use shed::{PatternError, Priorities, Priority};
 pub use statistics::{FrontStatistics, LATENCY_BUCKETS, OUTCOMES, RouteStatistics};

@@ -1,7 +1,6 @@
 //! The routes that are answered before the program.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -17,19 +16,22 @@ pub type OperatorResponse = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> +
 ///
 /// The future runs on the thread of the front and must not block it.
 pub trait OperatorRoutes: Send + Sync + 'static {
-    /// Returns the response to a request; `None` if it is for the program. The extensions contain the [`ClientAddress`].
+    /// Whether [`respond`](Self::respond) answers a request. It changes nothing.
+    fn serves(&self, request: &Parts) -> bool;
+
+    /// Returns the response to a request; `None` if it is for the program.
     fn respond(&self, request: &Parts) -> Option<OperatorResponse>;
 }
-
-/// The address of the client of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddress(pub SocketAddr);
 
 /// No operator routes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoOperatorRoutes;
 
 impl OperatorRoutes for NoOperatorRoutes {
+    fn serves(&self, _request: &Parts) -> bool {
+        false
+    }
+
     fn respond(&self, _request: &Parts) -> Option<OperatorResponse> {
         None
     }

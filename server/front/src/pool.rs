@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::body::RequestBody;
 use crate::config::PoolLimits;
+use crate::memory::{LimitedReads, MemoryRoom};
 use crate::stall::Stall;
 use crate::statistics::{RouteKey, RouteName};
 use crate::upstream::{Upstream, UpstreamStream};
@@ -37,6 +38,7 @@ const FRESH: Duration = Duration::from_millis(500);
 pub(crate) struct UpstreamPool {
     upstream: Upstream,
     limits: PoolLimits,
+    memory: Arc<MemoryRoom>,
     idle: Mutex<VecDeque<IdleConnection>>,
     in_flight: AtomicUsize,
     stall: Stall,
@@ -73,10 +75,11 @@ pub(crate) struct InFlight {
 }
 
 impl UpstreamPool {
-    pub(crate) fn new(upstream: Upstream, limits: PoolLimits) -> Arc<Self> {
+    pub(crate) fn new(upstream: Upstream, limits: PoolLimits, memory: Arc<MemoryRoom>) -> Arc<Self> {
         Arc::new(UpstreamPool {
             upstream,
             limits,
+            memory,
             idle: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             stall: Stall::default(),
@@ -154,16 +157,22 @@ impl UpstreamPool {
 
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> io::Result<PooledConnection> {
-        let stream = self.connect_stream().await?;
+        let stream = LimitedReads::new(self.connect_stream().await?, Arc::clone(&self.memory));
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;
+        let mut aborted = self.aborted();
         tokio::spawn(async move {
-            // Its error belongs to the request that it interrupts.
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!("connection to the program failed: {error}");
+            tokio::select! {
+                biased;
+                // Its error belongs to the request that it interrupts.
+                ended = connection.with_upgrades() => if let Err(error) = ended {
+                    tracing::debug!("connection to the program failed: {error}");
+                },
+                // So does its end.
+                _ = aborted.wait_for(|aborted| *aborted) => {}
             }
         });
         Ok(PooledConnection { sender, reused: false })

@@ -1,10 +1,9 @@
 //! The body of a response on its way to the client. Its end gives the connection to the program back, and ends the request.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -25,9 +24,6 @@ pub(crate) enum ResponseFault {
     /// The connection to the program failed.
     #[error("the program did not finish its response: {0}")]
     Program(#[from] hyper::Error),
-    /// The copy of the program is being stopped.
-    #[error("the copy of the program is being stopped")]
-    Aborted,
     /// Never: the front's own bodies do not fail.
     #[error(transparent)]
     Own(#[from] Infallible),
@@ -38,7 +34,6 @@ pub(crate) struct ProgramBody {
     incoming: Incoming,
     ended: bool,
     connection: Option<ReturnTicket>,
-    aborted: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 /// What gives a connection back to its pool.
@@ -54,7 +49,7 @@ pub(crate) struct ReturnTicket {
 impl ProgramBody {
     pub(crate) fn new(incoming: Incoming, connection: ReturnTicket) -> Self {
         let ended = incoming.is_end_stream();
-        ProgramBody { incoming, ended, connection: Some(connection), aborted: None }
+        ProgramBody { incoming, ended, connection: Some(connection) }
     }
 
     fn note_interrupted(&mut self) {
@@ -94,20 +89,7 @@ impl Body for ProgramBody {
                 }
                 Poll::Ready(Some(frame.map_err(ResponseFault::Program)))
             }
-            Poll::Pending => {
-                let Some(connection) = &this.connection else { return Poll::Pending };
-                let aborted = this.aborted.get_or_insert_with(|| {
-                    let mut aborted = connection.in_flight.pool().aborted();
-                    Box::pin(async move {
-                        let _ = aborted.wait_for(|aborted| *aborted).await;
-                    })
-                });
-                let aborted = aborted.as_mut().poll(cx);
-                if aborted.is_ready() {
-                    this.note_interrupted();
-                }
-                aborted.map(|()| Some(Err(ResponseFault::Aborted)))
-            }
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -143,7 +125,7 @@ pin_project! {
     impl PinnedDrop for ResponseBody {
         fn drop(this: Pin<&mut Self>) {
             if let Some(progress) = &this.progress {
-                progress.response_ended(Instant::now());
+                progress.clock.response_ended(Instant::now());
             }
         }
     }
@@ -167,9 +149,16 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ResponseFault>>> {
-        match self.project().inner.get_mut() {
+        let this = self.project();
+        match this.inner.get_mut() {
             Either::Left(own) => Pin::new(own).poll_frame(cx).map_err(ResponseFault::Own),
-            Either::Right(program) => Pin::new(program).poll_frame(cx),
+            Either::Right(program) => {
+                // While the client takes nothing, nothing more is buffered for it.
+                if let Some(progress) = this.progress {
+                    ready!(progress.clock.poll_accepts(cx));
+                }
+                Pin::new(program).poll_frame(cx)
+            }
         }
     }
 

@@ -1,35 +1,9 @@
-//! Load shedding: a share of new requests is refused, by the priority of their path.
-//!
-//! The share is spread evenly (error diffusion): of a hundred requests at 30 %, exactly thirty are refused. The library's own layer
-//! does the same for axum routes; here the priorities are path patterns, because nobody knows the program's routes.
+//! Load shedding: the priorities of requests are path patterns, because nobody knows the program's routes.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::borrow::Cow;
 
-/// Priority of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Priority {
-    /// Refused twice as often as normal requests.
-    Low,
-    /// The default.
-    #[default]
-    Normal,
-    /// Refused only if more than half of all requests must be.
-    High,
-    /// Never refused.
-    Critical,
-}
-
-impl Priority {
-    /// Returns the share of requests of this priority to refuse if `share` thousandths of all must be.
-    fn share(self, share: u16) -> u16 {
-        match self {
-            Priority::Low => share.saturating_mul(2).min(1000),
-            Priority::Normal => share.min(1000),
-            Priority::High => share.saturating_mul(2).saturating_sub(1000).min(1000),
-            Priority::Critical => 0,
-        }
-    }
-}
+pub use heapbeat_connection::Priority;
+use heapbeat_connection::RefusalGate;
 
 /// Priorities by path pattern. The most specific pattern wins.
 #[derive(Clone, Debug, Default)]
@@ -55,47 +29,59 @@ impl Priorities {
     }
 
     fn of(&self, path: &str) -> Priority {
-        self.patterns.at(path).map_or(Priority::Normal, |found| *found.value)
+        self.patterns.at(&normalize(path)).map_or(Priority::Normal, |found| *found.value)
     }
+}
+
+/// Returns a path as programs understand it, so that a request does not get another priority by another spelling: unreserved characters
+/// (RFC 3986 2.3) are not encoded, and slashes are single. Case is kept, as most programs distinguish it.
+fn normalize(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') && !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(character) = rest.chars().next() {
+        let decoded = rest.strip_prefix('%').and_then(decode_unreserved);
+        rest = &rest[if decoded.is_some() { 3 } else { character.len_utf8() }..];
+        let character = decoded.unwrap_or(character);
+        if !(character == '/' && normal.ends_with('/')) {
+            normal.push(character);
+        }
+    }
+    Cow::Owned(normal)
+}
+
+/// Decodes the two hexadecimal digits at the beginning, if they stand for an unreserved character.
+fn decode_unreserved(digits: &str) -> Option<char> {
+    let digits = digits.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let character = char::from(u8::from_str_radix(digits, 16).ok()?);
+    (character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | '~')).then_some(character)
 }
 
 /// The share of requests that is refused now.
 #[derive(Debug)]
 pub(crate) struct Gate {
     priorities: Priorities,
-    /// Share to refuse, in thousandths.
-    share: AtomicU16,
-    /// Accumulated thousandths of refusals; each whole thousand refuses one request.
-    owed: AtomicU32,
-    refused: AtomicU64,
+    refusals: RefusalGate,
 }
 
 impl Gate {
     pub(crate) fn new(priorities: Priorities) -> Self {
-        Gate { priorities, share: AtomicU16::new(0), owed: AtomicU32::new(0), refused: AtomicU64::new(0) }
+        Gate { priorities, refusals: RefusalGate::default() }
     }
 
     pub(crate) fn set(&self, thousandths: u16) {
-        self.share.store(thousandths.min(1000), Ordering::Relaxed);
+        self.refusals.set(thousandths);
     }
 
     pub(crate) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.refusals.refused()
     }
 
     /// Decides whether to admit a request for `path`.
     pub(crate) fn admits(&self, path: &str) -> bool {
-        let share = self.share.load(Ordering::Relaxed);
-        if share == 0 {
-            return true;
-        }
-        let share = u32::from(self.priorities.of(path).share(share));
-        let owed = self.owed.fetch_add(share, Ordering::Relaxed) % 1000;
-        let refuse = owed + share >= 1000;
-        if refuse {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        !refuse
+        self.refusals.admits(|| self.priorities.of(path))
     }
 }
 
@@ -129,6 +115,24 @@ mod tests {
             gate.set(share);
             let counted = (0..100).filter(|_| !gate.admits(path)).count();
             assert_eq!((counted, gate.refused()), (refused, refused as u64), "{path} at {share}");
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_a_path_has_the_same_priority() {
+        let cases = [
+            ("/reports/1", "/reports/1"),
+            ("//reports///1", "/reports/1"),
+            ("/%72eports/%31", "/reports/1"),
+            ("/%7euser/%2E%2d", "/~user/.-"),
+            ("/a%2Fb/%20", "/a%2Fb/%20"),
+            ("/%/%7/%zz/%é", "/%/%7/%zz/%é"),
+            ("/%+1", "/%+1"),
+            ("/Reports", "/Reports"),
+            ("*", "*"),
+        ];
+        for (path, normal) in cases {
+            assert_eq!(normalize(path), normal, "{path}");
         }
     }
 

@@ -40,6 +40,27 @@ pub(crate) struct StatisticsRecorder {
     repeated: AtomicU64,
     failed: AtomicU64,
     rejected: AtomicU64,
+    /// Requests that wait in the kernel's buffers.
+    waiting: AtomicU64,
+}
+
+/// A request that waits in the kernel's buffer, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct WaitingRequest(Arc<StatisticsRecorder>);
+
+impl Drop for WaitingRequest {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Figures that are recorded elsewhere.
+#[derive(Debug)]
+pub(crate) struct Gauges {
+    pub(crate) held: HoldStatistics,
+    pub(crate) active: Vec<u64>,
+    pub(crate) shed: u64,
+    pub(crate) memory: usize,
 }
 
 /// The figures of one instant.
@@ -65,6 +86,8 @@ pub struct FrontStatistics {
     pub rejected: u64,
     /// Requests that were shed.
     pub shed: u64,
+    /// Bytes that are counted for the requests in flight: the most that they may need.
+    pub memory: usize,
 }
 
 /// The figures of one method and path pattern.
@@ -115,6 +138,12 @@ impl StatisticsRecorder {
         RequestTicket { recorder: Arc::clone(self), slot, started: now, answered: None }
     }
 
+    /// Counts a request that waits in the kernel's buffer.
+    pub(crate) fn count_waiting(self: &Arc<Self>) -> WaitingRequest {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        WaitingRequest(Arc::clone(self))
+    }
+
     pub(crate) fn count_repeated(&self) {
         self.repeated.fetch_add(1, Ordering::Relaxed);
     }
@@ -128,12 +157,14 @@ impl StatisticsRecorder {
     }
 
     /// Returns the figures that are recorded here.
-    pub(crate) fn snapshot(&self, held: HoldStatistics, active: Vec<u64>, shed: u64) -> FrontStatistics {
+    pub(crate) fn snapshot(&self, gauges: Gauges) -> FrontStatistics {
+        let Gauges { held, active, shed, memory } = gauges;
         let table = self.table();
         let routes = table.routes();
         FrontStatistics {
             active,
-            in_flight: routes.iter().map(|route| route.in_flight).sum(),
+            in_flight: routes.iter().map(|route| route.in_flight).sum::<u64>()
+                + self.waiting.load(Ordering::Relaxed),
             routes,
             latency: table.latency,
             latency_sum: table.latency_sum,
@@ -142,6 +173,7 @@ impl StatisticsRecorder {
             failed: self.failed.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
             shed,
+            memory,
         }
     }
 

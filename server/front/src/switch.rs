@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::config::PoolLimits;
+use crate::memory::MemoryRoom;
 use crate::pool::{InFlight, UpstreamPool};
 use crate::statistics::RouteName;
 use crate::upstream::Upstream;
@@ -18,6 +19,7 @@ const MAX_COPIES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Switch {
     limits: PoolLimits,
+    memory: Arc<MemoryRoom>,
     active: watch::Sender<Vec<Arc<UpstreamPool>>>,
     copies: Mutex<Vec<Arc<UpstreamPool>>>,
     /// Where the search for the least busy copy begins, so that equally busy ones take turns.
@@ -25,9 +27,9 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    pub(crate) fn new(limits: PoolLimits) -> Self {
+    pub(crate) fn new(limits: PoolLimits, memory: Arc<MemoryRoom>) -> Self {
         let active = watch::channel(Vec::new()).0;
-        Switch { limits, active, copies: Mutex::default(), turn: AtomicUsize::new(0) }
+        Switch { limits, memory, active, copies: Mutex::default(), turn: AtomicUsize::new(0) }
     }
 
     /// Sends new requests to `upstream` as well.
@@ -35,7 +37,7 @@ impl Switch {
         let mut copies = self.copies();
         let known = copies.iter().find(|copy| *copy.upstream() == upstream).cloned();
         let pool = known.unwrap_or_else(|| {
-            let pool = UpstreamPool::new(upstream, self.limits.clone());
+            let pool = UpstreamPool::new(upstream, self.limits.clone(), Arc::clone(&self.memory));
             if copies.len() == MAX_COPIES {
                 copies.remove(0).abort();
             }

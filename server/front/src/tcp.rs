@@ -17,7 +17,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: Op
         return;
     }
     connection.progress().request_started(Instant::now());
-    let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, 0);
+    let mut wait = Wait::new(&shared);
     let mut stage = shared.stage.subscribe();
     let (in_flight, program) = loop {
         let connected = async {
@@ -44,6 +44,6 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: Op
     };
     drop(wait.pass());
     let stop = stopped(in_flight.pool().aborted(), stage);
-    tunnel(client, Arc::clone(connection.progress()), program, stop).await;
+    tunnel(&shared, client, connection.progress(), program, stop).await;
     drop(in_flight);
 }

@@ -8,17 +8,15 @@ use std::task::{Context, Poll};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::progress::ConnectionProgress;
+use crate::relay::relay;
 use crate::response_body::ReturnTicket;
 use crate::shared::{Shared, Stage};
 use crate::statistics::RequestTicket;
-
-/// Buffer of each direction of a tunnel.
-const BUFFER: usize = 8 << 10;
 
 /// The client's side of a tunnel, which records when bytes pass: a silent tunnel gives way when connections are short.
 struct ActivityStream<S> {
@@ -63,8 +61,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ActivityStream<S> {
 
 /// Tunnels bytes until both sides have ended, or until the tunnel is to be ended; then both sides are closed.
 pub(crate) async fn tunnel<C, P>(
+    shared: &Shared,
     client: C,
-    progress: Arc<ConnectionProgress>,
+    progress: &Arc<ConnectionProgress>,
     mut program: P,
     stop: impl Future<Output = ()>,
 ) where
@@ -72,10 +71,11 @@ pub(crate) async fn tunnel<C, P>(
     P: AsyncRead + AsyncWrite + Unpin,
 {
     progress.tunnel_moved(Instant::now());
-    let mut client = ActivityStream { stream: client, progress: Arc::clone(&progress) };
+    let _counted = shared.count_tunnel();
+    let mut client = ActivityStream { stream: client, progress: Arc::clone(progress) };
     let stopped = tokio::select! {
         biased;
-        copied = copy_bidirectional_with_sizes(&mut client, &mut program, BUFFER, BUFFER) => {
+        copied = relay(&mut client, &mut program, || shared.has_many_tunnels()) => {
             if let Err(error) = copied {
                 tracing::debug!("tunnel failed: {error}");
             }
@@ -105,15 +105,15 @@ pub(crate) fn spawn_upgrade(
     program: OnUpgrade,
     connection: ReturnTicket,
     request: RequestTicket,
-    stage: watch::Receiver<Stage>,
+    shared: Arc<Shared>,
 ) {
     tokio::spawn(async move {
         // Both are held until the tunnel has ended.
         let (_request, connection) = (request, connection);
-        let stop = stopped(connection.in_flight.pool().aborted(), stage);
+        let stop = stopped(connection.in_flight.pool().aborted(), shared.stage.subscribe());
         match tokio::try_join!(client, program) {
             Ok((client, program)) => {
-                tunnel(TokioIo::new(client), progress, TokioIo::new(program), stop).await;
+                tunnel(&shared, TokioIo::new(client), &progress, TokioIo::new(program), stop).await;
             }
             Err(error) => tracing::debug!("upgrade failed: {error}"),
         }

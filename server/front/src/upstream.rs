@@ -87,6 +87,10 @@ impl AsyncWrite for UpstreamStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = bufs {
+            // The kernel does it faster.
+            return self.poll_write(cx, only);
+        }
         match self.get_mut() {
             UpstreamStream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             UpstreamStream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::config::HoldLimits;
-use crate::hold::{Held, HoldRoom, Turn};
+use crate::hold::Held;
 use crate::pool::{InFlight, UpstreamPool};
-use crate::switch::Switch;
+use crate::shared::Shared;
+use crate::turns::Turn;
 
 /// First and longest pause until a copy that refused a connection is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
@@ -25,17 +25,17 @@ pub(crate) enum HoldError {
     NoRoom,
     /// No copy became active in time.
     TimedOut,
+    /// There was no room in memory in time.
+    NoMemory,
     /// No copy will be active in time; it takes at least so long.
     Outage(Duration),
 }
 
 /// What one request may still wait.
-pub(crate) struct Wait<'a> {
-    switch: &'a Switch,
-    room: &'a Arc<HoldRoom>,
-    time: Duration,
-    /// Bytes of the request's head.
-    head: usize,
+pub(crate) struct Wait {
+    shared: Arc<Shared>,
+    /// When the request was there.
+    arrived: Instant,
     held: Option<Held>,
     turn: Option<Turn>,
     deadline: Option<Instant>,
@@ -43,18 +43,36 @@ pub(crate) struct Wait<'a> {
     pause: Duration,
 }
 
-impl<'a> Wait<'a> {
-    pub(crate) fn new(switch: &'a Switch, room: &'a Arc<HoldRoom>, limits: &HoldLimits, head: usize) -> Self {
+impl Wait {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Wait {
-            switch,
-            room,
-            time: limits.time,
-            head,
+            shared: Arc::clone(shared),
+            arrived: Instant::now(),
             held: None,
             turn: None,
             deadline: None,
             follow: None,
             pause: PAUSES.0,
+        }
+    }
+
+    /// Returns when the request was there.
+    pub(crate) const fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
+    /// Waits until a copy is active and it is the request's turn. Returns until when the request may wait for whatever else it needs.
+    pub(crate) async fn until_active(&mut self) -> Result<Instant, HoldError> {
+        loop {
+            self.take_turn().await?;
+            let active = match &mut self.follow {
+                Some(follow) => !follow.borrow_and_update().is_empty(),
+                None => self.shared.switch.is_active(),
+            };
+            if active {
+                return self.begin_hold(Instant::now());
+            }
+            self.until_change(None).await?;
         }
     }
 
@@ -65,8 +83,8 @@ impl<'a> Wait<'a> {
             self.take_turn().await?;
             let entered = match &mut self.follow {
                 // As in `Switch::enter`, it is counted while the active copy cannot change.
-                Some(follow) => self.switch.enter_one_of(&follow.borrow_and_update()),
-                None => self.switch.enter(),
+                Some(follow) => self.shared.switch.enter_one_of(&follow.borrow_and_update()),
+                None => self.shared.switch.enter(),
             };
             if let Some(in_flight) = entered {
                 return Ok(in_flight);
@@ -78,13 +96,13 @@ impl<'a> Wait<'a> {
 
     /// Waits for the turn of a request that waited. While others wait for theirs, one that has just arrived is behind them.
     async fn take_turn(&mut self) -> Result<(), HoldError> {
-        let lines_up = self.held.is_some() || self.room.is_anyone_waiting();
-        if self.turn.is_some() || !lines_up || !self.switch.is_active() {
+        let lines_up = self.held.is_some() || self.shared.room.is_anyone_waiting();
+        if self.turn.is_some() || !lines_up || !self.shared.switch.is_active() {
             return Ok(());
         }
         let deadline = self.begin_hold(Instant::now())?;
-        let Ok(turn) = timeout_at(deadline, self.room.take_turn()).await else {
-            self.room.refuse();
+        let Ok(turn) = timeout_at(deadline, self.shared.room.turns().take_turn()).await else {
+            self.shared.room.refuse();
             return Err(HoldError::TimedOut);
         };
         self.turn = turn;
@@ -94,11 +112,11 @@ impl<'a> Wait<'a> {
     /// Counts the request among those that wait, and returns until when it may.
     fn begin_hold(&mut self, now: Instant) -> Result<Instant, HoldError> {
         if self.held.is_none() {
-            self.held = Some(self.room.enter(self.head, now).ok_or(HoldError::NoRoom)?);
+            self.held = Some(self.shared.room.enter(now).ok_or(HoldError::NoRoom)?);
         }
         Ok(*self.deadline.get_or_insert_with(|| {
-            self.room.count();
-            now + self.time
+            self.shared.room.count();
+            now + self.shared.config.hold.time
         }))
     }
 
@@ -132,12 +150,13 @@ impl<'a> Wait<'a> {
         // Whoever waits has no turn.
         self.turn = None;
         let now = Instant::now();
-        if let Some(time) = self.room.outlasting_outage(self.deadline.unwrap_or(now + self.time), now) {
-            self.room.refuse();
+        let latest = self.deadline.unwrap_or(now + self.shared.config.hold.time);
+        if let Some(time) = self.shared.room.outlasting_outage(latest, now) {
+            self.shared.room.refuse();
             return Err(HoldError::Outage(time));
         }
         let deadline = self.begin_hold(now)?;
-        let follow = self.follow.get_or_insert_with(|| self.switch.follow());
+        let follow = self.follow.get_or_insert_with(|| self.shared.switch.follow());
         let change = async {
             match pause {
                 Some(pause) => tokio::select! {
@@ -149,7 +168,7 @@ impl<'a> Wait<'a> {
             }
         };
         if timeout_at(deadline, change).await.is_err() {
-            self.room.refuse();
+            self.shared.room.refuse();
             return Err(HoldError::TimedOut);
         }
         Ok(())

@@ -81,7 +81,7 @@ impl RequestFault {
 }
 
 /// Returns where the first head ends that begins at 0, searching from `from`.
-pub(super) fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\n') {
         at += found + 1;
@@ -137,6 +137,11 @@ pub(super) fn inspect(head: &[u8]) -> Result<HeadKind, RequestFault> {
             Ok(if upgrade { HeadKind::Upgrade } else { HeadKind::NoBody })
         }
     }
+}
+
+/// Whether a complete head is not refused.
+pub(crate) fn is_acceptable(head: &[u8]) -> bool {
+    inspect(head).is_ok()
 }
 
 /// Whether the protocol may be tunnelled. HTTP/2 may not: its requests would pass by the limits and the operator routes.

@@ -42,6 +42,17 @@ fn a_refusal_names_the_request_and_admits_nothing_behind_it() {
 }
 
 #[test]
+fn what_is_left_to_hyper_is_refused_even_if_hyper_sees_nothing_wrong() {
+    let good = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nX: {}\r\n\r\n", "x".repeat(17 << 10));
+    let (first, last) = long.split_at(9000);
+    for parts in [vec![long.as_bytes()], vec![first.as_bytes(), last.as_bytes()], vec![b"GET \0\r\n\r\n"]] {
+        let (_, refusal, _) = feed(&[&[good.as_bytes()], &parts[..]].concat());
+        assert!(matches!(refusal, Some((2, _))), "{refusal:?}");
+    }
+}
+
+#[test]
 fn a_malformed_body_refuses_its_request_only_if_the_head_is_not_passed_on_yet() {
     let at_once = format!("{CHUNKED}x");
     let (_, refusal, broken) = feed(&[at_once.as_bytes()]);

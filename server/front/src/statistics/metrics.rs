@@ -62,6 +62,18 @@ impl FrontStatistics {
         for (name, help, count) in counters {
             to.family(name, MetricKind::Counter, help).sample(&[], count);
         }
+        to.family(
+            "heapbeat_front_memory_bytes",
+            MetricKind::Gauge,
+            "Memory that is reserved for the requests in flight, of --front-memory.",
+        )
+        .sample(&[], self.memory as u64);
+        to.family(
+            "heapbeat_front_turns",
+            MetricKind::Gauge,
+            "Requests that waited for the program and may be with it at the same time; learned.",
+        )
+        .sample(&[], self.held.turns as u64);
         to.family("heapbeat_front_held_longest_seconds", MetricKind::Gauge, "Longest wait for the program.")
             .sample(&[], self.held.longest.as_secs_f64());
     }

@@ -5,6 +5,7 @@ mod forwarding;
 mod framing;
 mod leaving;
 mod limits;
+mod memory;
 mod operator;
 mod random_exchanges;
 mod repetition;

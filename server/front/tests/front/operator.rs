@@ -4,21 +4,38 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use heapbeat_front::{ClientAddress, FrontConfig, FrontLimits, OperatorResponse, OperatorRoutes};
+use heapbeat_front::{FrontConfig, FrontLimits, OperatorResponse, OperatorRoutes};
 use http::Response;
 use http::request::Parts;
 use http_body_util::Full;
 
 use crate::support::{Program, TestFront, until};
 
-struct Health;
+pub(crate) struct Health;
 
 impl OperatorRoutes for Health {
+    fn serves(&self, request: &Parts) -> bool {
+        request.uri.path() == "/health"
+    }
+
     fn respond(&self, request: &Parts) -> Option<OperatorResponse> {
-        assert!(request.extensions.get::<ClientAddress>().is_some_and(|client| client.0.ip().is_loopback()));
         (request.uri.path() == "/health").then(|| {
             Box::pin(async { Response::new(Full::new(Bytes::from_static(b"healthy"))) }) as OperatorResponse
         })
+    }
+}
+
+/// Routes whose code has a mistake.
+struct Broken;
+
+impl OperatorRoutes for Broken {
+    fn serves(&self, request: &Parts) -> bool {
+        request.uri.path() == "/broken"
+    }
+
+    fn respond(&self, request: &Parts) -> Option<OperatorResponse> {
+        assert_ne!(request.uri.path(), "/broken", "this test wants it");
+        None
     }
 }
 
@@ -39,6 +56,46 @@ async fn health_needs_no_program_and_is_never_shed() {
     assert_eq!(front.request(OTHER).await.status(), 503);
     let ambiguous = "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n";
     assert_eq!(front.request(ambiguous).await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_panic_ends_the_connection_of_its_request_and_nothing_else() {
+    let front = TestFront::with_routes(FrontConfig::default(), Arc::new(Broken));
+    let program = Program::named("hello");
+    front.handle.activate(program.upstream(1));
+    let mut other = front.connect().await;
+    other.send(OTHER).await;
+    assert_eq!(other.response().await.unwrap().text(), "hello");
+    let mut broken = front.connect().await;
+    broken.send("GET /broken HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(broken.rest().await, b"");
+    other.send(OTHER).await;
+    assert_eq!(other.response().await.unwrap().text(), "hello");
+    until("the memory of both", || front.handle.statistics().memory <= 60 << 10).await;
+    assert!(!front.is_stopped());
+}
+
+#[tokio::test]
+async fn requests_that_wait_leave_a_reserve_for_health() {
+    let limits = FrontLimits { max_connections: 2, ..FrontLimits::default() };
+    let front = TestFront::with_routes(FrontConfig { limits, ..FrontConfig::default() }, Arc::new(Health));
+    let mut waiting = Vec::new();
+    for number in 1..=2 {
+        let mut client = front.connect().await;
+        client.send(OTHER).await;
+        until("a wait", || front.handle.statistics().held.now == number).await;
+        waiting.push(client);
+    }
+    // More than the reserve has places.
+    for _ in 0..40 {
+        assert_eq!(front.request(OTHER).await.status(), 503, "at once");
+    }
+    assert_eq!(front.request(HEALTH).await.text(), "healthy");
+    let program = Program::named("hello");
+    front.handle.activate(program.upstream(1));
+    for client in &mut waiting {
+        assert_eq!(client.response().await.unwrap().text(), "hello");
+    }
 }
 
 #[tokio::test]

@@ -110,9 +110,10 @@ async fn requests_that_waited_are_passed_on_in_turns() {
     let mut late = front.connect().await;
     late.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     clients.push(late);
-    // Without an answer 32 follow every 50 ms.
+    // Without an answer there are twice as many turns half a second later.
+    until("the first turns", || front.handle.in_flight(1) == 32).await;
     until("all of them", || front.handle.in_flight(1) == 101).await;
-    assert!(begun.elapsed() >= Duration::from_millis(140), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
     answer.send_replace(true);
     for mut client in clients {
         assert_eq!(client.response().await.unwrap().status(), 200);
@@ -205,4 +206,27 @@ async fn a_program_that_speaks_something_else_is_a_bad_gateway() {
     let front = TestFront::before(&program);
     let response = front.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!((response.status(), response.text().contains("HTTP/1.1")), (502, true));
+}
+
+#[tokio::test]
+async fn a_request_that_ends_two_instances_is_not_sent_to_a_third() {
+    let front = TestFront::start(FrontConfig::default());
+    let programs = [dying(usize::MAX), dying(usize::MAX)];
+    front.handle.activate(programs[0].upstream(1));
+    let mut client = front.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    until("the first death", || programs[0].accepted() > 0).await;
+    front.handle.activate(programs[1].upstream(2));
+    front.handle.drain(1);
+    let response = client.response().await.unwrap();
+    assert_eq!(response.status(), 502);
+    assert!(response.text().contains("two instances ended while they had it"), "{}", response.text());
+    let good = Program::named("good");
+    front.handle.activate(good.upstream(3));
+    front.handle.drain(2);
+    assert_eq!(
+        front.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.text(),
+        "good",
+        "the next one is sent"
+    );
 }

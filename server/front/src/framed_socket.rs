@@ -1,21 +1,18 @@
-//! The socket of a client: every byte that it sends passes the framing before hyper sees it, and its progress is recorded.
-//!
-//! Only the socket, below hyper, shows whether a client reads its response. A client that still sends the body of a refused request
-//! is read for a moment before the connection closes, because closing at once would lose the response that says why.
+//! The socket of a client as hyper sees it: every byte passes the framing first.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use heapbeat_connection::TrackedSocket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::client_socket::ClientSocket;
 use crate::connection_limit::OpenConnection;
 use crate::framing::RequestFraming;
-
-/// Maximum of a refused request that is read and discarded.
-const LINGER_BYTES: usize = 4 << 20;
+use crate::memory::{MemoryRoom, poll_read_in};
 
 /// The framing of a connection, shared by its socket and its requests. Both run in the same task.
 #[derive(Debug)]
@@ -52,36 +49,32 @@ impl SharedFraming {
 
 /// A socket whose bytes pass the framing; its permit is held while it is open.
 #[derive(Debug)]
-pub(crate) struct TrackedIo<S> {
-    stream: S,
+pub(crate) struct FramedSocket {
+    socket: TrackedSocket<ClientSocket, OpenConnection>,
     framing: Arc<SharedFraming>,
     /// Bytes that were read behind a request to upgrade.
     withheld: Vec<u8>,
-    lingered: usize,
-    connection: OpenConnection,
+    memory: Arc<MemoryRoom>,
 }
 
-impl<S> TrackedIo<S> {
-    pub(crate) fn new(stream: S, framing: Arc<SharedFraming>, connection: OpenConnection) -> Self {
-        TrackedIo { stream, framing, withheld: Vec::new(), lingered: 0, connection }
+impl FramedSocket {
+    pub(crate) fn new(
+        socket: ClientSocket,
+        framing: Arc<SharedFraming>,
+        connection: OpenConnection,
+        memory: Arc<MemoryRoom>,
+    ) -> Self {
+        let socket = TrackedSocket::new(socket, connection);
+        FramedSocket { socket, framing, withheld: Vec::new(), memory }
     }
 
     /// Returns the socket and its permit.
-    pub(crate) fn into_inner(self) -> (S, OpenConnection) {
-        (self.stream, self.connection)
-    }
-
-    fn record_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &written {
-            Poll::Pending => self.connection.progress().write_stalled(Instant::now),
-            Poll::Ready(Ok(bytes)) => self.connection.progress().write_resumed(*bytes, Instant::now),
-            Poll::Ready(Err(_)) => {}
-        }
-        written
+    pub(crate) fn into_inner(self) -> (ClientSocket, OpenConnection) {
+        self.socket.into_inner()
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
+impl AsyncRead for FramedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -97,17 +90,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
         }
         let before = buf.filled().len();
         if this.withheld.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+            ready!(poll_read_in(&this.memory, Pin::new(&mut this.socket), cx, buf))?;
         } else {
             let step = this.withheld.len().min(buf.remaining());
             buf.put_slice(&this.withheld[..step]);
             this.withheld.drain(..step);
+            this.socket.clock().bytes_received(Instant::now);
         }
         let read = buf.filled().len() - before;
         if read == 0 {
             return Poll::Ready(Ok(()));
         }
-        this.connection.progress().bytes_received(Instant::now);
         let mut inner = this.framing.lock();
         let admitted = inner.0.admit(&buf.filled()[before..]);
         if admitted.broken_body {
@@ -119,17 +112,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
             this.withheld.splice(..0, buf.filled()[before + admitted.bytes..].iter().copied());
         }
         if inner.0.is_refused() {
-            this.connection.progress().leave_unread();
+            this.socket.clock().leave_unread();
         }
         buf.set_filled(before + admitted.bytes);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<S> {
+impl AsyncWrite for FramedSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.record_write(written)
+        Pin::new(&mut self.socket).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -137,32 +129,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.record_write(written)
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        if !self.connection.progress().close(Instant::now) {
-            return Poll::Ready(Ok(()));
-        }
-        let mut waste = [0; 8192];
-        while self.lingered < LINGER_BYTES {
-            let mut waste = ReadBuf::new(&mut waste);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut waste))?;
-            if waste.filled().is_empty() {
-                break;
-            }
-            self.lingered += waste.filled().len();
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
