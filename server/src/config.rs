@@ -9,6 +9,7 @@
 //! crates to an application, `envy` one that has had no release since 2021. What is left of the reader is [`Config::read`].
 
 mod error;
+mod host_names;
 mod parse;
 mod settings;
 pub mod thresholds;
@@ -23,6 +24,7 @@ use heapbeat_shared::signing::Secret;
 use self::thresholds::Thresholds;
 
 pub use error::{ConfigError, Origin, SettingProblem};
+pub use host_names::{HostName, HostNames};
 pub use parse::{EdgeTimeout, FlightDirectory, LogFilter, LogFormat};
 pub use settings::{SETTINGS, Setting};
 pub use webhook::Webhook;
@@ -55,6 +57,8 @@ pub struct Config {
     pub request_budget: Option<Bytes>,
     /// Secrets that requests for the report are signed with.
     pub secrets: Secrets,
+    /// Names by which the server is known; a signed request has to name one of them.
+    pub hosts: HostNames,
     /// Access to the metrics.
     pub metrics: MetricsConfig,
     /// Time without a visit of the edge after which the server warns.
@@ -202,12 +206,16 @@ pub(crate) fn environment_variable(name: &str) -> Option<String> {
     Some(std::env::var_os(name)?.to_string_lossy().into_owned())
 }
 
-/// Every `HEAPBEAT_*` among `names` that is not a setting, with the setting that was probably meant: a misspelled limit would
+/// Every `HEAPBEAT_*` among `names` that is neither a setting nor one of `others`, with the setting that was probably meant: a misspelled limit would
 /// otherwise be a limit that is silently not in force.
-pub fn unknown_variables(names: impl IntoIterator<Item = String>) -> Vec<(String, Option<&'static str>)> {
+pub fn unknown_variables(
+    names: impl IntoIterator<Item = String>,
+    others: &[&str],
+) -> Vec<(String, Option<&'static str>)> {
     let mut unknown: Vec<_> = names
         .into_iter()
         .filter(|name| name.starts_with("HEAPBEAT_") && SETTINGS.iter().all(|s| s.variable != name))
+        .filter(|name| !others.contains(&name.as_str()))
         .map(|name| {
             let meant = most_similar(&name);
             (name, meant)

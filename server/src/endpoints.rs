@@ -6,11 +6,13 @@
 mod access;
 pub(crate) mod admission;
 pub(crate) mod health;
+mod known_hosts;
 mod metrics_cache;
 mod operator;
 pub(crate) mod problem;
 pub(crate) mod profile_queue;
 pub(crate) mod program;
 pub(crate) mod report;
+mod spent_nonces;
 
 pub(crate) use access::is_served;

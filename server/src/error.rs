@@ -1,6 +1,7 @@
 //! The error of the guard.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::config::thresholds::ThresholdsError;
@@ -27,6 +28,12 @@ pub enum Error {
     /// The server cannot listen on the address.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The directory of the flight recorder is somebody else's.
+    #[error(
+        "HEAPBEAT_FLIGHT_DIR: {0} is a link, belongs to another user, or may be written by others, who could replace what is recorded \
+         there: name a directory below it, which heapbeat creates for this user alone"
+    )]
+    ForeignDirectory(PathBuf),
     /// A thread, signal handler or socket could not be created.
     #[error("cannot {0}: {1}")]
     System(&'static str, #[source] io::Error),

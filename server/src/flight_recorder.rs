@@ -10,7 +10,7 @@
 //!
 //! Only a supervised process records. In any other process the functions here do nothing.
 
-mod directory;
+pub(crate) mod directory;
 mod layout;
 mod map;
 mod orphaned_samples;

@@ -265,7 +265,7 @@ impl GuardBuilder {
             Arc::clone(&state),
             Arc::clone(&telemetry),
             clock,
-            Arc::new(RequestVerifier::new(config.secrets.clone())),
+            Arc::new(RequestVerifier::of(&config, &supervisor::recorder_location(&config, "", config.port))),
             config.metrics.clone(),
             Arc::clone(&gate),
             Arc::clone(&edge),

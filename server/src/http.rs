@@ -10,7 +10,6 @@ mod connection_limit;
 mod dispatch;
 mod progress;
 pub(crate) mod stop;
-mod tracked_io;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub(crate) mod lateness;
 mod limit;
 mod process;
 mod program;
+mod runtime_max;
 pub(crate) mod sampler;
 mod stall;
 
@@ -26,6 +27,7 @@ pub use jemalloc::{Heap, HeapMemory};
 pub use limit::{Limit, LimitOrigin, physical_memory};
 pub use process::{Process, ProcessMemory};
 pub use program::{ProgramMemory, RuntimeHeap};
+pub use runtime_max::runtime_max;
 pub use stall::{Stall, StallFile};
 
 use lateness::{Lateness, RuntimeProbe};

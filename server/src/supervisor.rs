@@ -14,6 +14,7 @@ mod family;
 pub mod gateway;
 mod heap_monitor;
 mod ipc;
+mod jvm_collection;
 mod listen_readiness;
 mod listening;
 mod lost_processes;
@@ -48,7 +49,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,7 @@ use listenfd::ListenFd;
 use crate::config::{Config, FlightDirectory};
 use crate::error::Error;
 use crate::flight_recorder;
+use crate::flight_recorder::directory::{default_directory, is_foreign};
 use crate::flight_recorder::{RecorderDirectory, RecorderLocation, RecordingHeader};
 use crate::instance::{Instance, version_or_commit};
 use crate::listen;
@@ -74,11 +76,13 @@ use program_status::ProgramRoutes;
 use program_status::recorder::ProgramRecorder;
 use renewable_server::propose_renewal;
 use runtime_settings::runtime_settings;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
-pub use redact::{is_printable, redact_arguments};
+pub use redact::redact_arguments;
 pub use signals::survive_early_signals;
 pub use watchdog::{WATCHDOG, run_watchdog};
 pub use worker::Worker;
@@ -122,8 +126,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     policy.enforced_memory_limit = enforced_limit();
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // With a port that the system chose, recordings of an earlier supervisor at that port may belong to another server.
-    let recorders =
-        RecorderDirectory::open(&recorder_location(config, "", if config.port == 0 { 0 } else { port }));
+    let recorders = open_recorders(config, "", if config.port == 0 { 0 } else { port })?;
     let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
@@ -228,7 +231,7 @@ pub fn supervise_program(
     let recorder =
         ProgramRecorder::new(Arc::clone(routes), program_limit(config, guarded.limit), config.log_interval);
     let external = ProgramObserver::new(monitor, recorder);
-    let recorders = RecorderDirectory::open(&recorder_location(config, "run-", ports.own));
+    let recorders = open_recorders(config, "run-", ports.own)?;
     let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, &version_or_commit(None))
         .map_err(system)?;
     Ok(supervisor.with_program(program, external, integrations).run())
@@ -239,7 +242,13 @@ pub fn supervise_program(
 pub fn become_program(command: &[OsString]) -> io::Error {
     worker::be_killed_first();
     let guard = std::env::var(process::GUARD).unwrap_or_default();
-    let (guard, signal) = guard.split_once(' ').unwrap_or_default();
+    let mut given = guard.split(' ');
+    let (guard, signal) = (given.next().unwrap_or_default(), given.next().unwrap_or_default());
+    if let Some(open_files) = given.next().and_then(|limit| limit.parse().ok()) {
+        let limit = getrlimit(Resource::Nofile);
+        // It only becomes smaller, which is always allowed.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(open_files), ..limit });
+    }
     let signal = signal.parse().ok().and_then(Signal::from_named_raw).unwrap_or(Signal::TERM);
     if let Err(error) = set_parent_process_death_signal(Some(signal)) {
         tracing::debug!("cannot end the program together with its supervisor: {error}");
@@ -284,7 +293,7 @@ pub fn worker_memory_limit(config: &Config) -> Bytes {
 }
 
 /// Returns the limit of a program, and where it comes from.
-fn program_limit(config: &Config, bytes: Bytes) -> Limit {
+pub fn program_limit(config: &Config, bytes: Bytes) -> Limit {
     Limit { bytes, ..Limit::effective(config.memory_limit, cgroup_limit(), physical_memory()) }
 }
 
@@ -297,15 +306,26 @@ fn cgroup_limit() -> Option<Bytes> {
     Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit)
 }
 
+/// Opens the recorders. A directory that the owner named and that is somebody else's is refused; nobody would notice otherwise.
+fn open_recorders(config: &Config, what: &str, port: u16) -> Result<RecorderDirectory, Error> {
+    match &config.flight {
+        FlightDirectory::Path(directory) if is_foreign(directory) => {
+            Err(Error::ForeignDirectory(directory.clone()))
+        }
+        _ => Ok(RecorderDirectory::open(&recorder_location(config, what, port))),
+    }
+}
+
 /// Returns the location of the recorders of the server or program at this port; port 0 has no recordings to find again.
-fn recorder_location(config: &Config, what: &str, port: u16) -> RecorderLocation {
+pub(crate) fn recorder_location(config: &Config, what: &str, port: u16) -> RecorderLocation {
     match &config.flight {
         FlightDirectory::Off => RecorderLocation::Memory,
         FlightDirectory::Path(directory) => RecorderLocation::Directory(directory.clone()),
         FlightDirectory::Auto if port == 0 => RecorderLocation::Memory,
         FlightDirectory::Auto => {
-            let user = rustix::process::geteuid().as_raw();
-            RecorderLocation::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{what}{port}")))
+            let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+            let name = format!("{what}{port}");
+            RecorderLocation::Directory(default_directory(&name, runtime.as_deref(), &std::env::temp_dir()))
         }
     }
 }

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::pressure::Pressure;
+use crate::text::changes_direction;
 use crate::units::{Bytes, UnixMillis};
 
 /// Most bytes of untrusted text in one event.
@@ -140,15 +141,12 @@ impl Event {
 }
 
 /// Returns `text`, cut to at most [`MAX_TEXT`] bytes between two characters, without the characters that would change how the text
-/// around it is shown: control characters, which a terminal executes, except line breaks and tabs, and the marks of Unicode's
-/// bidirectional algorithm (UAX 9), which reverse what follows.
+/// around it is shown: control characters, which a terminal executes, except line breaks and tabs, and marks that
+/// [change the direction](changes_direction) of what follows.
 #[must_use]
 pub fn cut(text: &str) -> String {
-    let is_shown = |c: &char| match c {
-        '\n' | '\t' => true,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
-        c => !c.is_control(),
-    };
+    let is_shown =
+        |char: &char| matches!(char, '\n' | '\t') || !char.is_control() && !changes_direction(*char);
     text[..text.floor_char_boundary(MAX_TEXT)].chars().filter(is_shown).collect()
 }
 

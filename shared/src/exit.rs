@@ -70,6 +70,9 @@ pub enum ExitKind {
     /// The runtime of the instance (V8, the JVM, Go, …) ran out of memory and ended it.
     #[n(10)]
     OutOfMemory,
+    /// The program ended by itself, and without an error.
+    #[n(11)]
+    Finish,
     /// The evidence is inconclusive, or a newer version wrote a kind that this one does not know.
     #[default]
     #[serde(other)]
@@ -132,7 +135,7 @@ pub struct InFlight {
 
 impl ExitKind {
     /// Every kind.
-    pub const ALL: [ExitKind; 11] = [
+    pub const ALL: [ExitKind; 12] = [
         ExitKind::Stop,
         ExitKind::Deploy,
         ExitKind::Recycle,
@@ -144,6 +147,7 @@ impl ExitKind {
         ExitKind::SpinDown,
         ExitKind::Unknown,
         ExitKind::OutOfMemory,
+        ExitKind::Finish,
     ];
 
     /// Returns the name on the wire and in logs.
@@ -160,6 +164,7 @@ impl ExitKind {
             ExitKind::SpinDown => "spin_down",
             ExitKind::Unknown => "unknown",
             ExitKind::OutOfMemory => "out_of_memory",
+            ExitKind::Finish => "finish",
         }
     }
 
@@ -177,6 +182,7 @@ impl ExitKind {
             ExitKind::SpinDown => "was suspended while idle",
             ExitKind::Unknown => "exited for an unknown reason",
             ExitKind::OutOfMemory => "ran out of memory and was ended by its runtime",
+            ExitKind::Finish => "finished by itself",
         }
     }
 
@@ -194,12 +200,16 @@ impl ExitKind {
             ExitKind::SpinDown => Statement::instance_spin_down(),
             ExitKind::Unknown => Statement::instance_unknown(),
             ExitKind::OutOfMemory => Statement::instance_out_of_memory(),
+            ExitKind::Finish => Statement::instance_finish(),
         }
     }
 
     /// Returns whether the exit was not requested.
     pub const fn is_failure(self) -> bool {
-        !matches!(self, ExitKind::Stop | ExitKind::Deploy | ExitKind::Recycle | ExitKind::SpinDown)
+        !matches!(
+            self,
+            ExitKind::Stop | ExitKind::Deploy | ExitKind::Recycle | ExitKind::SpinDown | ExitKind::Finish
+        )
     }
 }
 

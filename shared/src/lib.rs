@@ -10,6 +10,7 @@ pub mod codec;
 pub mod cursor;
 pub mod event;
 pub mod exit;
+pub mod fnv;
 pub mod forecast;
 pub mod health;
 pub mod negotiation;
@@ -21,6 +22,7 @@ pub mod sample;
 pub mod series;
 pub mod signing;
 pub mod statement;
+pub mod text;
 pub mod units;
 
 pub use cursor::{Cursor, InstanceId};

@@ -39,6 +39,9 @@ pub const MAX_EARLIER_EXITS: usize = 8;
 /// Maximum number of functions in a report.
 pub const MAX_FUNCTIONS: usize = 10;
 
+/// Most instances in [`Report::instances`].
+pub const MAX_INSTANCES: usize = 64;
+
 /// Most sources in [`Report::unavailable_sources`].
 pub const MAX_UNAVAILABLE_SOURCES: usize = 32;
 
@@ -89,9 +92,28 @@ pub struct Report {
     /// The samples after the requested cursor, if it belongs to an earlier instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
+    /// The instances of a guarded program that run, if there are several, in the order of their starts. The figures of the report are those
+    /// of the instances that serve, together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<InstanceReport>,
     /// The requests that passed through the front of a guarded program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+}
+
+/// One of several instances of a guarded program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceReport {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Its number since the guard started, from 1, as the log has it.
+    pub number: u32,
+    /// When it started.
+    pub started: UnixMillis,
+    /// Its memory.
+    pub memory: Bytes,
+    /// Whether it gets new requests; otherwise it starts or drains.
+    pub serves: bool,
 }
 
 /// Requests to a guarded program, all instances together, since the guard started.
@@ -126,11 +148,19 @@ pub struct RouteTraffic {
     pub in_flight: u64,
     /// Requests that ended.
     pub requests: u64,
-    /// Requests that ended with a status of 500 or more.
-    pub errors: u64,
+    /// Requests that ended, by the class of their status: 1xx, 2xx, 3xx, 4xx, 5xx. The rest ended without an answer.
+    pub statuses: [u64; 5],
     /// Mean time until the head of the response, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_mean_ms: Option<f64>,
+}
+
+impl RouteTraffic {
+    /// Returns the requests that ended with a status of 500 or more.
+    #[must_use]
+    pub const fn errors(&self) -> u64 {
+        self.statuses[4]
+    }
 }
 
 /// The instances before this one, as far as [`Report::previous_exit`] does not tell.
@@ -361,6 +391,9 @@ impl Report {
         }
         if let Some(traffic) = &mut report.traffic {
             traffic.routes.truncate(MAX_ROUTES);
+        }
+        if report.instances.len() > MAX_INSTANCES {
+            return Err(ReportError::TooMany(report.instances.len(), "instances", MAX_INSTANCES));
         }
         report.bound_texts();
         let series = report.samples.series()?;

@@ -1,13 +1,16 @@
 //! Signatures of requests for the report, and of its responses.
 //!
-//! A request carries one header, `heapbeat-signature: v1 t=<unix seconds> n=<nonce> s=<hex>`, where `s` is the
+//! A request carries one header, `heapbeat-signature: v2 t=<unix seconds> n=<nonce> o=<origin> s=<hex>`, where `s` is the
 //! HMAC-SHA256 (RFC 2104, FIPS 180-4) under `HEAPBEAT_SECRET` of
 //!
 //! ```text
-//! heapbeat request v1\n<method>\n<path with query>\n<t>\n<n>
+//! heapbeat request v2\n<method>\n<origin>\n<path with query>\n<t>\n<n>
 //! ```
 //!
-//! The response carries `heapbeat-signature: v1 s=<hex>`, the same MAC over `heapbeat response v1\n<n>\n<body>`, so
+//! The origin is the scheme, host and port that the client was configured with ([`RequestOrigin`]). A server accepts only those by which
+//! it is known, so a request that was signed for one server cannot be relayed to another one with the same secret.
+//!
+//! The response carries `heapbeat-signature: v2 s=<hex>`, the same MAC over `heapbeat response v2\n<n>\n<body>`, so
 //! that a cached or substituted response is refused. The first line differs, so that no request can be replayed as a
 //! response. A request is valid for [`CLOCK_TOLERANCE`] to either side of the server's clock,
 //! and its nonce once ([`NonceCache`]).
@@ -16,6 +19,7 @@
 //! does not use SHA instructions, which hardly matters for 30 kB per minute.
 
 mod nonces;
+mod origin;
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,6 +30,7 @@ use hmac_sha256::HMAC;
 use crate::units::UnixMillis;
 
 pub use nonces::{NonceCache, NonceError};
+pub use origin::{OriginError, RequestOrigin};
 
 /// Name of the header in requests and responses.
 pub const HEADER: &str = "heapbeat-signature";
@@ -42,8 +47,8 @@ pub const MIN_SECRET: usize = 16;
 /// Length of a nonce in bytes, long enough that random nonces do not collide.
 pub const NONCE_BYTES: usize = 16;
 
-/// Longest signature header that is parsed, in bytes; a valid one has 128.
-const MAX_HEADER: usize = 256;
+/// Longest signature header that is parsed, in bytes; a valid one has about 160.
+const MAX_HEADER: usize = 512;
 
 /// The key that server and edge share. `Debug` does not reveal it.
 #[derive(Clone)]
@@ -53,24 +58,37 @@ pub struct Secret(HMAC);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Nonce(pub [u8; NONCE_BYTES]);
 
+/// What of a request is signed, besides its time and its nonce.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedParts<'r> {
+    /// The method.
+    pub method: &'r str,
+    /// The scheme, host and port to which it is sent.
+    pub origin: &'r RequestOrigin,
+    /// The path with the query.
+    pub target: &'r str,
+}
+
 /// The header of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RequestSignature {
     /// The time of the signature in whole seconds since 1970.
     pub seconds: i64,
     /// The nonce of the request.
     pub nonce: Nonce,
+    /// The scheme, host and port for which it was signed.
+    pub origin: RequestOrigin,
     mac: [u8; 32],
 }
 
 /// The reason why a signature is refused. The client gets a 401 without the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The header is missing.
     #[error("there is no {HEADER} header")]
     Missing,
     /// The header does not have the documented form.
-    #[error("the {HEADER} header is not of the form `v1 t=… n=… s=…`")]
+    #[error("the {HEADER} header is not of the form `v2 t=… n=… o=… s=…`")]
     Malformed,
     /// The clocks differ too much, or the request is too old.
     #[error(
@@ -80,6 +98,9 @@ pub enum SignatureError {
     /// The signature is wrong: another secret, or a modified request.
     #[error("the signature does not match")]
     Mismatch,
+    /// The signature is valid, but for an address by which this server is not known.
+    #[error("it was signed for {0}, by which this server is not known: if it is, add it to HEAPBEAT_HOSTS")]
+    UnknownHost(RequestOrigin),
     /// The nonce was used before, or the nonce cache is full.
     #[error(transparent)]
     Nonce(#[from] NonceError),
@@ -100,38 +121,34 @@ impl Secret {
         Ok(Secret(HMAC::new(text)))
     }
 
-    /// Signs a request for `target` (path with query) at `now`.
-    pub fn sign_request(
-        &self,
-        method: &str,
-        target: &str,
-        now: UnixMillis,
-        nonce: Nonce,
-    ) -> RequestSignature {
+    /// Signs a request at `now`.
+    pub fn sign_request(&self, parts: SignedParts<'_>, now: UnixMillis, nonce: Nonce) -> RequestSignature {
         let seconds = now.0.div_euclid(1000);
-        let mac = self.request_mac(method, target, seconds, nonce).finalize();
-        RequestSignature { seconds, nonce, mac }
+        let mac = self.request_mac(parts, seconds, nonce).finalize();
+        RequestSignature { seconds, nonce, origin: parts.origin.clone(), mac }
     }
 
     /// Returns whether `signature` was made with this secret for this request. The time does not depend on the secret.
     pub fn matches(&self, method: &str, target: &str, signature: &RequestSignature) -> bool {
-        self.request_mac(method, target, signature.seconds, signature.nonce).finalize_verify(&signature.mac)
+        let parts = SignedParts { method, origin: &signature.origin, target };
+        self.request_mac(parts, signature.seconds, signature.nonce).finalize_verify(&signature.mac)
     }
 
     /// Returns the header of the response `body` to the request with `nonce`.
     pub fn sign_response(&self, nonce: Nonce, body: &[u8]) -> String {
-        format!("v1 s={}", Hex(&self.response_mac(nonce, body).finalize()))
+        format!("v2 s={}", Hex(&self.response_mac(nonce, body).finalize()))
     }
 
     /// Verifies the header of a response.
     pub fn verify_response(&self, nonce: Nonce, body: &[u8], header: &str) -> Result<(), SignatureError> {
-        let mac = header.strip_prefix("v1 s=").and_then(unhex::<32>).ok_or(SignatureError::Malformed)?;
+        let mac = header.strip_prefix("v2 s=").and_then(unhex::<32>).ok_or(SignatureError::Malformed)?;
         let matches = self.response_mac(nonce, body).finalize_verify(&mac);
         if matches { Ok(()) } else { Err(SignatureError::Mismatch) }
     }
 
-    fn request_mac(&self, method: &str, target: &str, seconds: i64, nonce: Nonce) -> HMAC {
-        let message = format!("heapbeat request v1\n{method}\n{target}\n{seconds}\n{nonce}");
+    fn request_mac(&self, parts: SignedParts<'_>, seconds: i64, nonce: Nonce) -> HMAC {
+        let SignedParts { method, origin, target } = parts;
+        let message = format!("heapbeat request v2\n{method}\n{origin}\n{target}\n{seconds}\n{nonce}");
         let mut mac = self.0.clone();
         mac.update(message);
         mac
@@ -139,7 +156,7 @@ impl Secret {
 
     fn response_mac(&self, nonce: Nonce, body: &[u8]) -> HMAC {
         let mut mac = self.0.clone();
-        mac.update(format!("heapbeat response v1\n{nonce}\n"));
+        mac.update(format!("heapbeat response v2\n{nonce}\n"));
         mac.update(body);
         mac
     }
@@ -174,7 +191,7 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Verifies a request with every valid secret (two during a rotation), and stores its nonce. Returns the index of the secret of the
-/// signature, with which the response must be signed.
+/// signature, with which the response must be signed. `is_known` says whether an origin is a name of this server.
 ///
 /// The nonce is stored last, so that requests without a valid signature cannot fill the store.
 pub fn verify_request(
@@ -182,6 +199,7 @@ pub fn verify_request(
     nonces: &mut NonceCache,
     (method, target): (&str, &str),
     header: Option<&str>,
+    is_known: impl FnOnce(&RequestOrigin) -> bool,
     now: UnixMillis,
 ) -> Result<(usize, Nonce), SignatureError> {
     let signature: RequestSignature = header.ok_or(SignatureError::Missing)?.parse()?;
@@ -193,19 +211,22 @@ pub fn verify_request(
         .iter()
         .position(|secret| secret.matches(method, target, &signature))
         .ok_or(SignatureError::Mismatch)?;
+    if !is_known(&signature.origin) {
+        return Err(SignatureError::UnknownHost(signature.origin));
+    }
     nonces.spend(signature.nonce, UnixMillis(signature.seconds.saturating_mul(1000)), now)?;
     Ok((index, signature.nonce))
 }
 
 impl fmt::Debug for RequestSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RequestSignature(t={} n={})", self.seconds, self.nonce)
+        write!(f, "RequestSignature(t={} n={} o={})", self.seconds, self.nonce, self.origin)
     }
 }
 
 impl fmt::Display for RequestSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "v1 t={} n={} s={}", self.seconds, self.nonce, Hex(&self.mac))
+        write!(f, "v2 t={} n={} o={} s={}", self.seconds, self.nonce, self.origin, Hex(&self.mac))
     }
 }
 
@@ -214,11 +235,14 @@ impl FromStr for RequestSignature {
 
     fn from_str(header: &str) -> Result<Self, Self::Err> {
         let parse = || {
-            let (time, rest) = header.strip_prefix("v1 t=")?.split_once(" n=")?;
-            let (nonce, mac) = rest.split_once(" s=")?;
+            let (time, rest) = header.strip_prefix("v2 t=")?.split_once(" n=")?;
+            let (nonce, rest) = rest.split_once(" o=")?;
+            let (written, mac) = rest.split_once(" s=")?;
+            // One text for each origin, so that what is signed is what is compared.
+            let origin = written.parse().ok().filter(|origin: &RequestOrigin| origin.as_str() == written)?;
             let plain = !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit());
             let seconds = plain.then(|| time.parse().ok())??;
-            Some(RequestSignature { seconds, nonce: Nonce(unhex(nonce)?), mac: unhex(mac)? })
+            Some(RequestSignature { seconds, nonce: Nonce(unhex(nonce)?), origin, mac: unhex(mac)? })
         };
         (header.len() <= MAX_HEADER).then(parse).flatten().ok_or(SignatureError::Malformed)
     }

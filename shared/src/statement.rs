@@ -18,6 +18,11 @@ pub mod catalog;
 /// Most parameters of a statement; a received statement with more loses the rest.
 const MAX_PARAMS: usize = 8;
 
+/// Most bytes of the code, and most bytes of the parameters together, names included. A received statement with more is plain text: the
+/// edge stores a dozen for each monitor in one row of limited size.
+const MAX_CODE: usize = 64;
+const MAX_PARAM_BYTES: usize = 1000;
+
 /// The values in a statement by their names. A name ends with its unit: `duration_ms`, `limit_bytes`. `pressure` is a level of memory
 /// pressure, and a name that ends with `_time` is an instant in RFC 3339.
 pub type Params = BTreeMap<String, Param>;
@@ -94,7 +99,7 @@ impl Statement {
         self
     }
 
-    /// Cuts every text of a received statement to the length limit of events.
+    /// Cuts every text of a received statement to the length limit of events, at most 1.4 kB in all.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         let short = |(name, value): (String, Param)| {
@@ -104,9 +109,19 @@ impl Statement {
             };
             (cut(&name), value)
         };
-        self.code = cut(&self.code);
         self.text = cut(&self.text);
         self.params = self.params.into_iter().take(MAX_PARAMS).map(short).collect();
+        let bytes = |(name, value): (&String, &Param)| {
+            name.len()
+                + match value {
+                    Param::Text(text) => text.len(),
+                    Param::Number(_) => size_of::<i64>(),
+                }
+        };
+        if self.code.len() > MAX_CODE || self.params.iter().map(bytes).sum::<usize>() > MAX_PARAM_BYTES {
+            return Statement::untranslated(self.text);
+        }
+        self.code = cut(&self.code);
         self
     }
 }
@@ -197,12 +212,20 @@ mod tests {
     #[test]
     fn a_received_statement_is_cut_to_its_bounds() {
         let long = "x".repeat(1000);
-        let mut foreign = Statement::with_code(&long, long.clone());
-        for index in 0..20 {
-            foreign = foreign.with(&format!("{index}"), long.as_str());
+        let foreign = |code: &str, params: usize, value: &str| {
+            (0..params).fold(Statement::with_code(code, long.clone()), |statement, index| {
+                statement.with(&format!("{index}"), value)
+            })
+        };
+        let cases = [
+            ("three long values", foreign("known", 3, &long), ("known", 300, 3)),
+            ("many short values", foreign("known", 20, "x"), ("known", 300, 8)),
+            ("values that are too long together", foreign("known", 4, &long), ("text", 300, 0)),
+            ("a code that is too long", foreign(&long, 1, "x"), ("text", 300, 0)),
+        ];
+        for (name, statement, expected) in cases {
+            let bounded = statement.bounded();
+            assert_eq!((bounded.code.as_str(), bounded.text.len(), bounded.params.len()), expected, "{name}");
         }
-        let bounded = foreign.bounded();
-        assert_eq!((bounded.code.len(), bounded.text.len(), bounded.params.len()), (300, 300, 8));
-        assert!(bounded.params.values().all(|it| matches!(it, Param::Text(text) if text.len() == 300)));
     }
 }

@@ -14,8 +14,8 @@ use fastrand::Rng;
 use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind, cut};
 use heapbeat_shared::report::{
-    Block, FunctionReport, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report,
-    RouteReport, RouteTraffic, System, Traffic,
+    Block, FunctionReport, InstanceReport, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES,
+    PressureState, Report, RouteReport, RouteTraffic, System, Traffic,
 };
 use heapbeat_shared::series;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};
@@ -135,6 +135,7 @@ fn report(random: &mut Rng, forecast: &Assessment) -> (Report, Vec<Sample>) {
                 any_magnitude(random),
             ),
         }),
+        instances: (0..random.usize(..3)).map(|_| instance_report(random)).collect(),
         traffic: (random.usize(..2) == 0).then(|| Traffic {
             in_flight: any_magnitude(random),
             requests: any_magnitude(random),
@@ -144,6 +145,16 @@ fn report(random: &mut Rng, forecast: &Assessment) -> (Report, Vec<Sample>) {
         }),
     };
     (report, samples)
+}
+
+fn instance_report(random: &mut Rng) -> InstanceReport {
+    InstanceReport {
+        instance: InstanceId(random.u64(..)),
+        number: random.u32(..),
+        started: UnixMillis(random.i64(-(1 << 40)..1 << 40)),
+        memory: Bytes(random.u64(..)),
+        serves: random.bool(),
+    }
 }
 
 fn route_traffic(random: &mut Rng) -> RouteTraffic {

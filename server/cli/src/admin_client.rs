@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use heapbeat_monitors::applied::Applied;
 use heapbeat_monitors::is_private_host;
+use heapbeat_shared::text::printable;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::http::Uri;
 use ureq::typestate::WithBody;
 use ureq::{Agent, RequestBuilder};
 
-use crate::http_client::build_http_client;
+use crate::http_client::{build_http_client, without_userinfo};
 
 /// Environment variable of the token. There is no flag for it, as every user of a machine can list the arguments of processes.
 pub(crate) const TOKEN: &str = "HEAPBEAT_ADMIN_TOKEN";
@@ -22,7 +23,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_RESPONSE_BYTES: u64 = 1 << 20;
 
 /// The admin API of one edge.
-#[derive(Debug)]
 pub(crate) struct AdminClient {
     agent: Agent,
     /// The scheme and the authority.
@@ -59,7 +59,7 @@ pub(crate) enum AdminError {
 
 impl AdminClient {
     pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, AdminError> {
-        let bad = || AdminError::Url(url.to_owned());
+        let bad = || AdminError::Url(without_userinfo(url).to_owned());
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let (scheme, host) = (uri.scheme_str().ok_or_else(bad)?, uri.host().ok_or_else(bad)?);
         let authority = uri.authority().ok_or_else(bad)?;
@@ -127,7 +127,7 @@ fn error_detail(status: u16, text: &str) -> String {
     let problem = problem.as_ref().and_then(|problem| problem.get("detail")).and_then(Value::as_str);
     match (problem, status) {
         (_, 401) => "HEAPBEAT_ADMIN_TOKEN is not the Worker's ADMIN_TOKEN".to_owned(),
-        (Some(detail), _) => detail.chars().filter(|c| !c.is_control()).take(300).collect(),
+        (Some(detail), _) => printable(detail, 300),
         (None, 404) => "there is no heapbeat edge at this address, or an older version".to_owned(),
         (None, 300..=399) => {
             "it redirects, which is not followed with a token; use the final address".to_owned()
@@ -156,7 +156,11 @@ mod tests {
         for url in
             ["", "edge.example", "ftp://edge.example", "https://me:pw@edge.example", "https://edge.example/x"]
         {
-            assert!(matches!(AdminClient::new(url, token()), Err(AdminError::Url(_))), "{url}");
+            let error = AdminClient::new(url, token()).err().unwrap();
+            assert!(
+                matches!(error, AdminError::Url(_)) && !error.to_string().contains("pw"),
+                "{url}: {error}"
+            );
         }
         for none in [None, Some(String::new()), Some(" ".to_owned())] {
             assert!(matches!(AdminClient::new("https://edge.example", none), Err(AdminError::NoToken)));

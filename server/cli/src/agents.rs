@@ -8,20 +8,17 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use heapbeat::supervisor::agent_link::{
-    AgentLink, AgentNotice, AgentNoticeKind, GrowingFunction, ProcessHeap, PurgeReport,
+    AgentLink, AgentNotice, AgentNoticeKind, GrowingFunction, GrowingType, ProcessHeap, PurgeReport,
 };
-use heapbeat::supervisor::is_printable;
 use heapbeat_agents::injection::inject;
 use heapbeat_agents::pprof;
 use heapbeat_agents::protocol::{ProfileAnswer, PurgeAnswer};
 use heapbeat_agents::registry::AgentRegistry;
 use heapbeat_agents::server::{AgentEvent, AgentEventKind, AgentServer, BindError};
+use heapbeat_shared::text::printable;
 use heapbeat_shared::{Bytes, UnixMillis};
 
 use self::run_directory::RunDirectory;
-
-/// How long an agent records allocations for the functions that hold the memory, if it has to.
-const RECORDING_SECONDS: u32 = 10;
 
 /// Time after which the agents' files are written again.
 const FILES_WRITTEN_EVERY: Duration = Duration::from_secs(3600);
@@ -31,6 +28,9 @@ const YOUNG_GENERATION: u64 = 48 << 20;
 
 /// Longest name of a function, and longest path, that is passed on; in characters.
 const MAX_TEXT: usize = 300;
+
+/// Number of objects of a type that are worth a word; the counts are extrapolated from a sample.
+const MIN_MORE_OBJECTS: u64 = 5_000;
 
 /// Why there are no agents.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +79,13 @@ impl Agents {
         let pid = event.pid;
         let kind = match event.kind {
             AgentEventKind::Connected(hello) => {
-                AgentNoticeKind::Connected(printable(&format!("{} {}", hello.runtime, hello.version)))
+                AgentNoticeKind::Connected(bounded(&format!("{} {}", hello.runtime, hello.version)))
             }
             AgentEventKind::Purged(answer) => AgentNoticeKind::Purged(to_purge_report(&answer)),
             AgentEventKind::Profile(answer) => {
                 AgentNoticeKind::Profile(self.encode_profile(pid, &answer, wall))
             }
-            AgentEventKind::UncaughtException(name) => AgentNoticeKind::UncaughtException(printable(&name)),
+            AgentEventKind::UncaughtException(name) => AgentNoticeKind::UncaughtException(bounded(&name)),
             AgentEventKind::Sample(_)
             | AgentEventKind::Holders(_)
             | AgentEventKind::Types(_)
@@ -96,7 +96,7 @@ impl Agents {
 
     fn encode_profile(&self, pid: u32, answer: &ProfileAnswer, wall: UnixMillis) -> Result<Vec<u8>, String> {
         if let Some(reason) = &answer.refused {
-            return Err(printable(reason));
+            return Err(bounded(reason));
         }
         let process = self.registry.process(pid).ok_or_else(|| "the process has exited".to_owned())?;
         let nanos = u64::try_from(wall.0).unwrap_or(0).saturating_mul(1_000_000);
@@ -140,7 +140,7 @@ impl AgentLink for Agents {
                 sample.heap_used.map(|used| used.saturating_add(sample.threads_heap_used.unwrap_or(0)));
             Some(ProcessHeap {
                 pid: *pid,
-                runtime: printable(&process.hello.runtime),
+                runtime: bounded(&process.hello.runtime),
                 used: used.map(Bytes),
                 total: sample.heap_total.map(Bytes),
                 external: sample.external.map(Bytes),
@@ -156,8 +156,8 @@ impl AgentLink for Agents {
         let growing = self.registry.growing(processes, now).into_iter();
         let function = |(pid, holder): (u32, heapbeat_agents::growth::GrowingHolder)| GrowingFunction {
             pid,
-            function: printable(&holder.function),
-            file: printable(&holder.file),
+            function: bounded(&holder.function),
+            file: bounded(&holder.file),
             line: holder.line,
             bytes: Bytes(holder.bytes),
             growth: Bytes(holder.growth),
@@ -166,12 +166,22 @@ impl AgentLink for Agents {
         growing.map(function).collect()
     }
 
+    fn growing_types(&self, processes: &[u32]) -> Vec<GrowingType> {
+        let reports = processes.iter().filter_map(|pid| Some((*pid, self.registry.process(*pid)?)));
+        let types = reports.flat_map(|(pid, process)| process.types.iter().map(move |it| (pid, it)));
+        let growing = types.filter_map(|(pid, it)| {
+            let growth = u64::try_from(it.growth).ok().filter(|growth| *growth >= MIN_MORE_OBJECTS)?;
+            Some(GrowingType { pid, name: bounded(&it.r#type), count: it.count, growth })
+        });
+        growing.collect()
+    }
+
     fn request_purge(&mut self, pid: u32) -> bool {
         self.server.request_purge(pid)
     }
 
-    fn request_holders(&mut self, pid: u32) -> bool {
-        self.server.request_holders(pid, RECORDING_SECONDS)
+    fn request_holders(&mut self, pid: u32, seconds: u32) -> bool {
+        self.server.request_holders(pid, seconds)
     }
 
     fn request_profile(&mut self, pid: u32, seconds: u32) -> bool {
@@ -185,7 +195,7 @@ fn to_purge_report(answer: &PurgeAnswer) -> PurgeReport {
         used: answer.heap_used.map(Bytes),
         resident_freed: answer.rss_freed.map(Bytes),
         took: Duration::try_from_secs_f64(answer.ms / 1000.0).unwrap_or_default(),
-        refused: answer.refused.as_deref().map(printable),
+        refused: answer.refused.as_deref().map(bounded),
     }
 }
 
@@ -197,8 +207,8 @@ fn usable_limit(runtime: &str, limit: u64) -> Bytes {
 
 /// A program chooses its texts itself: without control characters and those that change the direction of text they cannot forge lines of
 /// the log, and they are bounded.
-fn printable(text: &str) -> String {
-    text.chars().filter(|character| is_printable(*character)).take(MAX_TEXT).collect()
+fn bounded(text: &str) -> String {
+    printable(text, MAX_TEXT)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! `heapbeat alerts test`: has the edge send a test message through each alert channel, and prints what came back.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use heapbeat_shared::text::printable;
 use serde::Deserialize;
 
 use crate::admin_client::{AdminClient, AdminError, TOKEN};
 
 const EXAMPLES: &str = "\
-The message is marked as a test. A channel that accepts it is no longer regarded as failing, and gets what waits for it within a minute.
+The message is marked as a test. A channel that accepts it is no longer regarded as failing, and gets what waits for it within a minute. \
 HEAPBEAT_ADMIN_TOKEN must have the value of the Worker's secret ADMIN_TOKEN.
 
 Exit codes: 0 every channel accepted it; 1 one did not, or the edge did not answer; 2 wrong command line.
@@ -87,11 +87,12 @@ fn describe_results(test: &AlertTest) -> String {
     }
     let mut lines = String::new();
     for ChannelTest { channel, kind, result, reply, .. } in &test.channels {
-        let _ = write!(lines, "{channel} ({kind}): {result}");
+        let mut line = format!("{channel} ({kind}): {result}");
         if !reply.is_empty() {
-            let shown: String = reply.chars().filter(|c| !c.is_control()).collect();
-            let _ = write!(lines, ", with the reply: {shown}");
+            line = format!("{line}, with the reply: {reply}");
         }
+        // The service, or whoever answers at the address, chose the text.
+        lines += &printable(&line, usize::MAX);
         lines.push('\n');
     }
     lines
@@ -113,6 +114,9 @@ mod tests {
             "ops (slack): accepted\n\
              dev (discord): the service refused the message: status 401, with the reply: Invalid token\n"
         );
+        let hostile = r#"{"channels":[{"channel":"\u001b[2Jops","kind":"slack","accepted":true,"result":"\u202eok","reply":""}]}"#;
+        let test: AlertTest = serde_json::from_str(hostile).unwrap();
+        assert_eq!(describe_results(&test), "[2Jops (slack): ok\n");
         let none = AlertTest { channels: vec![] };
         assert_eq!(describe_results(&none), "The edge has no alert channels: ALERTS is not set.\n");
     }

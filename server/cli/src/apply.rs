@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 
 use heapbeat_monitors::applied::{Applied, LIST};
 use heapbeat_monitors::{ConfigProblem, MAX_MONITORS, MonitorConfig};
+use heapbeat_shared::text::single_line;
 
 mod document;
 
@@ -20,8 +21,8 @@ use self::document::{Document, DocumentError};
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
-The file lists the monitors as in wrangler.toml, each under [[monitors]] (or [[vars.MONITORS]]). It is the complete list: a monitor
-that was applied before and is not in the file is removed. A file with an invalid entry is refused as a whole.
+The file lists the monitors as in wrangler.toml, each under [[monitors]] (or [[vars.MONITORS]]). It is the complete list: a monitor \
+that was applied before and is not in the file is removed. A file with an invalid entry is refused as a whole. \
 HEAPBEAT_ADMIN_TOKEN must have the value of the Worker's secret ADMIN_TOKEN.
 
 Exit codes: 0 applied, or nothing to change; 1 refused, or the edge did not answer; 2 wrong command line.
@@ -109,7 +110,7 @@ fn report_problems(problems: &[ConfigProblem], document: &Document, name: &str) 
     let entries: BTreeSet<_> = problems.iter().map(|problem| problem.position.split(']').next()).collect();
     for (line, ConfigProblem { position, reason }) in sort_by_line(problems, document) {
         let line = line.map_or_else(String::new, |line| format!(":{line}"));
-        let _ = writeln!(io::stderr(), "{name}{line}: {position}: {reason}");
+        let _ = writeln!(io::stderr(), "{name}{line}: {}", single_line(&format!("{position}: {reason}")));
     }
     if entries.is_empty() { Ok(()) } else { Err(Error::Problems(name.to_owned(), entries.len())) }
 }
@@ -131,7 +132,7 @@ fn describe_changes(applied: &Applied) -> String {
     let mut lines = Vec::new();
     for (sign, ids) in [("+", &difference.added), ("~", &difference.changed), ("-", &difference.removed)] {
         for id in ids {
-            lines.push(format!("{sign} {id}"));
+            lines.push(single_line(&format!("{sign} {id}")));
         }
     }
     let (added, changed, removed) =

@@ -1,28 +1,30 @@
 //! `heapbeat check-memory`: the arguments of [`crate::inspect`].
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 
-use crate::inspect::{InspectTarget, Options, inspect};
+use crate::inspect::{InspectTarget, Options, inspect, measure_once};
 
 const EXAMPLES: &str = "\
-With HEAPBEAT_SECRET set to the server's secret, a heapbeat server reports its limit, pressure level, routes, events and an hour of
+With HEAPBEAT_SECRET set to the server's secret, a heapbeat server reports its limit, pressure level, routes, events and an hour of \
 history. Without it, it reports only its public figures. --pid measures any process of this machine from outside.
 
 Keys: q, Esc or Ctrl-C quits; p pauses the screen while measuring continues.
 
-Exit codes: 0 fine; 1 warning; 2 critical; 3 unknown.
+Exit codes: 0 fine; 1 warning; 2 critical; 3 unknown. With --reachable: 0 the target answers; 1 it does not.
 
 Examples:
   heapbeat check-memory                                     shows the server on this machine, on PORT or 8080
   HEAPBEAT_SECRET=… heapbeat check-memory --url https://api.example.com
   heapbeat check-memory --pid $(pgrep -o node) --limit 512MB
   heapbeat check-memory --once || notify-on-call            measures once, for a script
-  heapbeat check-memory --json --interval 10s | jq -r '[.at, .sample.rss] | @csv'
+  heapbeat check-memory --pid 4242 --once --state /var/lib/memory-4242.csv     the same from cron: keeps what it measured
+  heapbeat check-memory --json --interval 10s >> memory.jsonl; heapbeat forecast memory.jsonl
 ";
 
 /// Shortest interval, as each measurement is a request.
@@ -31,6 +33,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// Shows the memory of a process live: usage, limit, growth per route, leak forecast, and recommendations
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct CheckMemoryArgs {
     /// Address of a heapbeat server; without a path, /health is added [default: http://127.0.0.1:$PORT/health]
     #[arg(long, value_name = "URL", conflicts_with = "pid")]
@@ -41,6 +44,12 @@ pub(crate) struct CheckMemoryArgs {
     /// Measures once instead of showing a live view; the default if the output is not a terminal
     #[arg(long)]
     once: bool,
+    /// File that keeps the measurements of the process between runs with --once, so that they can tell whether memory grows
+    #[arg(long, value_name = "FILE", requires = "pid", conflicts_with = "reachable")]
+    state: Option<PathBuf>,
+    /// Exits with 0 as long as the target answers, and with 1 otherwise: for a HEALTHCHECK, as pressure is no reason to restart
+    #[arg(long, conflicts_with = "json")]
+    reachable: bool,
     /// Prints one JSON object per measurement
     #[arg(long)]
     json: bool,
@@ -75,6 +84,9 @@ pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
             return super::UNKNOWN;
         }
     };
+    if arguments.reachable {
+        return check_reachable(&target);
+    }
     let plain = arguments.no_color || read_variable("NO_COLOR").is_some();
     let options = Options {
         target,
@@ -87,10 +99,21 @@ pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
     inspect(&options).code()
 }
 
+/// Returns the exit code of a health check: 0 if the target answers, else 1.
+fn check_reachable(target: &InspectTarget) -> u8 {
+    match measure_once(target) {
+        Ok(_) => 0,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "heapbeat: {error}");
+            super::FAILURE
+        }
+    }
+}
+
 /// Returns the process to measure, or a message if its secret is invalid.
 fn parse_target(arguments: &CheckMemoryArgs) -> Result<InspectTarget, String> {
     if let Some(pid) = arguments.pid {
-        return Ok(InspectTarget::Pid(pid));
+        return Ok(InspectTarget::Pid { pid, state: arguments.state.clone() });
     }
     let secret = match read_variable("HEAPBEAT_SECRET") {
         // The message must not contain the secret.
@@ -117,7 +140,7 @@ fn parse_port(variable: Option<String>) -> Result<u16, String> {
 }
 
 /// Parses a limit that a process can have.
-fn parse_limit(text: &str) -> Result<Bytes, String> {
+pub(crate) fn parse_limit(text: &str) -> Result<Bytes, String> {
     match text.parse::<Bytes>() {
         Ok(limit) if limit >= MIN_LIMIT => Ok(limit),
         Ok(_) => Err(format!("the limit must be {MIN_LIMIT} or more")),

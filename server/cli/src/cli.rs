@@ -6,7 +6,9 @@ use crate::alerts::AlertsArgs;
 use crate::apply::ApplyArgs;
 use crate::check_memory::CheckMemoryArgs;
 use crate::convert::ConvertArgs;
+use crate::doctor::DoctorArgs;
 use crate::forecast::ForecastArgs;
+use crate::init::InitArgs;
 use crate::recycle::RecycleArgs;
 use crate::run::{ProgramArgs, RunArgs};
 use crate::serve::ServeArgs;
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     CheckMemory(CheckMemoryArgs),
     Run(Box<RunArgs>),
+    Init(InitArgs),
+    Doctor(DoctorArgs),
     /// Replaces this process by the program that `run` guards; for internal use
     #[command(name = heapbeat::supervisor::START, hide = true)]
     Exec(ProgramArgs),
@@ -44,7 +48,7 @@ pub(crate) enum Command {
 }
 
 /// Commands whose exit code is a verdict.
-pub(crate) const VERDICT_COMMANDS: [&str; 2] = ["check-memory", "forecast"];
+pub(crate) const VERDICT_COMMANDS: [&str; 3] = ["check-memory", "doctor", "forecast"];
 
 #[cfg(test)]
 mod tests {

@@ -5,30 +5,36 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::time::Duration;
 
 use heapbeat_forecast::{Assessment, Verdict};
 use heapbeat_shared::Bytes;
 
 mod line;
+mod prometheus;
 mod series;
+mod time;
 
 use self::series::{SeriesFileError, read_series};
+use super::check_memory::parse_limit;
+use super::inspect::advice::SOON;
 
-/// A limit that is reached sooner than this is critical.
-const SOON: Duration = Duration::from_secs(3600);
+/// The memory limit if none is given, and the series does not tell it: the largest that heapbeat takes without being asked.
+const DEFAULT_LIMIT: Bytes = Bytes::from_mb(1024);
 
 const EXAMPLES: &str = "\
-A line is `seconds,bytes` (sizes such as 100MB are accepted), or a JSON object with `seconds` (or `at`, in milliseconds) and
-`bytes`, `rss` or `working_set`. With `heap_used` and `heap_resident` as well, a leak can be distinguished from fragmentation.
-`#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} begins a new series; the other events are `purge` and `limit`.
+A line is `time,bytes` (sizes such as 100MB are accepted), or a JSON object with `time` and `bytes`, `rss` or `working_set`. A time is \
+in seconds, milliseconds (recognized by their size) or ISO 8601. With `heap_used`, and `heap_resident` or `external`, as well, a leak can \
+be distinguished from fragmentation. The lines of `check-memory --json` and of Node's process.memoryUsage(), and the response of \
+Prometheus' /api/v1/query_range, can be given as they are. `#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} begins a new \
+series; the other events are `purge` and `limit`.
 
-Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 the limit is less than an hour away;
+Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 a leak reaches the limit in less than an hour, or any growth within minutes; \
 3 unknown, or the series cannot be read.
 
 Examples:
   heapbeat forecast rss.csv
   heapbeat forecast --limit 512MB --json samples.jsonl
+  heapbeat check-memory --json --interval 10s | head -n 360 | heapbeat forecast -
   while sleep 1; do echo \"$(date +%s),$(($(awk '{print $2}' /proc/4242/statm) * 4096))\"; done |
     head -n 600 | heapbeat forecast --limit 512MB -
 ";
@@ -37,9 +43,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ForecastArgs {
-    /// Memory limit
-    #[arg(long, value_name = "SIZE", default_value = "1024MB", value_parser = |text: &str| text.parse::<Bytes>())]
-    limit: Bytes,
+    /// Memory limit [default: the one in the lines of check-memory, or 1024MB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_limit)]
+    limit: Option<Bytes>,
     /// Prints one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -72,20 +78,22 @@ pub(crate) fn run(arguments: &ForecastArgs) -> u8 {
 }
 
 /// Reads a file, or standard input for `-`, and assesses its series.
-fn assess_file(file: &str, limit: Bytes) -> Result<Assessment, Error> {
+fn assess_file(file: &str, limit: Option<Bytes>) -> Result<Assessment, Error> {
     let (name, input) = match file {
         "-" => ("standard input", Ok(Box::new(io::stdin().lock()) as Box<dyn BufRead>)),
         file => (file, File::open(file).map(|file| Box::new(BufReader::new(file)) as Box<dyn BufRead>)),
     };
     let series = input.map_err(SeriesFileError::from).and_then(read_series);
-    series.map(|series| series.assess(limit)).map_err(|source| Error { name: name.to_owned(), source })
+    series
+        .map(|mut series| series.assess(limit, DEFAULT_LIMIT))
+        .map_err(|source| Error { name: name.to_owned(), source })
 }
 
 fn exit_code(assessment: &Assessment) -> u8 {
-    match (assessment.verdict, assessment.time_to_limit) {
-        (Verdict::Unknown, _) => super::UNKNOWN,
-        (_, Some(time)) if time.expected < SOON => 2,
-        (Verdict::Steady, _) => 0,
-        (Verdict::Growing | Verdict::Leaking | Verdict::Fragmenting, _) => 1,
+    match assessment.verdict {
+        Verdict::Unknown => super::UNKNOWN,
+        _ if assessment.reaches_limit_within(SOON) => 2,
+        Verdict::Steady => 0,
+        Verdict::Growing | Verdict::Leaking | Verdict::Fragmenting => 1,
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP client of `check-memory` and `apply`.
+//! The HTTP client of the commands that ask a server or an edge.
 
 use std::time::Duration;
 
@@ -14,4 +14,9 @@ pub(crate) fn build_http_client(timeout: Duration) -> Agent {
         .user_agent(concat!("heapbeat/", env!("CARGO_PKG_VERSION")))
         .build()
         .into()
+}
+
+/// Returns an address from its host on, if it has a name and a password before that, so that a message does not repeat them.
+pub(crate) fn without_userinfo(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, host)| host)
 }

@@ -10,7 +10,9 @@ mod process_source;
 pub(crate) mod screen;
 mod server_source;
 pub(crate) mod snapshot;
+mod state_file;
 mod target;
+
 pub(crate) mod text;
 pub(crate) mod trace;
 
@@ -20,10 +22,16 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 pub(crate) use advice::Severity;
+pub(crate) use server_source::parse_address;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use target::{InspectTarget, TargetError};
 
 use target::Source;
+
+/// Measures a target once.
+pub(crate) fn measure_once(target: &InspectTarget) -> Result<Snapshot, TargetError> {
+    Source::new(target, None)?.measure()
+}
 
 /// The options of the command.
 #[derive(Clone, Debug)]
@@ -125,5 +133,5 @@ fn report_failure(error: &TargetError) -> CheckStatus {
 
 /// Prints one line on standard error. A closed standard error is ignored.
 fn print_error(message: &str) {
-    let _ = writeln!(io::stderr(), "heapbeat: {}", text::printable(message));
+    let _ = writeln!(io::stderr(), "heapbeat: {}", heapbeat_shared::text::single_line(message));
 }

@@ -7,10 +7,13 @@ mod apply;
 mod check_memory;
 mod cli;
 mod convert;
+mod doctor;
 mod error;
 mod forecast;
 mod http_client;
+mod init;
 mod inspect;
+mod open_files;
 mod recycle;
 mod run;
 mod serve;
@@ -20,6 +23,7 @@ mod version;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use self::cli::{Cli, Command};
 use self::error::RunError;
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Command::Alerts(arguments) => Ok(alerts::run(&arguments)),
         Command::Convert(arguments) => Ok(convert::run(&arguments)),
         Command::Forecast(arguments) => Ok(forecast::run(&arguments)),
+        Command::Init(arguments) => Ok(init::run(&arguments)),
+        Command::Doctor(arguments) => Ok(doctor::run(&arguments)),
     };
     ExitCode::from(result.unwrap_or_else(|error| print_error(&error)))
 }
@@ -68,6 +74,12 @@ fn print_error(error: &RunError) -> u8 {
 fn print_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     let command = std::env::args_os().nth(1);
+    if command.as_ref().is_some_and(|name| name == "run")
+        && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+        && !word.starts_with('-')
+    {
+        eprintln!("heapbeat: write `--` before the program: heapbeat run -- {word} …");
+    }
     let has_verdict =
         command.is_some_and(|name| cli::VERDICT_COMMANDS.iter().any(|command| name == *command));
     match (error.use_stderr(), has_verdict) {

@@ -3,8 +3,8 @@
 use heapbeat::supervisor::recycle_client::request_recycle;
 
 const EXAMPLES: &str = "\
-Starts a replacement worker beside the running one. When it is ready it takes over, and the old worker finishes its requests. If it
-does not become ready, the old worker keeps serving. The replacement runs the program file as it is now, so this also deploys a new
+Starts a replacement worker beside the running one. When it is ready it takes over, and the old worker finishes its requests. If it \
+does not become ready, the old worker keeps serving. The replacement runs the program file as it is now, so this also deploys a new \
 build without refused connections.
 
 Exit codes: 0 the replacement worker serves; 1 it does not.

@@ -5,8 +5,10 @@ mod free_port;
 mod front_args;
 mod front_gateway;
 mod operator_routes;
+mod starter;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -21,23 +23,40 @@ use heapbeat::supervisor::gateway::Gateway;
 use heapbeat::supervisor::program_status::ProgramRoutes;
 use heapbeat::supervisor::{Integrations, Ports};
 use heapbeat_front::{Front, FrontConfig, HoldLimits};
-use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
-use heapbeat_agents::injection::is_off;
+use heapbeat_agents::injection::{is_invalid, is_off};
 
 use crate::agents::Agents;
 use crate::error::RunError;
-use crate::setting_args::SettingArgs;
+use crate::open_files::raise_limit;
+use crate::setting_args::{SettingArgs, log_unknown_variables};
 use endpoint_args::EndpointArgs;
-use front_args::{FrontArgs, FrontKind};
+use front_args::{FrontArgs, FrontKind, UpstreamChoice};
 use front_gateway::{FrontGateway, ReadyCheck};
 use operator_routes::{Figures, PublicRoutes, SideRoutes, own_health_check};
 
+/// Variables besides those of the library: of this command, of the agents, and of other commands, which share an environment with it.
+const OTHER_VARIABLES: [&str; 6] = [
+    "HEAPBEAT_AGENT",
+    "HEAPBEAT_AGENT_INTERVAL",
+    "HEAPBEAT_STDERR_TAIL",
+    "HEAPBEAT_AGENT_SOCKET",
+    "HEAPBEAT_ADMIN_TOKEN",
+    "HEAPBEAT_PID",
+];
+
 const EXAMPLES: &str = "\
-heapbeat measures the memory of the program and all its child processes from outside. At HEAPBEAT_ALERT_AT it logs a warning, at
-HEAPBEAT_PURGE_AT it asks the program to shrink, and at HEAPBEAT_RECYCLE_AT it replaces the program: SIGTERM, then SIGKILL after
-HEAPBEAT_DRAIN_TIMEOUT. A program that exits with another code than 0 is restarted.
+heapbeat takes PORT and forwards requests to the program, which gets another PORT.
+While an instance starts, crashes or is replaced, requests wait.
+
+It measures the program and all its child processes. At HEAPBEAT_ALERT_AT it logs a
+warning, at HEAPBEAT_PURGE_AT it asks for a collection, and at HEAPBEAT_RECYCLE_AT it
+starts another instance, passes requests on to that one and stops the old one when
+it has none left.
+
+An agent reports the heaps of Node and Python from inside; HEAPBEAT_AGENT=off leaves
+it out. More is in docs/any-program.md.
 
 Examples:
   heapbeat run --limit 512MB -- node server.js
@@ -53,6 +72,9 @@ pub(crate) struct RunArgs {
     /// Memory limit of the program; `auto` is the limit of the cgroup, at most 1024MB [default: auto]
     #[arg(long, value_name = "SIZE")]
     limit: Option<String>,
+    /// `serve` and the environment variable call the limit so; here it is the one of another program.
+    #[arg(long = "memory-limit", hide = true, value_parser = refuse_memory_limit)]
+    _memory_limit: Option<String>,
     /// Port to open and pass to the program as a socket, as systemd does (`LISTEN_FDS`)
     #[arg(long, value_name = "PORT")]
     listen: Option<u16>,
@@ -89,6 +111,10 @@ pub(crate) struct ProgramArgs {
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]
     command: Vec<OsString>,
+}
+
+fn refuse_memory_limit(text: &str) -> Result<String, String> {
+    Err(format!("the limit of a guarded program is --limit {text}"))
 }
 
 fn parse_switch(text: &str) -> Result<bool, String> {
@@ -132,7 +158,19 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     let config =
         if kind == FrontKind::Off { settings.read_config_of_program() } else { settings.read_config() };
     let config = config.map_err(|error| error.with_flag("memory-limit", "limit"))?;
+    if let Some(value) = std::env::var_os("HEAPBEAT_AGENT").filter(|value| is_invalid(value)) {
+        let detail = format!("HEAPBEAT_AGENT is \"{}\": it is on or off", value.display());
+        return Err(RunError::Arguments(detail));
+    }
     logging::init(&config)?;
+    log_unknown_variables("run", &OTHER_VARIABLES);
+    if std::env::var_os("HEAPBEAT_AGENT_SOCKET").is_some() {
+        tracing::warn!(
+            "heapbeat runs under another heapbeat: the outer one then knows neither heap nor functions; start it once, as npm start does if \
+             its script begins with it"
+        );
+    }
+    starter::follow_shell();
     if arguments.listen.is_some() && binds_passed_socket(&arguments.program.command) {
         return Err(RunError::SocketBoundTwice);
     }
@@ -154,13 +192,31 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         hold: arguments.front.hold,
         ready_timeout: arguments.front.ready_timeout,
         stderr_tail: arguments.stderr_tail,
+        open_files: raise_limit(),
     };
-    let side_port = arguments.endpoints.side_port(kind);
-    let own_port = if kind == FrontKind::Off { side_port.unwrap_or(0) } else { config.port };
+    if kind != FrontKind::Off && arguments.front.upstream() == UpstreamChoice::Port(config.port) {
+        let detail = format!(
+            "--upstream {0}: heapbeat itself listens on port {0}; give the program another one",
+            config.port
+        );
+        return Err(RunError::Arguments(detail));
+    }
+    let side_port = arguments.endpoints.side_port(kind, config.host);
+    let own_port = if kind == FrontKind::Off { side_port.map_or(0, |(_, port)| port) } else { config.port };
+    if kind != FrontKind::Off && side_port.is_some_and(|(_, port)| port != 0 && port == config.port) {
+        let detail =
+            format!("--side-port {0}: heapbeat takes requests on port {0}; give it another one", config.port);
+        return Err(RunError::Arguments(detail));
+    }
     let ports = Ports { listen: arguments.listen, own: own_port };
-    let limit: Bytes = program.limit;
-    let command = supervisor::redact_arguments(&program.command);
-    tracing::info!(heapbeat.memory.limit = limit.0, "guarding {command:?}, memory limit: {limit}");
+    let limit = supervisor::program_limit(&config, program.limit);
+    tracing::info!(
+        heapbeat.memory.limit = limit.bytes.0,
+        "guarding {}, memory limit: {} ({}; --limit sets it)",
+        quote_words(&supervisor::redact_arguments(&program.command)),
+        limit.bytes,
+        limit.origin
+    );
     let running_front = Arc::new(OnceLock::new());
     let own_health = arguments.endpoints.health_path.clone();
     if own_health.is_some() && kind != FrontKind::Http {
@@ -168,10 +224,13 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         return Err(RunError::Arguments(detail.to_owned()));
     }
     let own_health = own_health.map(|path| own_health_check(path, Arc::clone(&running_front)));
-    let routes = ProgramRoutes::new(&config, arguments.endpoints.paths(), own_health.into_iter().collect())?;
+    // Where there is a side port, signed requests come to that one.
+    let endpoints = Config { port: side_port.map_or(config.port, |(_, port)| port), ..config.clone() };
+    let routes =
+        ProgramRoutes::new(&endpoints, arguments.endpoints.paths(), own_health.into_iter().collect())?;
     let _side = match side_port {
-        Some(port) => {
-            Some(start_side_port(port, &config, &routes).map_err(|error| settings.describe_error(error))?)
+        Some(address) => {
+            Some(start_side_port(address, &routes).map_err(|error| settings.describe_error(error))?)
         }
         None => None,
     };
@@ -193,6 +252,19 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         .map_err(|error| settings.describe_error(error))
 }
 
+/// Joins the words of a command as a shell would need them.
+fn quote_words(words: &[String]) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:=@%+,*".contains(character);
+    let quote = |word: &String| {
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
 /// Starts to listen for agents. Without them the program is guarded from outside.
 fn start_agents() -> Option<Box<dyn AgentLink>> {
     if std::env::var_os("HEAPBEAT_AGENT").is_some_and(|value| is_off(&value)) {
@@ -211,13 +283,18 @@ fn start_agents() -> Option<Box<dyn AgentLink>> {
 
 /// Serves the endpoints on a port of their own.
 fn start_side_port(
-    port: u16,
-    config: &Config,
+    (host, port): (IpAddr, u16),
     routes: &Arc<ProgramRoutes>,
 ) -> Result<Front, heapbeat::Error> {
-    let listener = listen::bind(config.host, port).map_err(|error| error.with_setting("--side-port"))?;
+    let listener = listen::bind(Some(host), port).map_err(|error| error.with_setting("--side-port"))?;
     if let Ok(address) = listener.local_addr() {
-        tracing::info!(server.port = address.port(), "/health: listening on port {}", address.port());
+        let port = address.port();
+        let reach = if host.is_loopback() {
+            format!("for this machine only (--side-port 0.0.0.0:{port} opens it)")
+        } else {
+            format!("at {host}")
+        };
+        tracing::info!(server.port = port, "/health: listening on port {port}, {reach}");
     }
     let hold = HoldLimits { time: Duration::ZERO, ..HoldLimits::default() };
     let front = FrontConfig { hold, ..FrontConfig::default() };
@@ -264,4 +341,23 @@ pub(crate) fn exec(program: &ProgramArgs) -> u8 {
     let name = program.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
     eprintln!("heapbeat: cannot run {name}: {error}");
     127
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote_words;
+
+    #[test]
+    fn a_command_is_written_as_a_shell_would_need_it() {
+        let cases: [(&[&str], &str); 4] = [
+            (&["npm", "start"], "npm start"),
+            (&["sh", "-c", "exit 0"], "sh -c 'exit 0'"),
+            (&["say", "", "it's", "a=b/c:1"], r"say '' 'it'\''s' a=b/c:1"),
+            (&["echo", "$HOME", "[a]"], "echo '$HOME' '[a]'"),
+        ];
+        for (words, expected) in cases {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(quote_words(&words), expected);
+        }
+    }
 }

@@ -1,12 +1,11 @@
 //! `heapbeat serve`: the example backend under guard.
 
 use heapbeat::Guard;
-use heapbeat::config::unknown_variables;
 use heapbeat::logging;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::RunError;
-use crate::setting_args::SettingArgs;
+use crate::open_files::raise_limit;
+use crate::setting_args::{SettingArgs, log_unknown_variables};
 use crate::version;
 
 const EXAMPLES: &str = "\
@@ -35,7 +34,7 @@ pub(crate) struct ServeArgs {
 pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
     let config = arguments.settings.read_config()?;
     logging::init(&config)?;
-    raise_descriptor_limit();
+    raise_limit();
     let version = heapbeat_demo::version().filter(|_| arguments.demo);
     let version = version.unwrap_or_else(|| version::version().to_owned());
     let worker = if config.unguarded {
@@ -48,7 +47,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
         Some(worker.map_err(|error| arguments.settings.describe_error(error))?)
     };
     // Only the worker gets here, so the warning is logged once.
-    log_unknown_variables();
+    log_unknown_variables("serve", &[]);
     let app = heapbeat_demo::router(arguments.demo);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
@@ -62,23 +61,4 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
     // The drain is over. A handler that blocks its thread must not keep the process alive.
     runtime.shutdown_background();
     result.map_err(|error| arguments.settings.describe_error(error))
-}
-
-/// Raises the soft limit of open files to the hard limit. The soft limit is low for compatibility with `select`, which this
-/// program does not use. If it cannot be raised, the server logs a warning when it limits its connections.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-}
-
-/// Logs a warning for each `HEAPBEAT_*` variable that is not a setting.
-fn log_unknown_variables() {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for (name, meant) in unknown_variables(names) {
-        let hint = meant.map_or_else(
-            || "`heapbeat serve --help` lists all settings".to_owned(),
-            |meant| format!("did you mean {meant}?"),
-        );
-        tracing::warn!("{name} is not a setting and has no effect; {hint}");
-    }
 }

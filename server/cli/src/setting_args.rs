@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use clap::error::Error;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use heapbeat::config::{Config, ConfigError, SETTINGS, Setting};
+use heapbeat::config::{Config, ConfigError, SETTINGS, Setting, unknown_variables};
 
 use crate::error::RunError;
 
@@ -61,6 +61,18 @@ impl SettingArgs {
             Ok(value) if !value.is_empty() => format!("{variable}={value}"),
             _ => variable.to_owned(),
         }
+    }
+}
+
+/// Logs a warning for each `HEAPBEAT_*` variable that is neither a setting nor one of `others`, which the command has besides.
+pub(crate) fn log_unknown_variables(command: &str, others: &[&str]) {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, meant) in unknown_variables(names, others) {
+        let hint = meant.map_or_else(
+            || format!("`heapbeat {command} --help` and docs/configuration.md list all settings"),
+            |meant| format!("did you mean {meant}?"),
+        );
+        tracing::warn!("{name} is not a setting and has no effect; {hint}");
     }
 }
 

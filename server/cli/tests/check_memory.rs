@@ -117,6 +117,7 @@ fn sample_report() -> Report {
         previous_exit: None,
         earlier: heapbeat_shared::report::EarlierInstances::default(),
         last_samples: None,
+        instances: Vec::new(),
         traffic: None,
     }
 }
@@ -189,7 +190,7 @@ fn a_refused_secret_is_reported_and_the_public_figures_are_shown() {
     let (out, err, code) =
         output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(
-        out.contains("The server refused HEAPBEAT_SECRET (401)") && out.contains("rss           450.0 MB"),
+        out.contains("The server refused the signature (401)") && out.contains("rss           450.0 MB"),
         "{out}"
     );
     assert_eq!((err.as_str(), code), ("", Some(1)), "the server reports status degraded");

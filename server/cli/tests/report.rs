@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::signing::HEADER;
+use heapbeat_shared::signing::{HEADER, SignedParts};
 use heapbeat_shared::{Bytes, UnixMillis};
-use heapbeat_test_support::owner::{fetch_report, now, parse_secret, random_nonce, send_with_signatures};
+use heapbeat_test_support::owner::{
+    fetch_report, now, parse_secret, random_nonce, send_with_signatures, sign as sign_for,
+};
 use heapbeat_test_support::{Server, wait_for};
 
 const OURS: &str = "a secret of the owner's";
@@ -51,7 +53,12 @@ fn requests_with_a_wrong_signature_get_401_and_no_part_of_the_report() {
     let server = Server::start(&[("HEAPBEAT_SECRET", OURS)]);
     let sign = |secret: &str, method: &str, target: &str, seconds: i64| {
         let at = UnixMillis(now().0 + seconds * 1000);
-        parse_secret(secret).sign_request(method, target, at, random_nonce()).to_string()
+        sign_for(&server, &parse_secret(secret), (method, target), at, random_nonce())
+    };
+    let relayed = {
+        let origin = "https://another.example".parse().unwrap();
+        let parts = SignedParts { method: "GET", origin: &origin, target: "/health" };
+        parse_secret(OURS).sign_request(parts, now(), random_nonce()).to_string()
     };
     let used = sign(OURS, "GET", "/health", 0);
     assert_eq!(send_with_signatures(&server, "GET", "/health", std::slice::from_ref(&used)).status, 200);
@@ -66,8 +73,9 @@ fn requests_with_a_wrong_signature_get_401_and_no_part_of_the_report() {
         ("signed for another query", vec![sign(OURS, "GET", "/health?after=00c0ffee00c0ffee-1", 0)]),
         ("signed for another path", vec![sign(OURS, "GET", "/health/live", 0)]),
         ("signed for another method", vec![sign(OURS, "HEAD", "/health", 0)]),
+        ("signed for another server, which relays it", vec![relayed]),
         ("two signatures", vec![good.clone(), good]),
-        ("none at all", vec!["v1".to_owned()]),
+        ("none at all", vec!["v2".to_owned()]),
         ("an empty one", vec![String::new()]),
     ];
     for (name, headers) in cases {
@@ -86,6 +94,16 @@ fn requests_with_a_wrong_signature_get_401_and_no_part_of_the_report() {
 }
 
 #[test]
+fn a_server_that_does_not_know_its_name_says_so_at_the_start() {
+    let text = "this server is known as localhost only";
+    let unnamed = Server::start(&[("HEAPBEAT_SECRET", OURS)]);
+    unnamed.wait_for_log(text);
+    for settings in [&[("HEAPBEAT_SECRET", OURS), ("HEAPBEAT_HOSTS", "api.example.com")][..], &[]] {
+        assert!(Server::start(settings).log_events(text).is_empty(), "{settings:?}");
+    }
+}
+
+#[test]
 fn the_previous_secret_is_accepted_during_rotation() {
     let server = Server::start(&[("HEAPBEAT_SECRET", OURS), ("HEAPBEAT_SECRET_PREVIOUS", BEFORE)]);
     assert_eq!(fetch_report(&server, OURS, "").0.instance, fetch_report(&server, BEFORE, "").0.instance);
@@ -94,7 +112,7 @@ fn the_previous_secret_is_accepted_during_rotation() {
 #[test]
 fn a_server_without_a_secret_ignores_signatures() {
     let server = Server::start(&[]);
-    let signature = parse_secret(OURS).sign_request("GET", "/health", now(), random_nonce()).to_string();
+    let signature = sign_for(&server, &parse_secret(OURS), ("GET", "/health"), now(), random_nonce());
     let response = send_with_signatures(&server, "GET", "/health", &[signature]);
     assert_eq!((response.status, response.header(HEADER)), (200, None));
     assert!(response.body.len() < 150, "{}", response.text());

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -231,6 +232,30 @@ fn a_process_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
 }
 
 #[test]
+fn a_java_virtual_machine_is_asked_for_a_collection_through_its_jcmd() {
+    let directory = tempfile::tempdir().unwrap();
+    // A process whose executable is called java, and what a JDK has beside that.
+    let (java, jcmd) = (directory.path().join("java"), directory.path().join("jcmd"));
+    let asked = directory.path().join("asked");
+    fs::copy("/bin/sleep", &java).unwrap();
+    fs::write(&jcmd, format!("#!/bin/sh\necho \"$@\" >> {}\n", asked.display())).unwrap();
+    fs::set_permissions(&jcmd, fs::Permissions::from_mode(0o755)).unwrap();
+    let Some(python) = find_python() else { return };
+    // Above the threshold of purge, 450 MB, and with room for jcmd below the limit.
+    let grow = "kept = bytes([1]) * (446 << 20); import time; time.sleep(600)";
+    let server = guard_script(
+        &["--limit", "512MB", "--ready-after", "1s"],
+        &format!("{} 600 & exec {python} -c '{grow}'", java.display()),
+    );
+    let arguments =
+        wait_for("the call of jcmd", || fs::read_to_string(&asked).ok().filter(|it| it.ends_with('\n')));
+    let pid = arguments.split_whitespace().rev().nth(1).unwrap();
+    assert!(arguments.trim().ends_with("GC.run"), "{arguments}");
+    assert_eq!(fs::read_link(format!("/proc/{pid}/exe")).unwrap(), java.canonicalize().unwrap());
+    drop(server);
+}
+
+#[test]
 fn a_program_with_a_passed_socket_is_replaced_without_a_failed_request() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("serve.py");
@@ -312,4 +337,20 @@ fn gunicorn_is_not_given_its_socket_twice() {
         error.contains("gunicorn takes the socket of --listen by itself; leave `-b fd://3` away"),
         "{error}"
     );
+}
+
+#[test]
+fn a_flight_directory_of_somebody_else_is_refused_at_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let open = directory.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let settings = [("HEAPBEAT_FLIGHT_DIR", open.to_str().unwrap()), ("PORT", "0")];
+    for command in [&["serve"][..], &["run", "--front", "off", "--side-port", "off", "--", "true"]] {
+        let output = heapbeat_command(command, &settings).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains("HEAPBEAT_FLIGHT_DIR"), "{command:?}: {error}");
+        assert!(error.contains("a directory below it"), "{command:?}: {error}");
+    }
 }

@@ -61,7 +61,7 @@ fn the_function_that_leaks_is_named_and_profiled_and_nothing_is_left_behind() {
         (!report.functions.is_empty()).then_some(report)
     });
     assert_eq!(report.functions[0].place(), "listOrders (leak.js:2)");
-    assert!(guarded.heap_used().unwrap() > 20);
+    wait_for("the heap", || (guarded.heap_used()? > 20).then_some(()));
 
     let profile = wait_for("a profile", || {
         let response = get_signed(&guarded.server, SECRET, "/debug/heap");

@@ -2,23 +2,25 @@
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Instant;
 
-use heapbeat_test_support::load::{Load, LoadPlan, RequestCounts};
+use heapbeat_test_support::guarded_node::{GuardedNode, front_address};
+use heapbeat_test_support::load::RequestCounts;
 use heapbeat_test_support::privileged::report_skipped;
-use heapbeat_test_support::programs::{PATH, is_installed, start_in_directory};
+use heapbeat_test_support::programs::{PATH, is_installed};
 use heapbeat_test_support::{
     Server, child_pids, connect, heapbeat_command, is_alive, send_request, send_signal, wait_for,
 };
 
-/// A server that leaks `LEAK` MB each second and starts after `DELAY` ms. `/` answers with its process id, `/slow` after a second,
-/// `/stream` with a line each 100 ms for three seconds; an upgraded connection is echoed.
+/// A server that leaks `LEAK` MB each second, starts after `DELAY` ms, and needs `LAST` ms for its end. It listens on `FIXED`, and on `PORT` without that
+/// or after a request for `/listen`. `/` answers with its process id, `/slow` after a second, `/stream` with a line each 100 ms for three seconds; an upgraded connection is echoed.
 const NODE: &str = "const http = require('http');
 const kept = [];
 if (process.env.LEAK) setInterval(() => kept.push(Buffer.alloc(process.env.LEAK * 100000, 1)), 100);
 const server = http.createServer((request, response) => {
+  if (request.url === '/listen') http.createServer(server.listeners('request')[0]).listen(process.env.PORT);
   if (request.url === '/slow') return setTimeout(() => response.end('slow'), 1000);
   if (request.url !== '/stream') return response.end(String(process.pid));
   let lines = 0;
@@ -35,64 +37,11 @@ server.on('upgrade', (request, socket) => {
   socket.pipe(socket);
 });
 setTimeout(() => server.listen(process.env.FIXED || process.env.PORT), process.env.DELAY || 0);
-process.on('SIGTERM', () => server.close(() => process.exit(0)));
+process.on('SIGTERM', () => server.close(() => setTimeout(() => process.exit(0), process.env.LAST || 0)));
 ";
 
-/// A guarded Node server.
-struct Guarded {
-    _directory: tempfile::TempDir,
-    server: Server,
-    address: SocketAddr,
-}
-
-impl Guarded {
-    /// Starts the server; `None` if Node is not installed. Without `PORT` the front has a free port.
-    fn start(options: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
-        if !is_installed("node") {
-            return None;
-        }
-        let run: Vec<&str> =
-            [&["run", "--side-port", "0", "--port", "0"], options, &["--", "node", "server.js"]].concat();
-        let given = [("HEAPBEAT_DRAIN_WINDOW", "0s"), ("HEAPBEAT_AGENT", "off")];
-        let (directory, server) =
-            start_in_directory(&[("server.js", NODE)], &run, &[&given, variables].concat());
-        let address = front_address(&server);
-        Some(Guarded { _directory: directory, server, address })
-    }
-
-    fn get(&self, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\n\r\n");
-        send_request(connect(self.address), "GET", request.as_bytes()).text().to_owned()
-    }
-
-    /// Requests a replacement until it begins; the guard learns that an instance is ready a moment after clients do.
-    fn replace(&self) {
-        let begun = |server: &Server| {
-            server.log_events("starting a replacement").len()
-                + server.log_events("draining the current").len()
-        };
-        let before = begun(&self.server);
-        wait_for("the replacement to begin", || {
-            self.server.send_signal("USR2");
-            (begun(&self.server) > before).then_some(())
-        });
-    }
-
-    fn wait_until_recycled(&self, times: usize) {
-        wait_for("the replacement", || {
-            (self.server.log_events("recycled: instance").len() >= times).then_some(())
-        });
-    }
-
-    /// Sends GETs on kept connections until the load is stopped.
-    fn load(&self) -> Load {
-        Load::start(self.address, LoadPlan { clients: 4, rate: 40, keep_alive: true, path: |_| "/" })
-    }
-}
-
-fn front_address(server: &Server) -> SocketAddr {
-    let port = server.wait_for_log("requests: listening")["heapbeat.front.port"].as_u64().unwrap();
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).unwrap())
+fn start(options: &[&str], variables: &[(&str, &str)]) -> Option<GuardedNode> {
+    GuardedNode::start(NODE, options, variables)
 }
 
 fn assert_all_succeeded(counts: RequestCounts) {
@@ -101,7 +50,7 @@ fn assert_all_succeeded(counts: RequestCounts) {
 
 #[test]
 fn a_program_that_leaks_is_replaced_under_load_without_a_failed_request() {
-    let Some(guarded) = Guarded::start(&["--limit", "128MB"], &[("LEAK", "10")]) else { return };
+    let Some(guarded) = start(&["--limit", "128MB"], &[("LEAK", "10")]) else { return };
     let load = guarded.load();
     guarded.wait_until_recycled(2);
     assert_all_succeeded(load.stop());
@@ -109,10 +58,10 @@ fn a_program_that_leaks_is_replaced_under_load_without_a_failed_request() {
 
 #[test]
 fn two_instances_that_fit_run_beside_each_other_until_the_old_one_has_no_requests() {
-    let Some(guarded) = Guarded::start(&["--limit", "512MB"], &[]) else { return };
+    let Some(guarded) = start(&["--limit", "512MB"], &[]) else { return };
     let load = guarded.load();
     let first = guarded.get("/");
-    let mut stream = BufReader::new(connect(guarded.address));
+    let mut stream = BufReader::new(connect(guarded.address()));
     let uptime = || guarded.server.health()["uptime"].as_u64();
     wait_for("an uptime that the next instance has only later", || uptime().filter(|seconds| *seconds >= 3));
     stream.get_mut().write_all(b"GET /stream HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").unwrap();
@@ -148,9 +97,9 @@ fn upgrade(address: SocketAddr) -> BufReader<TcpStream> {
 #[test]
 fn tunnels_last_until_the_drain_ends_and_are_then_closed() {
     let drain = [("HEAPBEAT_DRAIN_TIMEOUT", "5s")];
-    let Some(guarded) = Guarded::start(&["--limit", "512MB"], &drain) else { return };
+    let Some(guarded) = start(&["--limit", "512MB"], &drain) else { return };
     let first = guarded.get("/");
-    let mut tunnels: Vec<_> = (0..10).map(|_| upgrade(guarded.address)).collect();
+    let mut tunnels: Vec<_> = (0..10).map(|_| upgrade(guarded.address())).collect();
     guarded.replace();
     guarded.wait_until_recycled(1);
     for tunnel in &mut tunnels {
@@ -170,7 +119,7 @@ fn tunnels_last_until_the_drain_ends_and_are_then_closed() {
 fn requests_wait_while_a_program_with_a_fixed_port_and_a_slow_start_is_replaced() {
     let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
     let variables = [("FIXED", &*port), ("DELAY", "2000")];
-    let Some(guarded) = Guarded::start(&["--limit", "512MB", "--upstream", &port], &variables) else {
+    let Some(guarded) = start(&["--limit", "512MB", "--upstream", &port], &variables) else {
         return;
     };
     let load = guarded.load();
@@ -185,7 +134,7 @@ fn requests_wait_while_a_program_with_a_fixed_port_and_a_slow_start_is_replaced(
 
 #[test]
 fn requests_wait_while_a_program_that_crashed_starts_again() {
-    let Some(guarded) = Guarded::start(&[], &[]) else { return };
+    let Some(guarded) = start(&[], &[]) else { return };
     let load = guarded.load();
     for _ in 0..5 {
         let running = guarded.get("/").parse().unwrap();
@@ -204,9 +153,9 @@ fn requests_wait_while_a_program_that_crashed_starts_again() {
 
 #[test]
 fn a_crash_names_the_requests_that_were_in_flight() {
-    let Some(guarded) = Guarded::start(&[], &[]) else { return };
+    let Some(guarded) = start(&[], &[]) else { return };
     let program = guarded.get("/").parse().unwrap();
-    let mut slow = connect(guarded.address);
+    let mut slow = connect(guarded.address());
     slow.write_all(b"GET /slow HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
     // The answer to a later request shows that the one before has been forwarded.
     guarded.get("/");
@@ -218,9 +167,9 @@ fn a_crash_names_the_requests_that_were_in_flight() {
 
 #[test]
 fn a_stop_finishes_requests_in_flight_and_waits_for_the_program() {
-    let Some(mut guarded) = Guarded::start(&[], &[]) else { return };
+    let Some(mut guarded) = start(&[], &[]) else { return };
     let program = guarded.get("/").parse().unwrap();
-    let mut slow = BufReader::new(connect(guarded.address));
+    let mut slow = BufReader::new(connect(guarded.address()));
     slow.get_mut().write_all(b"GET /slow HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
     // The answer to a later request shows that the one before has been forwarded.
     guarded.get("/");
@@ -234,11 +183,46 @@ fn a_stop_finishes_requests_in_flight_and_waits_for_the_program() {
 }
 
 #[test]
+fn a_program_that_needs_a_while_to_stop_gets_it_after_its_last_request() {
+    let Some(mut guarded) = start(&[], &[("LAST", "2500")]) else { return };
+    guarded.get("/");
+    guarded.server.send_signal("TERM");
+    assert_eq!(guarded.server.wait().code(), Some(0));
+    let exit = guarded.server.wait_for_exit(0);
+    assert!(exit["message"].as_str().unwrap().contains("exited with code 0"), "{exit}");
+}
+
+#[test]
 fn a_program_on_another_port_than_it_was_given_is_named_with_the_flag_that_helps() {
     let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
-    let Some(guarded) = Guarded::start(&["--ready-timeout", "2s"], &[("FIXED", &port)]) else { return };
+    let Some(guarded) = start(&["--ready-timeout", "2s", "--hold", "2s"], &[("FIXED", &port)]) else {
+        return;
+    };
     let warning = guarded.server.wait_for_log("listens on port")["message"].to_string();
     assert!(warning.contains(&format!("--upstream {port}")), "{warning}");
+    // No request reaches it, so a deployment that asks for its health must fail.
+    let health =
+        || send_request(connect(guarded.address()), "GET", b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n");
+    let reason = "not on the port that PORT names";
+    wait_for("health to fail", || Some(health()).filter(|it| it.status == 503 && it.text().contains(reason)));
+    let own = connect(SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap())));
+    send_request(own, "GET", b"GET /listen HTTP/1.1\r\nhost: t\r\n\r\n");
+    guarded.server.wait_for_log("listens where it was told to by now");
+    wait_for("health to pass", || (health().status == 200).then_some(()));
+    assert!(guarded.get("/").parse::<u32>().is_ok(), "it gets its requests");
+}
+
+#[test]
+fn a_program_that_wants_the_port_of_heapbeat_is_told_what_helps() {
+    let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
+    if !is_installed("node") {
+        return;
+    }
+    let script = format!("require('http').createServer().listen({port})");
+    let run = ["run", "--side-port", "0", "--port", &port, "--", "node", "-e", &script];
+    let server = Server::spawn(heapbeat_command(&run, &[("PATH", PATH), ("HEAPBEAT_AGENT", "off")]));
+    let warning = server.wait_for_log("found its port taken")["message"].to_string();
+    assert!(warning.contains("$PORT") && warning.contains("--upstream"), "{warning}");
 }
 
 /// Starts a program that takes no requests.
@@ -271,7 +255,7 @@ fn a_request_to_a_program_that_takes_none_is_answered_at_once() {
 
 #[test]
 fn bytes_are_forwarded_without_http() {
-    let Some(guarded) = Guarded::start(&["--front", "tcp", "--limit", "512MB"], &[]) else { return };
+    let Some(guarded) = start(&["--front", "tcp", "--limit", "512MB"], &[]) else { return };
     let first = guarded.get("/");
     guarded.replace();
     guarded.wait_until_recycled(1);

@@ -10,9 +10,9 @@ use std::ffi::{CStr, c_char};
 /// - `background_thread`, `max_background_threads`: one thread returns unused pages while the program is idle.
 /// - `dirty_decay_ms`, `muzzy_decay_ms`: unused pages are returned over one second, without a second stage.
 /// - `narenas`: few arenas, as each keeps unused pages of its own.
-/// - `tcache_max`: threads cache small objects only; larger ones would stay in the cache after a peak.
+/// - `tcache_max`: threads cache objects up to the size of a connection's buffers; larger ones would stay in the cache after a peak.
 /// - `thp`: no huge pages, as returning a part of one splits it or fails.
-const SETTINGS: &CStr = c"background_thread:true,max_background_threads:1,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,tcache_max:4096,thp:never";
+const SETTINGS: &CStr = c"background_thread:true,max_background_threads:1,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,tcache_max:16384,thp:never";
 
 /// A C string that foreign code may read.
 #[repr(transparent)]

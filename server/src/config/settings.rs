@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
+use super::host_names::{HostNames, host_names};
 use super::parse::{self, EdgeTimeout, FlightDirectory, LogFormat, Parsed};
 use super::thresholds::{HYSTERESIS, Threshold, Thresholds};
 use super::webhook::webhook_or_off;
@@ -133,6 +134,13 @@ pub const SETTINGS: &[Setting] = &[
         |config, text| parse::secret_or_off(text).map(|v| config.secrets.previous = v),
     ),
     setting(
+        ["HEAPBEAT_HOSTS", "hosts", "NAMES", "auto"],
+        "Names by which clients reach this server, such as api.example.com,http://10.0.0.5:8080: a signed request has to name one of \
+         them. `auto`: the names that Render, Fly, Railway, Koyeb, Heroku and others give by variables; `learn`: the name in the first \
+         signed request after a start. localhost and addresses of loopback are always among them.",
+        |config, text| host_names(text).map(|v| config.hosts = v),
+    ),
+    setting(
         ["HEAPBEAT_HANG_TIMEOUT", "hang-timeout", "DURATION", "10s"],
         "Time without a heartbeat after which a worker counts as hung, is killed, and is replaced.",
         |config, text| parse::duration(text, SECOND..=HOUR).map(|v| config.hang_timeout = v),
@@ -148,7 +156,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         ["HEAPBEAT_FLIGHT_DIR", "flight-dir", "DIRECTORY", "auto"],
         "Directory of the flight recorder, from which the next instance learns how the last one exited. `auto` is a directory \
-         for this user and port in the system's directory for temporary files (with port 0: `off`). `off` keeps the recorder in \
+         for this port in `XDG_RUNTIME_DIR`, or for this user and port in the system's directory for temporary files (with port 0: `off`). `off` keeps the recorder in \
          memory, where it outlives a worker but not the supervisor.",
         |config, text| parse::flight_directory(text).map(|v| config.flight = v),
     ),
@@ -247,7 +255,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_WRITE_TIMEOUT", "write-timeout", "DURATION", "30s"],
-        "Longest time that a client may accept no part of a response. Then the connection is closed.",
+        "Longest time that a client may accept no part of a response, and from which it has to take 1 kB a second on average. Then the \
+         connection is closed.",
         |config, text| parse::duration(text, 10 * MILLISECOND..=HOUR).map(|v| config.http.write_timeout = v),
     ),
     setting(
@@ -291,6 +300,7 @@ pub(super) fn unset() -> Config {
         flight: FlightDirectory::Auto,
         unguarded: false,
         secrets: Secrets::default(),
+        hosts: HostNames::Auto,
         metrics: MetricsConfig::default(),
         edge_timeout: EdgeTimeout::default(),
         alert_webhook: None,

@@ -26,6 +26,7 @@ fn every_value_arrives_in_its_field() {
     let config = configured(&[
         ("PORT", "0"),
         ("HEAPBEAT_HOST", "::1"),
+        ("HEAPBEAT_HOSTS", "api.example.com"),
         ("HEAPBEAT_MEMORY_LIMIT", "512MB"),
         ("HEAPBEAT_ATTRIBUTION", "off"),
         ("HEAPBEAT_REQUEST_BUDGET", "64MB"),
@@ -56,6 +57,7 @@ fn every_value_arrives_in_its_field() {
     ]);
     let expected = Config {
         port: 0,
+        hosts: HostNames::Listed(vec!["api.example.com".parse().unwrap()]),
         host: Some("::1".parse().unwrap()),
         memory_limit: Some(Bytes(536_870_912)),
         thresholds: Config::default().thresholds,
@@ -234,8 +236,8 @@ fn a_flag_has_the_name_of_its_variable() {
 
 #[test]
 fn a_misspelled_variable_is_found_with_the_setting_that_was_meant() {
-    let names = ["PATH", "HEAPBEAT_MEMORY_LIMT", "HEAPBEAT_COLOUR_OF_SKY", "HEAPBEAT_HOST"];
-    let unknown = unknown_variables(names.map(str::to_owned));
+    let names = ["PATH", "HEAPBEAT_MEMORY_LIMT", "HEAPBEAT_COLOUR_OF_SKY", "HEAPBEAT_HOST", "HEAPBEAT_AGENT"];
+    let unknown = unknown_variables(names.map(str::to_owned), &["HEAPBEAT_AGENT"]);
     assert_eq!(
         unknown,
         [

@@ -9,16 +9,19 @@ use bytes::Bytes;
 use heapbeat_shared::Cursor;
 use heapbeat_shared::cursor::CursorError;
 use heapbeat_shared::signing::{
-    HEADER, Nonce, NonceCache, NonceError, Secret, SignatureError, verify_request,
+    HEADER, Nonce, NonceCache, NonceError, RequestOrigin, Secret, SignatureError, verify_request,
 };
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 
+use super::known_hosts::KnownHosts;
 use super::problem::problem;
+use super::spent_nonces::SpentNonces;
 use crate::clock::Now;
-use crate::config::Secrets;
+use crate::config::{Config, Secrets, environment_variable};
+use crate::flight_recorder::directory::RecorderLocation;
 
 /// Number of nonces that are kept, and so of signed requests within two minutes: eight a second.
 pub(super) const MAX_NONCES: usize = 1024;
@@ -59,7 +62,10 @@ pub(super) enum Refusal {
 pub(crate) struct RequestVerifier {
     /// Secrets in the order in which they are tried.
     secrets: Vec<Secret>,
+    hosts: KnownHosts,
     nonces: Mutex<NonceCache>,
+    /// The nonces that other processes of this server spent.
+    spent: SpentNonces,
     /// Age of the process, in seconds, from which a refusal is logged again.
     next_warning: AtomicU64,
 }
@@ -84,12 +90,30 @@ impl RequestHead<'_> {
 }
 
 impl RequestVerifier {
-    pub(crate) fn new(secrets: Secrets) -> Self {
+    /// Creates the verifier of a process of the server whose flight recorder is at `location`.
+    pub(crate) fn new(secrets: Secrets, hosts: KnownHosts, location: &RecorderLocation) -> Self {
+        let secrets: Vec<_> = secrets.current.into_iter().chain(secrets.previous).collect();
+        // Without a secret no nonce is spent, and no directory is needed.
+        let location = if secrets.is_empty() { &RecorderLocation::Memory } else { location };
         RequestVerifier {
-            secrets: secrets.current.into_iter().chain(secrets.previous).collect(),
+            hosts,
+            spent: SpentNonces::open(location),
+            secrets,
             nonces: Mutex::new(NonceCache::new(MAX_NONCES)),
             next_warning: AtomicU64::new(0),
         }
+    }
+
+    /// Creates the verifier that a configuration describes.
+    pub(crate) fn of(config: &Config, location: &RecorderLocation) -> Self {
+        let hosts = KnownHosts::new(&config.hosts, config.port, environment_variable);
+        if config.secrets.current.is_some() && hosts.is_local_only() {
+            tracing::warn!(
+                "HEAPBEAT_SECRET is set, but this server is known as localhost only, and refuses (401) what is signed for another name: set \
+                 HEAPBEAT_HOSTS to the host in the monitor's url, such as HEAPBEAT_HOSTS=api.example.com"
+            );
+        }
+        RequestVerifier::new(config.secrets.clone(), hosts, location)
     }
 
     /// Whether there is a secret; without one, all requests are public.
@@ -118,8 +142,16 @@ impl RequestVerifier {
         let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let verified = {
             let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-            verify_request(&self.secrets, &mut nonces, (method.as_str(), target), Some(signature), now.wall)
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+            let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
+            let is_known = |origin: &RequestOrigin| self.hosts.knows(origin, host);
+            let request = (method.as_str(), target);
+            verify_request(&self.secrets, &mut nonces, request, Some(signature), is_known, now.wall)
         };
+        let verified = verified.and_then(|(secret, nonce)| {
+            self.spent.spend(nonce, now.wall)?;
+            Ok((secret, nonce))
+        });
         match verified {
             Err(error) => Admission::Refused(error.into()),
             Ok((secret, nonce)) => match parse_cursor(uri.query()) {

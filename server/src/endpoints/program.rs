@@ -10,7 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use heapbeat_shared::openmetrics::{Exposition, MetricKind};
-use heapbeat_shared::report::{FunctionReport, Traffic};
+use heapbeat_shared::report::{FunctionReport, InstanceReport, MAX_INSTANCES, Traffic};
 use heapbeat_shared::{Exit, ExitKind};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
@@ -48,6 +48,8 @@ pub(crate) struct ProgramContext {
     front: OnceLock<Arc<dyn FrontFigures>>,
     /// The functions whose memory grows.
     functions: Mutex<Vec<FunctionReport>>,
+    /// The instances that run.
+    instances: Mutex<Vec<InstanceReport>>,
     profiles: ProfileQueue,
 }
 
@@ -106,6 +108,21 @@ impl ProgramContext {
     /// Returns the functions whose memory grows, fastest first.
     pub(super) fn functions(&self) -> Vec<FunctionReport> {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the instances that run, in the order of their starts.
+    pub(crate) fn set_instances(&self, instances: Vec<InstanceReport>) {
+        *self.instances() = instances;
+    }
+
+    /// Returns the instances that run, if there are several.
+    pub(super) fn several_instances(&self) -> Vec<InstanceReport> {
+        let instances = self.instances();
+        if instances.len() > 1 { instances.iter().take(MAX_INSTANCES).copied().collect() } else { Vec::new() }
+    }
+
+    fn instances(&self) -> MutexGuard<'_, Vec<InstanceReport>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets what is in front of the program, once.
@@ -186,6 +203,20 @@ impl ProgramContext {
             for kind in [ExitKind::OomKill, ExitKind::OutOfMemory].map(ExitKind::as_str) {
                 processes.sample(&[("kind", kind)], totals.process_exits.get(kind).copied().unwrap_or(0));
             }
+        }
+        {
+            let instances = self.instances();
+            let mut memory = to.family(
+                "heapbeat_instance_memory_bytes",
+                MetricKind::Gauge,
+                "Memory of each instance of the program that runs.",
+            );
+            for instance in instances.iter().take(MAX_INSTANCES) {
+                memory.sample(&[("instance", &*instance.number.to_string())], instance.memory.0);
+            }
+            let serving = instances.iter().filter(|instance| instance.serves).count();
+            to.family("heapbeat_instances_serving", MetricKind::Gauge, "Instances that get new requests.")
+                .sample(&[], serving as u64);
         }
         to.family("heapbeat_serving", MetricKind::Gauge, "Whether an instance of the program serves.")
             .sample(&[], u64::from(self.down().is_none()));

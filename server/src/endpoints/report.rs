@@ -164,6 +164,7 @@ impl ReportHandler {
             if let Some(program) = program {
                 report.traffic = program.traffic();
                 report.functions = program.functions();
+                report.instances = program.several_instances();
                 // Routes are measured by the allocator, which is not in the program.
                 report.routes.clear();
             }

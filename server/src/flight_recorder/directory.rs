@@ -53,6 +53,14 @@ impl RecorderDirectory {
             RecorderLocation::Memory => None,
             RecorderLocation::Directory(directory) => match prepare_directory(directory) {
                 Ok(()) => Some(directory.clone()),
+                Err(error) if is_foreign(directory) => {
+                    tracing::error!(
+                        "{} is another user's ({error}): recordings and spent nonces are kept in memory and lost with the process; set \
+                         HEAPBEAT_FLIGHT_DIR to a directory of this user",
+                        directory.display()
+                    );
+                    None
+                }
                 Err(error) => {
                     tracing::warn!(
                         "no flight recorder in {}: {error}; if the supervisor or the machine ends together with the worker, the \
@@ -191,12 +199,29 @@ fn file_name(slot: usize) -> String {
     format!("flight-{slot}")
 }
 
+/// Returns the directory of the recordings `name` unless the owner names one: in the directory that the system gives to this user
+/// (`XDG_RUNTIME_DIR`), into which nobody else can write, or else in the one for temporary files, where the name has the user's number.
+pub(crate) fn default_directory(name: &str, runtime: Option<&Path>, temporary: &Path) -> PathBuf {
+    let is_own = |directory: &&Path| directory.is_absolute() && directory.is_dir() && !is_foreign(directory);
+    match runtime.filter(is_own) {
+        Some(runtime) => runtime.join(format!("heapbeat-{name}")),
+        None => temporary.join(format!("heapbeat-{}-{name}", rustix::process::geteuid().as_raw())),
+    }
+}
+
+/// Whether there is such a directory, and it belongs to another user, or others may write to it.
+pub(crate) fn is_foreign(directory: &Path) -> bool {
+    fs::symlink_metadata(directory).is_ok_and(|found| !is_private(&found))
+}
+
+fn is_private(found: &fs::Metadata) -> bool {
+    found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
+}
+
 /// Creates the directory, or checks that only this user can write to it, as nobody else may truncate a mapped file.
-fn prepare_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn prepare_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let found = fs::symlink_metadata(directory)?;
-    let own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    if !own || found.mode() & 0o022 != 0 {
+    if !is_private(&fs::symlink_metadata(directory)?) {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             "it belongs to another user, or other users may write to it",

@@ -7,6 +7,7 @@ use heapbeat_shared::series::Series;
 use heapbeat_shared::{Cursor, Exit};
 use proptest::prelude::*;
 
+use super::directory::{default_directory, is_foreign};
 use super::layout::{EVENTS, HEAD, LATEST, SAMPLES, SIZE};
 use super::*;
 
@@ -149,6 +150,31 @@ fn a_directory_that_others_may_write_to_is_not_used() {
             .unwrap()
             .starts_with("/proc")
     );
+}
+
+#[test]
+fn the_default_directory_is_where_nobody_else_can_write() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let (own, open) = (directory.path().join("own"), directory.path().join("open"));
+    for (path, mode) in [(&own, 0o700), (&open, 0o777)] {
+        fs::create_dir(path).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let temporary = Path::new("/tmp");
+    let user = rustix::process::geteuid().as_raw();
+    let in_temporary = temporary.join(format!("heapbeat-{user}-run-8080"));
+    let cases = [
+        ("the user's", Some(own.as_path()), own.join("heapbeat-run-8080")),
+        ("none", None, in_temporary.clone()),
+        ("one that others may write to", Some(open.as_path()), in_temporary.clone()),
+        ("one that is missing", Some(Path::new("/nowhere/at/all")), in_temporary.clone()),
+        ("a relative one", Some(Path::new(".")), in_temporary),
+    ];
+    for (name, runtime, expected) in cases {
+        assert_eq!(default_directory("run-8080", runtime, temporary), expected, "{name}");
+    }
+    assert!(is_foreign(&open) && !is_foreign(&own) && !is_foreign(Path::new("/nowhere/at/all")));
 }
 
 #[test]

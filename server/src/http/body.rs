@@ -43,7 +43,7 @@ pin_project! {
     impl PinnedDrop for LimitedBody {
         fn drop(this: Pin<&mut Self>) {
             if !this.ended {
-                this.progress.mark_body_unread();
+                this.progress.clock.leave_unread();
             }
         }
     }
@@ -115,7 +115,7 @@ pin_project! {
 
     impl PinnedDrop for ResponseBody {
         fn drop(this: Pin<&mut Self>) {
-            this.progress.response_ended(Instant::now());
+            this.progress.clock.response_ended(Instant::now());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One connection: hyper speaks HTTP/1.1, and a single timer bounds every wait for the client.
 //!
-//! hyper's own `header_read_timeout` is switched off, as [`super::progress`] has the same bound with a separate one for idle
+//! hyper's own `header_read_timeout` is switched off, as [`ConnectionClock`] has the same bound with a separate one for idle
 //! connections, and writes. What hyper does is used: the bounds on the size of a head and of its buffers, keep-alive, and the
 //! graceful shutdown.
 
@@ -9,8 +9,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use heapbeat_connection::{ClientTimeouts, ConnectionClock, TrackedSocket};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,17 +23,29 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connection_limit::{ConnectionPermit, PermitKind};
 use super::dispatch::{ClientConnection, dispatch};
 use super::progress::ConnectionProgress;
-use super::tracked_io::TrackedIo;
 use super::{DrainStage, Server};
 use crate::config::HttpLimits;
 use crate::panic::contain_panics;
 
-/// Time for the request of a connection that may request `/health` only.
-const RESERVE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Maximum that hyper buffers in each direction. Its default of 400 kB, times a thousand connections, would be half the memory of a
 /// small machine.
 const BUFFER: usize = 64 << 10;
+
+/// Least bytes of a response a second that a client takes, on average, once it was waited for longer than the write timeout.
+const LEAST_RATE: u64 = 1024;
+
+/// What is released when a connection ends, and its progress.
+#[derive(Debug)]
+struct OpenConnection {
+    progress: Arc<ConnectionProgress>,
+    _permit: ConnectionPermit,
+}
+
+impl AsRef<ConnectionClock> for OpenConnection {
+    fn as_ref(&self) -> &ConnectionClock {
+        &self.progress.clock
+    }
+}
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
@@ -45,22 +57,23 @@ pub(super) async fn serve(
     let Ok(address) = stream.peer_addr() else { return };
     let progress = ConnectionProgress::begin(Instant::now());
     let client = Arc::new(ClientConnection { address, kind: permit.kind, progress: Arc::clone(&progress) });
-    let limits = limits_of(&server.limits, permit.kind);
-    let io = TokioIo::new(TrackedIo::new(stream, Arc::clone(&progress), permit));
+    let timeouts = timeouts_of(&server.limits, permit.kind);
+    let connection = OpenConnection { progress: Arc::clone(&progress), _permit: permit };
+    let io = TokioIo::new(TrackedSocket::new(stream, connection));
     let service = service_fn(|request: http::Request<Incoming>| {
         client.progress.request_started(Instant::now());
         let (server, client) = (Arc::clone(&server), Arc::clone(&client));
         async move { Ok::<_, Infallible>(dispatch(&server, &client, request).await) }
     });
-    let header = usize::try_from(limits.max_header.0).unwrap_or(usize::MAX);
+    let header = usize::try_from(server.limits.max_header.0).unwrap_or(usize::MAX);
     let inner = http1::Builder::new()
         .max_header_size(header)
         .max_buf_size(BUFFER.max(header))
         .header_read_timeout(None)
         .serve_connection(io, service)
         .with_upgrades();
-    let deadline = progress.deadline(&limits).unwrap_or_else(Instant::now);
-    let mut patient = pin!(TimedConnection { inner, progress, limits, timer: sleep_until(deadline) });
+    let deadline = progress.clock.deadline(&timeouts).unwrap_or_else(Instant::now);
+    let mut patient = pin!(TimedConnection { inner, progress, timeouts, timer: sleep_until(deadline) });
     let ended = tokio::select! {
         biased;
         ended = &mut patient => ended,
@@ -84,14 +97,16 @@ async fn closing(stage: &mut watch::Receiver<DrainStage>) {
     let _ = stage.wait_for(|stage| *stage == DrainStage::Closing).await;
 }
 
-fn limits_of(limits: &HttpLimits, kind: PermitKind) -> HttpLimits {
+fn timeouts_of(limits: &HttpLimits, kind: PermitKind) -> ClientTimeouts {
+    let timeouts = ClientTimeouts {
+        head: limits.header_timeout,
+        idle: limits.idle_timeout,
+        write: limits.write_timeout,
+        least_rate: LEAST_RATE,
+    };
     match kind {
-        PermitKind::Regular => limits.clone(),
-        PermitKind::Reserve => HttpLimits {
-            header_timeout: limits.header_timeout.min(RESERVE_TIMEOUT),
-            write_timeout: limits.write_timeout.min(RESERVE_TIMEOUT),
-            ..limits.clone()
-        },
+        PermitKind::Regular => timeouts,
+        PermitKind::Reserve => timeouts.of_reserve(),
     }
 }
 
@@ -106,7 +121,7 @@ pin_project! {
         #[pin]
         inner: C,
         progress: Arc<ConnectionProgress>,
-        limits: HttpLimits,
+        timeouts: ClientTimeouts,
         #[pin]
         timer: Sleep,
     }
@@ -120,7 +135,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for TimedConnection<C> {
         if let Poll::Ready(result) = contain_panics(|| this.inner.poll(cx)) {
             return Poll::Ready(ConnectionEnd::Done(result));
         }
-        while let Some(deadline) = this.progress.deadline(this.limits) {
+        while let Some(deadline) = this.progress.clock.deadline(this.timeouts) {
             // A timer that fires early does no harm, as it is checked again. So it is reset only if it would fire late, or has fired.
             if deadline < this.timer.deadline() || this.timer.is_elapsed() {
                 this.timer.as_mut().reset(deadline);

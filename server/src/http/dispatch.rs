@@ -12,8 +12,8 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use heapbeat_shared::event;
 use heapbeat_shared::event::EventKind;
-use http::header::{CONNECTION, CONTENT_LENGTH, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER};
+use http::{HeaderValue, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -41,6 +41,11 @@ pub(super) async fn dispatch(
     client: &ClientConnection,
     request: http::Request<Incoming>,
 ) -> http::Response<ResponseBody> {
+    if !names_one_host(&request) {
+        let mut refused = refuse(StatusCode::BAD_REQUEST, "a request has one Host header").map(Either::Right);
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return refused.map(|body| ResponseBody::new(body, Arc::clone(&client.progress)));
+    }
     let mut response = match server.handler.endpoint(request.uri().path()) {
         Some(endpoint) => server.handler.respond(endpoint, (&request).into()).await.map(Either::Left),
         None => call_application(server, client, request).await.map(Either::Right),
@@ -49,6 +54,12 @@ pub(super) async fn dispatch(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| ResponseBody::new(body, Arc::clone(&client.progress)))
+}
+
+/// Whether a request says for which host it is, and for one only (RFC 9112, 3.2). HTTP/1.0 needs no `Host`.
+fn names_one_host<B>(request: &http::Request<B>) -> bool {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 async fn call_application(
@@ -61,7 +72,7 @@ async fn call_application(
     }
     let max_length = server.limits.max_body;
     if announced_length(&request).is_some_and(|length| length > max_length.0) {
-        client.progress.mark_body_unread();
+        client.progress.clock.leave_unread();
         return too_large(server);
     }
     let request = request.map(|body| limit_body(server, client, body));
@@ -145,4 +156,29 @@ fn refuse(status: StatusCode, detail: &str) -> Response {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_names_one_host() {
+        let request = |version, hosts: &[&str]| {
+            let request = http::Request::get("/").version(version);
+            hosts.iter().fold(request, |request, host| request.header(HOST, *host)).body(()).unwrap()
+        };
+        let cases = [
+            (Version::HTTP_11, vec!["a"], true),
+            (Version::HTTP_11, vec![], false),
+            (Version::HTTP_11, vec!["a", "a"], false),
+            (Version::HTTP_11, vec!["a", "b"], false),
+            (Version::HTTP_10, vec![], true),
+            (Version::HTTP_10, vec!["a"], true),
+            (Version::HTTP_10, vec!["a", "b"], false),
+        ];
+        for (version, hosts, expected) in cases {
+            assert_eq!(names_one_host(&request(version, &hosts)), expected, "{version:?} {hosts:?}");
+        }
+    }
 }

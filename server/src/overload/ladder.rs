@@ -147,6 +147,8 @@ pub struct LadderStep {
     pub since: Duration,
     /// Share of new requests to refuse.
     pub shed: ShedShare,
+    /// Why a replacement worker is wanted, whether one can be started or not; `None` if none is.
+    pub reason: Option<RecycleReason>,
     /// The actions, in this order.
     pub actions: Vec<Action>,
 }
@@ -212,13 +214,14 @@ impl Ladder {
     /// Makes one step.
     pub fn step(&mut self, observation: &Observation) -> LadderStep {
         let mut actions = Vec::new();
+        let mut reason = None;
         if observation.now.saturating_sub(observation.read) <= self.rules.stale {
-            let reason = self.recycle_reason(observation);
+            reason = self.recycle_reason(observation);
             self.climb(observation, reason.is_some());
             self.descend(observation, reason.is_some(), &mut actions);
             self.choose_actions(observation, reason, &mut actions);
         }
-        LadderStep { pressure: self.level, since: self.since, shed: self.shedding.share(), actions }
+        LadderStep { pressure: self.level, since: self.since, shed: self.shedding.share(), reason, actions }
     }
 
     /// Records the result of a purge.

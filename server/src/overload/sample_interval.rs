@@ -18,21 +18,25 @@ const SAMPLES_TO_NEXT_THRESHOLD: u32 = 8;
 
 /// Returns the time to the next sample.
 ///
-/// `room` is the distance to the next threshold, `growth` the growth over the last interval `since`, `calm` the longest interval, which
-/// applies without growth.
-pub fn next_interval(room: Bytes, growth: Bytes, since: Duration, calm: Duration) -> Duration {
-    if growth == Bytes::ZERO {
+/// `room` is the distance to the next threshold, `rate` the growth in bytes a second, `calm` the longest interval, which applies without
+/// growth.
+pub fn next_interval(room: Bytes, rate: f64, calm: Duration) -> Duration {
+    if rate <= 0.0 {
         return calm;
     }
-    let reached_in = since.as_secs_f64() * room.0 as f64 / growth.0 as f64;
-    let wanted = reached_in / f64::from(SAMPLES_TO_NEXT_THRESHOLD);
+    let wanted = room.0 as f64 / rate / f64::from(SAMPLES_TO_NEXT_THRESHOLD);
     Duration::try_from_secs_f64(wanted).unwrap_or(calm).clamp(FASTEST.min(calm), calm)
 }
 
 /// The growth between readings.
+///
+/// Memory grows in steps: between two of twenty readings a second it often does not grow at all. So the interval follows the fastest growth of
+/// the last moments, whose rate is halved with each second; one reading without growth would otherwise make the next one late by a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GrowthTracker {
     last: Option<(Duration, Bytes)>,
+    /// Bytes a second.
+    rate: f64,
 }
 
 impl GrowthTracker {
@@ -51,7 +55,9 @@ impl GrowthTracker {
         }
         let above = Pressure::ALL.into_iter().map(|level| levels.enter(level)).find(|at| *at > memory);
         let room = above.unwrap_or(levels.limit()).saturating_sub(memory);
-        let next = next_interval(room, growth, since, calm);
+        let seconds = since.as_secs_f64();
+        self.rate = (growth.0 as f64 / seconds).max(self.rate * 0.5_f64.powf(seconds));
+        let next = next_interval(room, self.rate, calm);
         let added = u128::from(growth.0) * next.as_millis() / since.as_millis().max(1);
         (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
     }
@@ -60,6 +66,7 @@ impl GrowthTracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn samples_become_more_frequent_near_the_next_threshold() {
@@ -75,15 +82,34 @@ mod tests {
             (0, 20, 50),
         ];
         for (room, growth, millis) in cases {
-            let next = next_interval(Bytes::from_mb(room), Bytes::from_mb(growth), SECOND, SECOND);
+            let next = next_interval(Bytes::from_mb(room), Bytes::from_mb(growth).0 as f64, SECOND);
             assert_eq!(next, Duration::from_millis(millis), "{growth} MB/s with {room} MB to go");
         }
     }
 
     #[test]
+    fn growth_in_steps_does_not_make_the_next_reading_late() {
+        let levels = Config::default().thresholds.levels(Bytes::from_mb(256)).unwrap();
+        let calm = Duration::from_secs(1);
+        let mut tracker = GrowthTracker::default();
+        // Steps of 1 MB every 100 ms, read every 50 ms, at most 12 MB below the threshold of recycle.
+        for reading in 0..20_u32 {
+            let memory = Bytes::from_mb(228 + u64::from(reading / 2));
+            let (_, next) = tracker.expect(reading * FASTEST, memory, &levels, calm);
+            assert!(reading < 2 || next <= 2 * FASTEST, "{reading}: {next:?}");
+        }
+        // Without growth, they become as rare as before within seconds.
+        let mut now = 20 * FASTEST;
+        while now < Duration::from_secs(12) {
+            now += tracker.expect(now, Bytes::from_mb(237), &levels, calm).1;
+        }
+        assert_eq!(tracker.expect(now, Bytes::from_mb(237), &levels, calm).1, calm);
+    }
+
+    #[test]
     fn the_calm_interval_is_never_exceeded() {
         let calm = Duration::from_millis(20);
-        assert_eq!(next_interval(Bytes::ZERO, Bytes(1), calm, calm), calm);
-        assert_eq!(next_interval(Bytes(u64::MAX), Bytes(1), Duration::MAX, calm), calm);
+        assert_eq!(next_interval(Bytes::ZERO, 1.0, calm), calm);
+        assert_eq!(next_interval(Bytes(u64::MAX), f64::MIN_POSITIVE, calm), calm);
     }
 }

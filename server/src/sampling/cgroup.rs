@@ -43,6 +43,8 @@ pub struct CgroupMemory {
     pub inactive_file: Bytes,
     /// Anonymous memory, which the kernel cannot drop.
     pub anon: Bytes,
+    /// Buffers of sockets; version 2 only, as version 1 counts them apart from `usage`.
+    pub sockets: Bytes,
     /// Counters of memory events since the group was created.
     pub events: OomEvents,
     /// Memory that is swapped out, if the group counts it.
@@ -139,6 +141,9 @@ impl Cgroup {
             };
             memory.inactive_file = Bytes(parse_value(stat, inactive_file).unwrap_or(0));
             memory.anon = Bytes(parse_value(stat, anon).unwrap_or(0));
+            if version == CgroupVersion::V2 {
+                memory.sockets = Bytes(parse_value(stat, "sock").unwrap_or(0));
+            }
         }
         memory.stall = group.stall.as_mut().and_then(StallFile::read);
         memory.swap = group.swap.as_mut().and_then(read_number).map(|swap| match version {

@@ -13,6 +13,8 @@ pub struct ProgramMemory {
     pub processes: u32,
     /// The heap as the runtimes inside know it; `None` without an agent.
     pub heap: Option<RuntimeHeap>,
+    /// Sum of the maxima of the runtimes' heaps, where the heap is not known: below it, the resident set alone says nothing about a leak.
+    pub runtime_max: Option<Bytes>,
 }
 
 /// The heaps of all processes of a program, as `process.memoryUsage()` has them. A runtime leaves out what it does not know.
@@ -31,16 +33,20 @@ pub struct RuntimeHeap {
 impl RuntimeHeap {
     /// Adds the heaps of other processes. A figure is known if one of both knows it.
     fn plus(self, other: Self) -> Self {
-        let sum = |a: Option<Bytes>, b: Option<Bytes>| match (a, b) {
-            (Some(a), Some(b)) => Some(Bytes(a.0.saturating_add(b.0))),
-            (a, b) => a.or(b),
-        };
         RuntimeHeap {
             used: sum(self.used, other.used),
             total: sum(self.total, other.total),
             external: sum(self.external, other.external),
             limit: sum(self.limit, other.limit),
         }
+    }
+}
+
+/// Adds two figures; one is known if one of both is.
+fn sum(a: Option<Bytes>, b: Option<Bytes>) -> Option<Bytes> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Bytes(a.0.saturating_add(b.0))),
+        (a, b) => a.or(b),
     }
 }
 
@@ -56,6 +62,7 @@ impl ProgramMemory {
             judged: Bytes(self.judged.0.saturating_add(other.judged.0)),
             processes: self.processes.saturating_add(other.processes),
             heap,
+            runtime_max: sum(self.runtime_max, other.runtime_max),
         }
     }
 
@@ -101,7 +108,8 @@ mod tests {
             (Some(heap(90, 300, None)), (90, 300, 0)),
         ];
         for (heap, expected) in cases {
-            let memory = ProgramMemory { tree: mb(200), judged: mb(210), processes: 1, heap };
+            let memory =
+                ProgramMemory { tree: mb(200), judged: mb(210), processes: 1, heap, runtime_max: None };
             let sample = memory.sample(UnixMillis(5));
             let health = sample.to_health_memory();
             assert_eq!((health.heap_used.0, health.heap_total.0, health.external.0), expected, "{heap:?}");

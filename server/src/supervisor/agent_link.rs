@@ -37,12 +37,15 @@ pub trait AgentLink {
     /// Returns the functions of `processes` whose memory grows, the fastest first.
     fn growing(&self, processes: &[u32], now: Instant) -> Vec<GrowingFunction>;
 
+    /// Returns the types of which `processes` had more objects at the last count than at the one before.
+    fn growing_types(&self, processes: &[u32]) -> Vec<GrowingType>;
+
     /// Requests a full collection from a process; the answer is an [`AgentNoticeKind::Purged`]. Returns whether it has an agent.
     fn request_purge(&mut self, pid: u32) -> bool;
 
-    /// Requests the functions that hold the memory of a process; they are found by [`growing`](Self::growing) afterwards. Returns whether
-    /// it has an agent.
-    fn request_holders(&mut self, pid: u32) -> bool;
+    /// Requests the functions that hold the memory of a process; they are found by [`growing`](Self::growing) afterwards. An agent that has
+    /// to record allocations does so for `seconds`. Returns whether it has an agent.
+    fn request_holders(&mut self, pid: u32, seconds: u32) -> bool;
 
     /// Requests a profile of what a process allocates within `seconds` and still holds at their end; 0: of all that it holds. The answer
     /// is an [`AgentNoticeKind::Profile`]. Returns whether it has an agent.
@@ -133,6 +136,19 @@ impl GrowingFunction {
     }
 }
 
+/// A type of which a process has more and more objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowingType {
+    /// The process.
+    pub pid: u32,
+    /// The type's qualified name.
+    pub name: String,
+    /// Number of objects at the last count.
+    pub count: u64,
+    /// How many more these are than at the count before.
+    pub growth: u64,
+}
+
 /// Sums over the processes of an instance that have an agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeapTotals {
@@ -144,13 +160,14 @@ pub struct HeapTotals {
     pub external: Option<Bytes>,
     /// Sum of the limits at which the runtimes give up, of those that have one.
     pub limit: Option<Bytes>,
-    /// Number of runtimes that have one.
-    pub limited: usize,
+    /// The same sum, and the number, of those whose heap is at least a quarter of the largest: the primary of a cluster, or a starter, does
+    /// not compete with the processes that do the work.
+    pub working: (Bytes, usize),
 }
 
 impl From<HeapTotals> for RuntimeHeap {
     fn from(totals: HeapTotals) -> Self {
-        let HeapTotals { used, total, external, limit, limited: _ } = totals;
+        let HeapTotals { used, total, external, limit, working: _ } = totals;
         RuntimeHeap { used, total, external, limit }
     }
 }
@@ -167,12 +184,18 @@ impl HeapTotals {
             let known: Vec<u64> = heaps.iter().filter_map(figure).map(|bytes| bytes.0).collect();
             (!known.is_empty()).then(|| Bytes(known.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))))
         };
+        let largest = heaps.iter().filter_map(|heap| heap.used).max().unwrap_or_default();
+        let works = |heap: &&ProcessHeap| heap.used.is_none_or(|used| used.0 >= largest.0 / 4);
+        let working: Vec<Bytes> = heaps.iter().filter(works).filter_map(|heap| heap.limit).collect();
         (!heaps.is_empty()).then(|| HeapTotals {
             used: sum(|heap| heap.used),
             total: sum(|heap| heap.total),
             external: sum(|heap| heap.external),
             limit: sum(|heap| heap.limit),
-            limited: heaps.iter().filter(|heap| heap.limit.is_some()).count(),
+            working: (
+                working.iter().fold(Bytes::ZERO, |sum, limit| Bytes(sum.0.saturating_add(limit.0))),
+                working.len(),
+            ),
         })
     }
 }
@@ -196,11 +219,14 @@ mod tests {
         };
         let node = heap(Some(Bytes(10)), Some(Bytes(u64::MAX)), Some(Bytes(100)));
         let python = heap(None, None, None);
-        let totals = HeapTotals::of(&[node.clone(), python.clone(), node]).unwrap();
+        let totals = HeapTotals::of(&[node.clone(), python.clone(), node.clone()]).unwrap();
         assert_eq!((totals.used, totals.total), (Some(Bytes(20)), Some(Bytes(15))));
-        assert_eq!((totals.limit, totals.limited), (Some(Bytes(200)), 2));
+        assert_eq!((totals.limit, totals.working), (Some(Bytes(200)), (Bytes(200), 2)));
         assert_eq!(totals.held(), Some(Bytes(u64::MAX)), "no overflow");
         assert_eq!(HeapTotals::of(&[python]).unwrap().held(), None);
+        let primary = heap(Some(Bytes(1)), None, Some(Bytes(100)));
+        let cluster = HeapTotals::of(&[primary, node]).unwrap();
+        assert_eq!((cluster.limit, cluster.working), (Some(Bytes(200)), (Bytes(100), 1)));
         assert_eq!(HeapTotals::of(&[]), None);
     }
 }

@@ -1,16 +1,19 @@
-//! Says why an alert was given for a level whose threshold memory has not reached. Pure.
+//! Says why the ladder is at a level whose threshold memory has not reached, and why a replacement is requested. Pure.
 
 use heapbeat_shared::{Bytes, Pressure};
 
 use crate::config::thresholds::Levels;
+use crate::overload::ladder::RecycleReason;
 
 /// What the ladder has judged by, besides memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judged {
     /// Memory with the growth that is expected before the next reading.
     pub(super) expected: Bytes,
-    /// Whether the forecast reaches the limit before a replacement could be ready.
-    pub(super) limit_is_near: bool,
+    /// Why a replacement is wanted, or was since memory was calm.
+    pub(super) reason: Option<RecycleReason>,
+    /// Whether anything was asked to free memory since then.
+    pub(super) asked_to_free: bool,
     /// Whether a replacement can be started, or is starting.
     pub(super) replaceable: bool,
 }
@@ -25,14 +28,33 @@ pub(super) fn explain_level(level: Pressure, memory: Bytes, levels: &Levels, jud
         "which it reaches before the next reading if it grows on"
     } else if level == Pressure::Shed && !judged.replaceable {
         "because no replacement can be started now"
-    } else if level >= Pressure::Recycle && judged.limit_is_near {
+    } else if level >= Pressure::Recycle && judged.reason == Some(RecycleReason::Forecast) {
         "because of the forecast"
     } else if levels.held(memory) >= level {
         "as memory has not fallen far enough since it reached it"
     } else {
-        "because freeing memory did not help"
+        match judged.reason {
+            Some(RecycleReason::PurgeIneffective) if judged.asked_to_free => {
+                "because freeing memory did not help"
+            }
+            Some(RecycleReason::PurgeIneffective) => "because memory has not fallen for a minute",
+            Some(RecycleReason::Shedding) => "because refusing requests did not help",
+            Some(RecycleReason::Forecast | RecycleReason::Threshold) | None => {
+                "as it has fallen only a moment ago"
+            }
+        }
     };
     format!(", below its threshold of {threshold}, {cause}")
+}
+
+/// Describes the reason for a replacement, at the beginning of a sentence.
+pub(super) fn describe_reason(reason: RecycleReason, asked_to_free: bool) -> String {
+    match reason {
+        RecycleReason::PurgeIneffective if !asked_to_free => {
+            "memory has stayed at the purge threshold for a minute".to_owned()
+        }
+        reason => reason.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -44,30 +66,50 @@ mod tests {
     fn the_forecast_is_named_only_where_it_was_the_cause() {
         use Pressure::{Alert, Purge, Recycle, Shed};
         let levels = Config::default().thresholds.levels(Bytes::from_mb(1024)).unwrap();
-        // Level, memory in MB, limit is near, replaceable, expected. The thresholds are 800, 900, 960 and 992 MB.
+        let (forecast, purge) = (Some(RecycleReason::Forecast), Some(RecycleReason::PurgeIneffective));
+        let no_start = Some("because no replacement can be started now");
+        let not_fallen = Some("as memory has not fallen far enough since it reached it");
+        // Level, memory in MB, reason, whether memory was to be freed, replaceable, expected. The thresholds are 800, 900, 960 and 992 MB.
         let cases = [
-            (Alert, 810, true, true, None),
-            (Purge, 900, true, true, None),
-            (Recycle, 960, true, true, None),
-            (Recycle, 820, true, true, Some("because of the forecast")),
-            (Shed, 830, true, false, Some("because no replacement can be started now")),
-            (Shed, 970, false, false, Some("because no replacement can be started now")),
-            (Shed, 995, true, false, None),
-            (Recycle, 955, false, true, Some("as memory has not fallen far enough since it reached it")),
-            (Alert, 795, true, true, Some("as memory has not fallen far enough since it reached it")),
-            (Recycle, 905, false, true, Some("because freeing memory did not help")),
+            (Alert, 810, forecast, false, true, None),
+            (Purge, 900, forecast, false, true, None),
+            (Recycle, 960, forecast, false, true, None),
+            (Recycle, 820, forecast, false, true, Some("because of the forecast")),
+            (Recycle, 820, forecast, true, true, Some("because of the forecast")),
+            (Shed, 830, forecast, false, false, no_start),
+            (Shed, 970, None, false, false, no_start),
+            (Shed, 995, forecast, false, false, None),
+            (Recycle, 955, None, false, true, not_fallen),
+            (Alert, 795, forecast, false, true, not_fallen),
+            (Recycle, 905, purge, true, true, Some("because freeing memory did not help")),
+            (Recycle, 905, purge, false, true, Some("because memory has not fallen for a minute")),
+            (Recycle, 905, None, true, true, Some("as it has fallen only a moment ago")),
         ];
-        for (level, mb, limit_is_near, replaceable, expected) in cases {
+        for (level, mb, reason, asked_to_free, replaceable, expected) in cases {
             let memory = Bytes::from_mb(mb);
-            let judged = Judged { expected: memory, limit_is_near, replaceable };
+            let judged = Judged { expected: memory, reason, asked_to_free, replaceable };
             let cause = explain_level(level, memory, &levels, judged);
             match expected {
                 Some(expected) => assert!(cause.ends_with(expected), "{level:?} at {mb} MB: {cause}"),
                 None => assert_eq!(cause, "", "{level:?} at {mb} MB"),
             }
         }
-        let judged = Judged { expected: Bytes::from_mb(961), limit_is_near: true, replaceable: true };
+        let judged = Judged {
+            expected: Bytes::from_mb(961),
+            reason: forecast,
+            asked_to_free: false,
+            replaceable: true,
+        };
         let cause = explain_level(Recycle, Bytes::from_mb(955), &levels, judged);
         assert!(cause.ends_with("which it reaches before the next reading if it grows on"), "{cause}");
+    }
+
+    #[test]
+    fn nothing_is_said_to_have_been_tried_that_was_not() {
+        let describe = |asked| describe_reason(RecycleReason::PurgeIneffective, asked);
+        assert_eq!(describe(true), "purging did not help");
+        assert_eq!(describe(false), "memory has stayed at the purge threshold for a minute");
+        let threshold = describe_reason(RecycleReason::Threshold, false);
+        assert_eq!(threshold, "memory reached the recycle threshold");
     }
 }

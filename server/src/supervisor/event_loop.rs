@@ -78,6 +78,8 @@ pub(super) struct Supervisor {
     passed_socket_checked: bool,
     /// Whether systemd was notified that the service is ready.
     announced: bool,
+    /// Number of requests to stop.
+    stops: u32,
     /// Exit of the last worker.
     last: Option<Exit>,
     history: ExitHistory,
@@ -121,6 +123,7 @@ impl Supervisor {
             watchdog: None,
             passed_socket_checked: false,
             announced: false,
+            stops: 0,
             history: ExitHistory::after(last.as_ref()),
             last,
             started_at: now,
@@ -206,6 +209,8 @@ impl Supervisor {
                 notify_systemd(&[NotifyState::Stopping]);
                 // Load balancers learn it at once, before the front closes.
                 self.external.iter_mut().for_each(|external| external.recorder.record_stop(signal.name()));
+                self.stops += 1;
+                self.log_stop(signal.name());
             }
             _ => {}
         }
@@ -370,6 +375,9 @@ impl Supervisor {
             let ready = |number| requests.and_then(|it| it.is_ready(number));
             external.set_replacement_time(self.machine.replacement_time());
             events.extend(external.measure_quickly(&self.live, ready, self.agents.as_deref_mut(), now));
+        }
+        if let Some(short) = self.external.as_ref().map(ProgramObserver::is_memory_short) {
+            self.with_requests(|it| it.gateway.set_memory_short(short));
         }
         if let Some(fallback) = &mut self.fallback {
             fallback.serve(&self.listeners, now);

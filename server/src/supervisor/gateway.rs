@@ -83,6 +83,9 @@ pub trait Gateway: fmt::Debug {
     /// Refuses a share of new requests, in thousandths.
     fn shed(&mut self, thousandths: u16);
 
+    /// Tells whether memory is short, so that requests that waited are passed on by fewer at a time.
+    fn set_memory_short(&mut self, short: bool);
+
     /// Accepts no more connections. Open ones end with their current response.
     fn close(&mut self);
 

@@ -3,21 +3,28 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::event::{EventKind, cut};
 use heapbeat_shared::report::{FunctionReport, MAX_FUNCTIONS};
 
-use super::agent_link::{AgentLink, GrowingFunction, HeapTotals, PurgeReport};
-use super::program_heap::{FullHeap, HeapWatch};
+use super::agent_link::{AgentLink, GrowingFunction, GrowingType, HeapTotals, PurgeReport};
+use super::program_heap::{FullHeap, HeapWatch, is_plausible};
 use crate::overload::ladder::PurgeResult;
+use crate::sampling::Process;
 
 /// Time after an alert in which functions are named, as some agents have to record allocations first.
 const NAMING_TIME: Duration = Duration::from_secs(120);
 
 /// Shortest time between two requests for the functions that hold the memory.
 const HOLDERS_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long an agent records allocations that has to: a third of the time that is left, as the function is to be named before the program is
+/// replaced, and within these bounds.
+const RECORDING_SHARE: u32 = 3;
+const RECORDING: std::ops::RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(10);
 
 /// Time for the answers to a purge.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,7 +71,8 @@ impl HeapMonitor {
         family: &[u32],
         now: Instant,
     ) -> (Option<HeapTotals>, Option<FullHeap>) {
-        let heaps = agents.heaps(family, now);
+        let mut heaps = agents.heaps(family, now);
+        heaps.retain(|heap| is_plausible(heap, || held_by(heap.pid)));
         let (requests, full) = self.watch.step(&heaps, now);
         for pid in requests {
             tracing::debug!("the heap of process {pid} fills up; requested a collection");
@@ -74,17 +82,17 @@ impl HeapMonitor {
         (HeapTotals::of(&heaps), full)
     }
 
-    /// Requests a collection from all processes of an instance that has `memory`.
+    /// Requests a collection from all processes of an instance that has `memory`; false if none can be asked.
     pub(super) fn request_purge(
         &mut self,
         agents: &mut dyn AgentLink,
         family: &[u32],
         memory: Bytes,
         now: Instant,
-    ) {
+    ) -> bool {
         let asked: BTreeSet<u32> = family.iter().copied().filter(|pid| agents.request_purge(*pid)).collect();
         if asked.is_empty() {
-            return;
+            return false;
         }
         tracing::info!("requested a collection from {} to free memory", processes(asked.len()));
         self.purge = Some(PendingPurge {
@@ -95,6 +103,7 @@ impl HeapMonitor {
             freed: Bytes::ZERO,
             took: Duration::ZERO,
         });
+        true
     }
 
     /// Records an answer to a request for a collection.
@@ -136,23 +145,29 @@ impl HeapMonitor {
         Some(PurgeResult { before: purge.before, after: purge.before.saturating_sub(purge.freed) })
     }
 
-    /// Begins to name functions because of an alert, and returns what is known already, for its line in the log.
+    /// Begins to name functions because of an alert, and returns a sentence about what is known already, for its line in the log. `left` is
+    /// the time to the limit, if it is known.
     pub(super) fn begin_naming(
         &mut self,
         agents: &mut dyn AgentLink,
         family: &[u32],
+        left: Option<Duration>,
         now: Instant,
     ) -> Option<String> {
         self.naming_until = Some(now + NAMING_TIME);
         let may_request = self.holders_requested.is_none_or(|at| now.duration_since(at) >= HOLDERS_PAUSE);
         if may_request {
             self.holders_requested = Some(now);
+            let seconds = recording_seconds(left);
             for pid in family {
-                agents.request_holders(*pid);
+                agents.request_holders(*pid, seconds);
             }
         }
         self.logged = self.growing.first().cloned();
-        (!self.growing.is_empty()).then(|| describe_growing(&self.growing))
+        if self.growing.is_empty() {
+            return describe_types(agents.growing_types(family));
+        }
+        Some(format!("Live memory grows: {}.", describe_growing(&self.growing)))
     }
 
     /// Returns the function whose memory grows fastest, if it is to be named now and was not already.
@@ -193,20 +208,55 @@ impl HeapMonitor {
     }
 }
 
+/// Returns what a process holds in memory and has swapped out; `None` if nobody can tell.
+fn held_by(pid: u32) -> Option<Bytes> {
+    let memory = Process::at(&Path::new("/proc").join(pid.to_string()))?.read()?;
+    Some(Bytes(memory.rss.0.saturating_add(memory.swap.0)))
+}
+
+/// Least cap for each of several processes that is worth a proposal, in MB: with less, a process gives up that a small program fills.
+const LEAST_CAP_MB: u64 = 128;
+
 /// Describes limits of runtimes that add up to more than a quarter above the memory limit. The guard itself sets that of one Node process to
 /// the memory limit.
 fn describe_limits(totals: &HeapTotals, limit: Bytes) -> Option<String> {
-    let sum = totals.limit.filter(|sum| u128::from(sum.0) * 4 > u128::from(limit.0) * 5)?;
-    let count = totals.limited;
+    let (sum, count) = totals.working;
+    if u128::from(sum.0) * 4 <= u128::from(limit.0) * 5 {
+        return None;
+    }
     let each = (limit.0 / u64::try_from(count.max(1)).unwrap_or(1)) >> 20;
+    let cap = format!("set NODE_OPTIONS=--max-old-space-size={each}");
+    let advice = match count {
+        1 => cap,
+        _ if each >= LEAST_CAP_MB => format!("run fewer, or {cap}, at which one that needs more gives up"),
+        _ => "run fewer, or raise --limit".to_owned(),
+    };
     let whose = if count == 1 {
         format!("the heap limit of the program's runtime is {sum}")
     } else {
         format!("the heap limits of {count} processes add up to {sum}")
     };
     Some(format!(
-        "{whose}, more than the memory limit of {limit}: they collect garbage later than would be good; set NODE_OPTIONS=--max-old-space-size={each}"
+        "{whose}, more than the memory limit of {limit}: they collect garbage later than would be good; {advice}"
     ))
+}
+
+/// Returns how long an agent is to record if the limit is reached after `left`.
+fn recording_seconds(left: Option<Duration>) -> u32 {
+    let wanted = left.map_or(*RECORDING.end(), |left| left / RECORDING_SHARE);
+    let seconds = wanted.clamp(*RECORDING.start(), *RECORDING.end()).as_secs();
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+/// Describes the types of which there are most objects more; `None` if there are none.
+fn describe_types(mut types: Vec<GrowingType>) -> Option<String> {
+    types.sort_by_key(|it| std::cmp::Reverse(it.growth));
+    let more = |it: &GrowingType| {
+        let GrowingType { pid, name, count, growth } = it;
+        format!("{name} by {growth} to {count} in process {pid}")
+    };
+    let named: Vec<String> = types.iter().take(MAX_NAMED).map(more).collect();
+    (!named.is_empty()).then(|| format!("Objects became more: {}.", named.join(", ")))
 }
 
 /// Describes functions, the fastest first: at most [`MAX_NAMED`].

@@ -10,16 +10,27 @@ const MAX_PROCESSES: usize = 256;
 
 /// Returns the TCP ports on which any of these processes listens. Processes of other users show nothing.
 pub(super) fn listening_ports(processes: &[u32]) -> BTreeSet<u16> {
-    let mut ports = BTreeSet::new();
+    listeners_of(processes).into_iter().map(|it| it.address.port()).collect()
+}
+
+/// Returns an address at which any of these processes listens on `port` and that others than this machine reach.
+pub(super) fn exposed_address(processes: &[u32], port: u16) -> Option<SocketAddr> {
+    let listeners = listeners_of(processes).into_iter().map(|it| it.address);
+    listeners.filter(|it| it.port() == port).find(|it| !it.ip().to_canonical().is_loopback())
+}
+
+/// Returns the sockets on which any of these processes listens.
+fn listeners_of(processes: &[u32]) -> Vec<Listener> {
+    let mut listeners = Vec::new();
     for pid in processes.iter().take(MAX_PROCESSES) {
         let sockets = sockets_of(*pid);
         for table in ["tcp", "tcp6"] {
             let table = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
             let listening = table.lines().filter_map(parse_listener);
-            ports.extend(listening.filter(|it| sockets.contains(&it.inode)).map(|it| it.address.port()));
+            listeners.extend(listening.filter(|it| sockets.contains(&it.inode)));
         }
     }
-    ports
+    listeners
 }
 
 /// Whether any of these processes has the socket with this inode.
@@ -125,6 +136,12 @@ mod tests {
         assert!(!listening_ports(&[1 << 30]).contains(&port));
         let inode = rustix::fs::fstat(listener.as_fd()).unwrap().st_ino;
         assert!(has_socket(&[std::process::id()], inode) && !has_socket(&[1 << 30], inode));
+        assert_eq!(exposed_address(&[std::process::id()], port), None, "loopback");
+        let open = TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap();
+        assert_eq!(exposed_address(&[std::process::id()], open.port()), None, "it is closed again");
+        let open = TcpListener::bind("0.0.0.0:0").unwrap();
+        let address = open.local_addr().unwrap();
+        assert_eq!(exposed_address(&[std::process::id()], address.port()), Some(address));
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl LostProcesses {
     }
 
     /// Returns a process that vanished without the rest of its instance, by its id, once.
-    pub(super) fn take(&mut self, pid: u32, now: Instant) -> Option<LostProcess> {
+    pub(super) fn take_process(&mut self, pid: u32, now: Instant) -> Option<LostProcess> {
         let settled = |lost: &LostProcess| now.saturating_duration_since(lost.lost_at) >= SETTLED;
         let index = self.lost.iter().position(|lost| lost.pid == pid && settled(lost))?;
         self.lost.remove(index)
@@ -152,10 +152,10 @@ mod tests {
         observe(&mut lost, start, 1, &[(10, 5)]);
         let at = |second| start + Duration::from_secs(second);
         assert!(lost.has_lost(1) && !lost.has_lost(2));
-        assert_eq!(lost.take(11, at(2)), None, "its parent may be about to end");
-        assert_eq!(lost.take(10, at(3)), None);
-        assert_eq!(lost.take(11, at(3)).unwrap().name, "worker-11");
-        assert_eq!(lost.take(11, at(3)), None);
+        assert_eq!(lost.take_process(11, at(2)), None, "its parent may be about to end");
+        assert_eq!(lost.take_process(10, at(3)), None);
+        assert_eq!(lost.take_process(11, at(3)).unwrap().name, "worker-11");
+        assert_eq!(lost.take_process(11, at(3)), None);
     }
 
     #[test]

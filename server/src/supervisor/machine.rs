@@ -5,193 +5,31 @@
 //! Times are monotonic, so a clock that jumps has no effect.
 
 mod deadlines;
+mod effect;
+mod event;
 mod exit;
 mod recycle;
 mod request_drain;
 mod short_memory;
 mod usefulness;
+mod worker;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::exit::{ProcessExit, StopReason};
-use serde::{Deserialize, Serialize};
+use heapbeat_shared::exit::StopReason;
 
 use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
-use request_drain::RequestDrain;
-use usefulness::HeldBack;
+use worker::{Role, Succession, Worker};
+
+pub use effect::{Command, Effect, Notice, OneAtATime, Outage};
+pub use event::{MachineEvent, StopSignal};
 
 /// A worker's number, counted from 1 since the supervisor's start.
 pub type WorkerNumber = u32;
-
-/// An event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MachineEvent {
-    /// Time has passed. The first tick starts the first worker.
-    Tick,
-    /// A worker is ready to serve.
-    Ready(WorkerNumber),
-    /// A worker is alive: the number of polls of its runtime, and its memory.
-    Heartbeat(WorkerNumber, u64, Bytes),
-    /// A worker's ladder requests a replacement: the worker's memory, and the reason.
-    RecycleRequested(WorkerNumber, Bytes, String),
-    /// The ladder wants this share of new requests refused, in thousandths, because of the memory of a worker.
-    MemoryShort(WorkerNumber, u16),
-    /// A worker has sent nothing for this time although requests wait for it, and does not answer.
-    Unresponsive(WorkerNumber, Duration),
-    /// The front has failed.
-    FrontFailed,
-    /// A worker exits because its application has finished; it must not be restarted.
-    ApplicationDone(WorkerNumber),
-    /// A process could not be started.
-    StartFailed(WorkerNumber, String),
-    /// No requests are in flight any more to a worker for which that was awaited.
-    Drained(WorkerNumber),
-    /// A worker has exited.
-    Exited(WorkerNumber, ProcessExit),
-    /// A replacement is requested by SIGUSR2.
-    ReplaceRequested,
-    /// A stop is requested.
-    StopRequested(StopSignal),
-}
-
-/// The signal that requests a stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopSignal {
-    /// SIGTERM, from the platform.
-    Terminate,
-    /// SIGINT, from a terminal.
-    Interrupt,
-}
-
-impl StopSignal {
-    /// Returns the signal's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            StopSignal::Terminate => "SIGTERM",
-            StopSignal::Interrupt => "SIGINT",
-        }
-    }
-}
-
-/// An effect to apply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Start a worker.
-    Start(WorkerNumber),
-    /// Send a command to a worker.
-    Send(WorkerNumber, Command),
-    /// Kill a worker.
-    Kill(WorkerNumber),
-    /// Pass new requests on to a worker.
-    Activate(WorkerNumber),
-    /// Pass no new requests on to a worker, and await those in flight.
-    Drain(WorkerNumber),
-    /// Pass no new requests on to a worker for now.
-    Hold(WorkerNumber),
-    /// Refuse this share of new requests, in thousandths.
-    Shed(u16),
-    /// End the requests that are in flight to a worker.
-    AbortRequests(WorkerNumber),
-    /// Accept no more connections in the front, and await the open ones.
-    CloseFront,
-    /// Determine how a worker ended, given its exit status and why it was stopped, if it was.
-    Investigate(WorkerNumber, ProcessExit, Option<StopReason>),
-    /// Respond with 503 in place of the workers; `None`: leave the sockets to them.
-    RespondUnavailable(Option<Outage>),
-    /// Log a notice.
-    Log(Notice),
-    /// Exit the supervisor with this code.
-    Exit(u8),
-}
-
-/// A command to a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// Stop gracefully; it is the `n`th request.
-    Stop(StopSignal, u32),
-    /// A replacement has taken over: accept no connections, finish requests in flight within this time.
-    HandOver(Duration),
-    /// Whether a replacement could take over.
-    Replacement(ReplacementStatus),
-    /// Record the state of all threads, before the worker is killed.
-    Report,
-}
-
-/// Why no worker serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// Number of consecutive workers that did not get ready; 0 if the last one did.
-    pub failures: u32,
-    /// When the next attempt is made.
-    pub retry_at: Duration,
-}
-
-/// A notice for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The next attempt is made after this time.
-    Waiting(Duration),
-    /// So many consecutive workers did not get ready.
-    CrashLoop(u32),
-    /// This budget of restarts per minute is spent.
-    RestartBudgetSpent(u32),
-    /// A worker is ready, after this time.
-    Started(WorkerNumber, Duration),
-    /// A replacement is being started.
-    Replacing(String),
-    /// Two workers cannot run at a time: the old one drains before the new one starts.
-    DrainingFirst(String, OneAtATime),
-    /// The replacement has taken over.
-    Replaced(WorkerNumber),
-    /// This replacement did not get ready; the old worker keeps serving.
-    ReplacementFailed(WorkerNumber),
-    /// A worker sent no heartbeat for this time.
-    Hung(WorkerNumber, Duration),
-    /// A worker has sent nothing for this time although requests wait for it, and does not answer.
-    Unresponsive(WorkerNumber, Duration),
-    /// A worker did not get ready within this time.
-    StartTimedOut(WorkerNumber, Duration),
-    /// A worker is killed because it did not finish its requests within this time.
-    DrainTimedOut(WorkerNumber, Duration),
-    /// A draining worker is stopped early: the memory of all workers is close to the enforced limit.
-    DrainCutShort(WorkerNumber, Bytes, Bytes),
-    /// A process cannot be started.
-    StartFailed(String),
-    /// A recycle was requested while the worker is starting.
-    CannotReplace,
-    /// A recycle was requested, but the memory limit has no headroom for two workers.
-    TooLittleHeadroom,
-    /// A recycle was requested, but the next worker would need as much memory.
-    ReplacementUseless {
-        /// The worker.
-        number: WorkerNumber,
-        /// Its memory.
-        memory: Bytes,
-        /// The memory limit.
-        limit: Bytes,
-        /// A limit with which the memory would be fine.
-        proposed: Bytes,
-    },
-}
-
-/// Why two workers cannot run at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OneAtATime {
-    /// The memory limit has too little headroom for both.
-    Memory,
-    /// Both would listen on the same port.
-    Port,
-    /// As `Memory`; requests wait in the front until the next one is ready.
-    MemoryHeld,
-    /// Two must never run; requests wait in the front until the next one is ready.
-    Held,
-}
 
 /// The state machine of the supervisor.
 #[derive(Debug)]
@@ -231,80 +69,6 @@ pub struct Machine {
     replacement_status: Option<ReplacementStatus>,
     /// The share of new requests that is refused, in thousandths.
     shed: u16,
-}
-
-#[derive(Debug)]
-struct Worker {
-    number: WorkerNumber,
-    since: Duration,
-    ready_at: Option<Duration>,
-    /// Time of the last heartbeat that proves progress: a poll of its runtime, or any message before it is ready; at first, its start.
-    last_heartbeat_at: Duration,
-    /// Whether it has sent a heartbeat.
-    sent_heartbeat: bool,
-    runtime_polls: u64,
-    memory: Bytes,
-    growth: Growth,
-    /// Its lowest memory since it was ready.
-    lowest: Option<Bytes>,
-    /// Set when its replacement was refused as it would not help.
-    held_back: Option<HeldBack>,
-    /// The worker that it replaces, and runs beside until it is ready.
-    replaces: Option<WorkerNumber>,
-    succession: Succession,
-    /// When its drain started.
-    drain_started: Duration,
-    /// The wait for its requests in flight.
-    request_drain: Option<RequestDrain>,
-    /// Since when it gets no new requests because memory is short, while it is being replaced.
-    held_since: Option<Duration>,
-    /// When the requests are ended that are still in flight after it was requested to stop.
-    abort_requests_at: Option<Duration>,
-    role: Role,
-    termination: Option<Termination>,
-    stop_reason: Option<StopReason>,
-    application_done: bool,
-}
-
-/// A replacement in which two workers do not run at the same time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Succession {
-    /// None.
-    #[default]
-    None,
-    /// The worker follows one that was drained, and is not ready yet.
-    FollowsDrained,
-    /// The worker is drained before its successor starts.
-    DrainsFirst,
-}
-
-/// Growth of a worker's memory.
-#[derive(Clone, Copy, Debug)]
-struct Growth {
-    per_second: Bytes,
-    /// When it was last compared, and the memory then.
-    compared_at: Duration,
-    memory: Bytes,
-}
-
-/// The role of a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// It serves, or gets ready to serve.
-    Serving,
-    /// It gets ready to take over.
-    Replacement,
-    /// It drains until this time.
-    Draining(Duration),
-}
-
-/// The termination of a worker that hung or was killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Termination {
-    /// It hung, and may record its state until this time.
-    Report(Duration),
-    /// It has been killed.
-    Killed,
 }
 
 #[derive(Debug)]
@@ -433,28 +197,7 @@ impl Machine {
     fn start(&mut self, role: Role, now: Duration, effects: &mut Vec<Effect>) -> WorkerNumber {
         self.last_number += 1;
         let number = self.last_number;
-        self.workers.push(Worker {
-            number,
-            since: now,
-            ready_at: None,
-            last_heartbeat_at: now,
-            sent_heartbeat: false,
-            runtime_polls: 0,
-            memory: Bytes::ZERO,
-            growth: Growth { per_second: Bytes::ZERO, compared_at: now, memory: Bytes::ZERO },
-            lowest: None,
-            held_back: None,
-            replaces: None,
-            succession: Succession::default(),
-            drain_started: now,
-            request_drain: None,
-            held_since: None,
-            abort_requests_at: None,
-            role,
-            termination: None,
-            stop_reason: None,
-            application_done: false,
-        });
+        self.workers.push(Worker::starting(number, role, now));
         effects.push(Effect::Start(number));
         number
     }

@@ -219,7 +219,7 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
         Notice::StartFailed(why) => tracing::error!("cannot start the {noun}: {why}"),
         Notice::TooLittleHeadroom => tracing::error!(
             "cannot recycle: not enough headroom to run two {noun}s, and the running one is not stopped for a replacement that may \
-             not start; restart the server instead"
+             not start; restart heapbeat instead"
         ),
         Notice::ReplacementUseless { number, memory, limit, proposed } => tracing::error!(
             heapbeat.supervisor.worker = number,

@@ -35,7 +35,8 @@ pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
 /// Subcommand that replaces itself by another program.
 pub const START: &str = "__start";
 
-/// Variable with the process id of the supervisor, until the program is started.
+/// Variable with the process id of the supervisor, the signal that the program gets if that is killed, and its limit on open files; until the
+/// program is started.
 pub(super) const GUARD: &str = "_HEAPBEAT_GUARD";
 
 /// Variable with the path of the worker's flight recorder.
@@ -58,6 +59,8 @@ pub(super) struct Program {
     stop_signal: Signal,
     /// Whether the end of another program's standard error is kept.
     keeps_stderr: bool,
+    /// Soft limit on open files of another program.
+    open_files: Option<u64>,
 }
 
 /// A worker's process.
@@ -97,6 +100,7 @@ impl Program {
             variables: BTreeMap::new(),
             stop_signal: Signal::TERM,
             keeps_stderr: false,
+            open_files: None,
         })
     }
 
@@ -116,6 +120,7 @@ impl Program {
             variables,
             stop_signal,
             keeps_stderr: guarded.stderr_tail,
+            open_files: guarded.open_files,
         })
     }
 
@@ -202,7 +207,8 @@ impl Program {
                 };
             }
             let guard = std::process::id();
-            process.env(GUARD, format!("{guard} {}", self.stop_signal.as_raw()));
+            let open_files = self.open_files.map(|limit| format!(" {limit}")).unwrap_or_default();
+            process.env(GUARD, format!("{guard} {}{open_files}", self.stop_signal.as_raw()));
             process.env(family::MARKER, family::marker(guard, number));
         } else {
             let (ours, theirs) = UnixStream::pair()?;

@@ -23,12 +23,30 @@ const REACHES_LIMIT_WITHIN: Duration = Duration::from_secs(10);
 /// Number of figures that are kept for the speed of growth, one a second.
 const MAX_FIGURES: usize = 8;
 
+/// Least limit of a runtime that is believed; the smallest that V8 starts with is larger.
+const LEAST_LIMIT: Bytes = Bytes(8 << 20);
+
+/// By how much a heap may be larger than what its process holds, as both are read at different times: a quarter, and this.
+const TOLERANCE: u64 = 16 << 20;
+
 /// Time for the answer to a request for a collection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause between two collections of a process, doubled each time that one found garbage.
 const MIN_PAUSE: Duration = Duration::from_secs(10);
 const MAX_PAUSE: Duration = Duration::from_secs(160);
+
+/// Whether the figures of a heap that would matter can be true. A program may send what it likes; it should not have itself replaced by what
+/// it invents. `held` is asked what the process holds in memory, only where the heap is nearly full.
+pub(super) fn is_plausible(heap: &ProcessHeap, held: impl FnOnce() -> Option<Bytes>) -> bool {
+    let (Some(used), Some(limit)) = (heap.used, heap.limit) else { return true };
+    if limit < LEAST_LIMIT {
+        return false;
+    }
+    let matters = is_share(used, limit, GROWING_PERCENT);
+    let fits = |held: Bytes| used.0 <= held.0.saturating_add(held.0 / 4).saturating_add(TOLERANCE);
+    !matters || held().is_none_or(fits)
+}
 
 /// A heap that is full though a collection has run.
 #[derive(Clone, Debug, PartialEq, Eq)]

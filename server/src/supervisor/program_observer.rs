@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use heapbeat_shared::Bytes;
+use heapbeat_shared::{Bytes, Pressure};
 
 use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind};
 use super::external::{MonitoredProcess, ProgramMonitor};
@@ -74,6 +74,11 @@ impl ProgramObserver {
     ) -> Vec<MachineEvent> {
         let subjects = subjects(live, &self.families, ready, now);
         self.monitor.measure_quickly(&subjects, agents, now)
+    }
+
+    /// Whether memory was short when it was judged last: from the purge threshold on.
+    pub(super) fn is_memory_short(&self) -> bool {
+        self.monitor.pressure >= Pressure::Purge
     }
 
     /// Returns when the memory is to be read; `None` if the next full measurement is soon enough.

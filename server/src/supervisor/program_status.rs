@@ -71,7 +71,10 @@ impl ProgramRoutes {
         Ok(Arc::new(ProgramRoutes {
             paths,
             metrics: config.metrics.clone(),
-            verifier: Arc::new(RequestVerifier::new(config.secrets.clone())),
+            verifier: Arc::new(RequestVerifier::of(
+                config,
+                &super::recorder_location(config, "run-", config.port),
+            )),
             dependencies: Arc::new(Dependencies::new(dependencies)?),
             edge: Arc::new(EdgeLiveness::new(config.edge_timeout, config.alert_webhook.clone(), &guard)),
             clock,
@@ -83,6 +86,11 @@ impl ProgramRoutes {
     /// Adds the figures of the front to metrics and report.
     pub fn set_front(&self, front: Arc<dyn FrontFigures>) {
         self.context.set_front(front);
+    }
+
+    /// Whether a request is for one of the endpoints.
+    pub fn serves(&self, request: &Parts) -> bool {
+        self.endpoint(request).is_some()
     }
 
     /// Returns the response to a request; `None` if it is for the program. The response has to be awaited within a tokio runtime, which

@@ -1,15 +1,21 @@
 //! Removes secrets, by their shape, from text that leaves the machine or is logged: the end of a program's standard error, and its
 //! command line.
 //!
-//! What is removed: passwords in URLs, values of headers, settings and flags whose names speak of secrets, private keys, tokens with a
-//! known beginning, and long runs of base64 or hexadecimal digits. A secret without any such shape stays. Control characters are removed as well, with
+//! What is removed: passwords in URLs, the paths of webhooks, values of headers, settings, flags, elements and fields whose names speak of
+//! secrets, private keys, tokens with a known beginning, and long runs of base64 or hexadecimal digits. A secret without any such shape
+//! stays, such as a password in a sentence ("the password hunter2 is wrong"). Control characters are removed as well, with
 //! them the escape sequences of terminals and the characters that change the direction of text.
 
+mod addresses;
 mod names;
 mod tokens;
+mod values;
 
 use std::ffi::OsString;
 
+use heapbeat_shared::text::is_printable;
+
+use addresses::mask_addresses;
 use names::{is_secret_flag, mask_named_values, names_credentials};
 use tokens::{mask_base64, mask_tokens};
 
@@ -24,7 +30,7 @@ pub(super) fn redact(text: &str) -> String {
 }
 
 fn redact_line(line: &str) -> String {
-    mask_tokens(&mask_base64(&mask_named_values(&mask_url_credentials(line))))
+    mask_tokens(&mask_base64(&mask_named_values(&mask_addresses(line))))
 }
 
 /// Returns a command line in which each argument is redacted. The argument after `--token` is a secret as well.
@@ -43,21 +49,19 @@ pub fn redact_arguments(command: &[OsString]) -> Vec<String> {
 
 /// Masks what stands between the first and the last line of private keys; of a key that does not end, all that follows.
 fn mask_private_keys(text: &str) -> String {
-    const END: &str = "-----END";
+    const DASHES: &str = "-----";
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(begin) = rest.find("-----BEGIN ") {
-        let Some(length) = rest[begin..].find("PRIVATE KEY-----").map(|at| at + "PRIVATE KEY-----".len())
-        else {
-            break;
-        };
-        let is_header = !rest[begin..begin + length].contains('\n');
-        let (header, body) = rest.split_at(begin + length);
+        let kind = begin + "-----BEGIN ".len();
+        let Some(length) = rest[kind..].find(DASHES).map(|at| kind + at + DASHES.len()) else { break };
+        let is_header = rest[kind..length].contains("PRIVATE KEY") && !rest[kind..length].contains('\n');
+        let (header, body) = rest.split_at(length);
         masked.push_str(header);
         rest = body;
         if is_header {
             masked.push_str(MASK);
-            rest = &body[body.find(END).unwrap_or(body.len())..];
+            rest = &body[body.find("-----END").unwrap_or(body.len())..];
         }
     }
     masked.push_str(rest);
@@ -79,50 +83,13 @@ fn remove_controls(text: &str) -> String {
                 Some(_) => drop(chars.next()),
                 None => {}
             },
-            _ if char.is_control() || changes_direction(char) => {}
-            _ => clean.push(char),
+            // A joiner within a secret would hide its shape.
+            '\u{200c}' | '\u{200d}' => {}
+            _ if is_printable(char) => clean.push(char),
+            _ => {}
         }
     }
     clean
-}
-
-/// Whether a character is invisible, ends a line, or changes the direction of text.
-const fn changes_direction(char: char) -> bool {
-    matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Whether a character may stand in one line of text that a program chose: it is no control character and changes nothing around it.
-pub const fn is_printable(char: char) -> bool {
-    !(matches!(char, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}') || changes_direction(char))
-}
-
-/// Masks user and password of URLs: `postgres://user:password@host`.
-fn mask_url_credentials(line: &str) -> String {
-    let mut masked = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(position) = rest.find("://") {
-        let (before, after) = rest.split_at(position + 3);
-        masked.push_str(before);
-        let authority =
-            after.find(|it: char| it.is_whitespace() || matches!(it, '/' | '?' | '#' | '"' | '\''));
-        let end = authority.unwrap_or(after.len());
-        // A password may hold a slash or a question mark that was not encoded.
-        let word =
-            after.find(|it: char| it.is_whitespace() || matches!(it, '"' | '\'')).unwrap_or(after.len());
-        let at = after[..end].rfind('@').or_else(|| {
-            after[..word]
-                .find('@')
-                .filter(|at| after[..*at].split('/').next().is_some_and(|it| it.contains(':')))
-        });
-        if let Some(at) = at {
-            masked.push_str(MASK);
-            rest = &after[at..];
-        } else {
-            rest = after;
-        }
-    }
-    masked.push_str(rest);
-    masked
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook::low_level::pipe;
@@ -17,6 +18,29 @@ pub(super) struct Signals {
     terminate: Arc<AtomicUsize>,
     interrupt: Arc<AtomicUsize>,
     recycle: Arc<AtomicUsize>,
+    /// When SIGTERM and SIGINT arrived last.
+    stops: [RequestedStop; 2],
+}
+
+/// Time within which the same signal again is the same request: Ctrl-C reaches all processes of a terminal, and systemd's stop all of a
+/// service, and npm passes it on besides.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
+
+/// A signal that requests a stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct RequestedStop {
+    arrived: Option<Instant>,
+}
+
+impl RequestedStop {
+    /// Notes that the signal has arrived, and returns whether it is a new request.
+    fn note(&mut self, now: Instant) -> bool {
+        let is_new = self.arrived.is_none_or(|arrived| now.duration_since(arrived) >= SAME_REQUEST);
+        if is_new {
+            self.arrived = Some(now);
+        }
+        is_new
+    }
 }
 
 /// Value of a flag whose signal was received.
@@ -35,8 +59,13 @@ impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
         let (wakeup, notifier) = UnixStream::pair()?;
         wakeup.set_nonblocking(true)?;
-        let signals =
-            Signals { wakeup, terminate: Arc::default(), interrupt: Arc::default(), recycle: Arc::default() };
+        let signals = Signals {
+            wakeup,
+            terminate: Arc::default(),
+            interrupt: Arc::default(),
+            recycle: Arc::default(),
+            stops: [RequestedStop::default(); 2],
+        };
         for (signal, flag) in
             [(SIGTERM, &signals.terminate), (SIGINT, &signals.interrupt), (SIGUSR2, &signals.recycle)]
         {
@@ -58,14 +87,31 @@ impl Signals {
     pub(super) fn take_events(&mut self) -> Vec<MachineEvent> {
         let mut discarded = [0; 64];
         while matches!(self.wakeup.read(&mut discarded), Ok(1..)) {}
-        [
-            (&self.recycle, MachineEvent::ReplaceRequested),
-            (&self.terminate, MachineEvent::StopRequested(StopSignal::Terminate)),
-            (&self.interrupt, MachineEvent::StopRequested(StopSignal::Interrupt)),
-        ]
-        .into_iter()
-        .filter(|(flag, _)| flag.swap(0, Ordering::SeqCst) == RECEIVED)
-        .map(|(_, event)| event)
-        .collect()
+        let is_received = |flag: &AtomicUsize| flag.swap(0, Ordering::SeqCst) == RECEIVED;
+        let now = Instant::now();
+        let mut events = Vec::new();
+        events.extend(is_received(&self.recycle).then_some(MachineEvent::ReplaceRequested));
+        let flags = [(&self.terminate, StopSignal::Terminate), (&self.interrupt, StopSignal::Interrupt)];
+        for ((flag, signal), stop) in flags.into_iter().zip(&mut self.stops) {
+            let is_request = is_received(flag) && stop.note(now);
+            events.extend(is_request.then_some(MachineEvent::StopRequested(signal)));
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_arrives_twice_at_once_is_one_request() {
+        let begin = Instant::now();
+        // Milliseconds since the first one, and whether it is a request.
+        let cases = [(0, true), (3, false), (499, false), (500, true), (900, false), (5_000, true)];
+        let mut stop = RequestedStop::default();
+        for (at, expected) in cases {
+            assert_eq!(stop.note(begin + Duration::from_millis(at)), expected, "{at} ms");
+        }
     }
 }

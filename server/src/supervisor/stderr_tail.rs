@@ -59,7 +59,12 @@ pub(super) struct StderrEvidence {
     pub(super) excerpt: Option<String>,
     /// The report of a runtime that memory ran out.
     pub(super) out_of_memory: Option<Finding>,
+    /// Whether the program found its port taken.
+    pub(super) port_taken: bool,
 }
+
+/// What programs say whose port is taken: Node's code, and the text of the error in all other languages (`errno(3)`).
+const PORT_TAKEN: [&str; 2] = ["EADDRINUSE", "ddress already in use"];
 
 impl StderrEvidence {
     /// Adds the setting that limited V8's heap.
@@ -189,7 +194,8 @@ fn evidence_of(text: &str, exit: ProcessExit) -> StderrEvidence {
     let text = redact(text);
     let out_of_memory = find_sign(&text, exit);
     let excerpt = excerpt(&text, out_of_memory.as_ref().map(|found| found.line));
-    StderrEvidence { excerpt: Some(excerpt).filter(|it| !it.is_empty()), out_of_memory }
+    let port_taken = PORT_TAKEN.iter().any(|sign| excerpt.contains(sign));
+    StderrEvidence { excerpt: Some(excerpt).filter(|it| !it.is_empty()), out_of_memory, port_taken }
 }
 
 /// Returns the last lines; if the line that explains the exit is before them, those around it.

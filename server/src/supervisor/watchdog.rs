@@ -66,7 +66,6 @@ pub fn run_watchdog(arguments: &[String]) -> u8 {
     let [guard, signal, drain] = arguments else { return 2 };
     let signal = signal.parse().ok().and_then(Signal::from_named_raw).unwrap_or(Signal::TERM);
     let (Ok(guard), Ok(drain)) = (guard.parse(), parse_duration(drain)) else { return 2 };
-    trim_memory::release_clean_pages();
     let mut programs = BTreeMap::new();
     let mut pipes = BTreeMap::new();
     for line in BufReader::new(io::stdin()).lines().map_while(Result::ok) {
@@ -80,6 +79,8 @@ pub fn run_watchdog(arguments: &[String]) -> u8 {
         if let (Some(Ok(descriptor)), Some(Ok(inode))) = pipe {
             pipes.extend(open_pipe(guard, PipeId { descriptor, inode }).map(|pipe| (pid, pipe)));
         }
+        // It has nothing to do for a long time now.
+        trim_memory::release_clean_pages();
     }
     stop_all(guard, &programs, pipes.into_values().collect(), signal, drain);
     0

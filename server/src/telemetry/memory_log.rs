@@ -90,7 +90,11 @@ impl fmt::Display for MemorySummary<'_> {
         write!(f, "{} of {limit} ({:.1} %)", sample.working_set, percent(sample.working_set, limit))?;
         write!(f, ", rss {}", sample.rss)?;
         if sample.heap_total > Bytes::ZERO {
-            write!(f, ", heap {} in {}", sample.heap_used, sample.heap_total)?;
+            match sample.heap_used {
+                // Python tells what its heap takes, but not what of it is used.
+                Bytes::ZERO => write!(f, ", heap {}", sample.heap_total)?,
+                used => write!(f, ", heap {used} in {}", sample.heap_total)?,
+            }
         }
         write!(f, ", external {}, {}", sample.external(), self.pressure.as_str())
     }
@@ -104,7 +108,7 @@ fn percent(part: Bytes, whole: Bytes) -> f64 {
 mod tests {
     use super::*;
     use crate::clock::Now;
-    use crate::sampling::{HeapMemory, Limit, LimitOrigin, ProcessMemory};
+    use crate::sampling::{HeapMemory, Limit, LimitOrigin, ProcessMemory, ProgramMemory, RuntimeHeap};
 
     fn reading(age: Duration, cpu: Duration) -> Reading {
         Reading {
@@ -129,6 +133,20 @@ mod tests {
             MemorySummary { reading: &reading, pressure: Pressure::Calm }.to_string(),
             "150.0 MB of 512.0 MB (29.3 %), rss 150.0 MB, heap 90.0 MB in 100.0 MB, external 30.0 MB, calm"
         );
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_heap_is_left_out() {
+        let program = ProgramMemory {
+            tree: Bytes::from_mb(150),
+            judged: Bytes::from_mb(150),
+            processes: 1,
+            heap: Some(RuntimeHeap { total: Some(Bytes::from_mb(129)), ..RuntimeHeap::default() }),
+            runtime_max: None,
+        };
+        let reading = Reading { program: Some(program), ..reading(Duration::ZERO, Duration::ZERO) };
+        let text = MemorySummary { reading: &reading, pressure: Pressure::Calm }.to_string();
+        assert!(text.contains(", heap 129.0 MB, external"), "{text}");
     }
 
     #[test]

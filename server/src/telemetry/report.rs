@@ -45,6 +45,7 @@ impl Telemetry {
             earlier: self.earlier_instances(),
             last_samples: self.last_samples(after),
             unavailable_sources: self.unavailable_sources(&reading),
+            instances: Vec::new(),
             traffic: None,
         }
     }
@@ -58,8 +59,7 @@ impl Telemetry {
 
     /// Assesses whether memory leaks, under the limit of `reading`.
     pub(crate) fn forecast(&self, reading: &Reading) -> Assessment {
-        let forecaster = lock(&self.forecaster).clone();
-        forecaster.assess(reading.limit.bytes)
+        lock(&self.forecaster).assess(reading.limit.bytes)
     }
 
     /// Returns the routes that grow fastest or hold most.

@@ -4,6 +4,7 @@
 //! conditions, up to a deadline that a slow machine does not reach.
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
+pub mod guarded_node;
 pub mod load;
 pub mod openmetrics;
 pub mod owner;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use heapbeat_shared::UnixMillis;
 use heapbeat_shared::report::Report;
 use heapbeat_shared::series::Series;
-use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret, SignedParts};
 
 use crate::{Response, Server, send_request};
 
@@ -36,10 +36,22 @@ pub fn send_with_signatures(server: &Server, method: &str, target: &str, signatu
     send_request(server.connect(), method, head.as_bytes())
 }
 
+/// Signs a request to a server, and returns the value of the header.
+pub fn sign(
+    server: &Server,
+    secret: &Secret,
+    (method, target): (&str, &str),
+    at: UnixMillis,
+    nonce: Nonce,
+) -> String {
+    let origin = format!("http://localhost:{}", server.port).parse().unwrap();
+    secret.sign_request(SignedParts { method, origin: &origin, target }, at, nonce).to_string()
+}
+
 /// Sends a signed `GET`, and verifies the signature of the response if it has one.
 pub fn get_signed(server: &Server, secret: &str, target: &str) -> Response {
     let (secret, nonce) = (parse_secret(secret), random_nonce());
-    let signature = secret.sign_request("GET", target, now(), nonce).to_string();
+    let signature = sign(server, &secret, ("GET", target), now(), nonce);
     let response = send_with_signatures(server, "GET", target, &[signature]);
     if let Some(signature) = response.header(HEADER) {
         secret.verify_response(nonce, &response.body, signature).unwrap();

@@ -1,33 +1,38 @@
-//! The verdict, from the trends of all windows.
+//! The verdict, from the trends of everything, of its last half, of the half of that, and so on.
 //!
-//! Every part of memory is examined in every window that ends now. A leak is established by one window, unless a longer window
-//! shows the growth slowing down: a warm-up of twenty minutes is straight for four. The longest establishing window gives the
-//! slope. The observation time that a verdict needs depends on the limit.
+//! A leak is established by one window, unless a longer one objects. The longest establishing window gives the slope. The observation
+//! time that a verdict needs depends on the limit.
 
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::forecast::{Assessment, Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 
-use super::point::{FigureSet, TOTAL};
-use super::pyramid::{BUCKETS, Pyramid, WARM_UP_MS};
-use super::trend::{Doubt, Trend, Window, WindowGrowth, objection_of};
+use super::floors::Floors;
+use super::past::PastErrors;
+use super::point::{CHANNELS, FigureSet, TOTAL};
+use super::stats::TimeSeries;
+use super::window::{ACCELERATES, Doubt, Growth, Trend, Window};
 
-/// Slots per window: all of a level, three quarters, and half of it. The half is as long as all of the finer level, but has half as many
-/// buckets of twice the width, which hide a rhythm that the finer ones follow.
-const COUNTS: [usize; 3] = [BUCKETS, BUCKETS * 3 / 4, BUCKETS / 2];
+/// Values before this age are ignored, as a start has spikes of its own; in a short series the first fifth is.
+const WARM_UP: f64 = 60.0;
 
-/// Seconds after the warm-up before anything is called steady.
+/// Seconds after the warm-up before anything is called steady: what rises within three minutes of the start would be seen by then.
 const STEADY_AFTER: f64 = 170.0;
 
-/// Seconds that a rise must last for `growing`: if it is linear, and if it is in doubt.
-const GROWING_AFTER: (f64, f64) = (30.0, 60.0);
+/// Seconds that a rise must last for `growing`.
+const GROWING_AFTER: f64 = 60.0;
 
-/// Bounds of the seconds that a rise must last for `leaking`: the lower one applies near the limit, the upper one far from it.
+/// Bounds of the seconds that a rise must last for `leaking`: near the limit there is no time to wait, and most caches of a start are
+/// full after six minutes.
 const LEAK_AFTER: (f64, f64) = (12.0, 350.0);
 
-/// Between these bounds, a rise must last for this share of the time to the limit.
+/// Between these bounds, a rise must last for this share of the time to the limit: half of what is left to act remains.
 const LEAK_SHARE: f64 = 0.5;
+
+/// A rise that is no line must last longer by this factor: half of a rhythm is no line, and has turned by then if a quarter of it has
+/// seemed to be a leak.
+const CURVED: f64 = 2.5;
 
 /// Growth that takes longer than this to the limit (18 h) may be the rising part of a daily rhythm: the steepest part of a sine takes
 /// `24 h / pi * room / swing`, which is longer unless the swing exceeds 42 % of the room.
@@ -42,20 +47,17 @@ const MAX_EXTRAPOLATION: f64 = 30.0;
 /// The live heap counts as flat beside a growing gap if it grows by less than this share of the gap's growth.
 const MAX_HEAP_SHARE: f64 = 0.25;
 
-/// Assesses all points up to `elapsed` milliseconds after the origin.
-pub(super) fn assess(pyramid: &Pyramid, kind: FigureSet, elapsed: u64, limit: Bytes) -> Assessment {
-    let skip = (elapsed / 5).min(WARM_UP_MS);
-    let assessor = Assessor { pyramid, skip, elapsed, limit };
-    // The first part is the live heap, or all memory if the heap is unknown.
-    let mut parts = kind.parts().iter().map(|(channel, part)| assessor.examine_part(*channel, *part));
-    let Some(own) = parts.next() else { return unknown(limit, elapsed) };
-    let own_growth = assessor.assess_own(&own);
-    let leaks = matches!(own_growth, Some(found) if found.verdict == Verdict::Leaking);
-    // If a gap grows many times as fast as the leak, the gap is what reaches the limit, and not the leak.
-    let beside = parts
-        .filter(|part| !leaks || part.part == MemoryPart::AllocatorOverhead && part.established.is_some())
-        .find_map(|part| assessor.assess_beside(&part, &own));
-    beside.or(own_growth).unwrap_or_else(|| assessor.assess_without_growth(&own))
+/// What is assessed, and what is known besides.
+pub(super) struct Assessor<'a> {
+    pub(super) floors: &'a Floors,
+    pub(super) kind: FigureSet,
+    /// Milliseconds since the origin.
+    pub(super) elapsed: u64,
+    pub(super) limit: Bytes,
+    /// The size to which the program's runtime lets its heap grow before it collects at any cost.
+    pub(super) runtime_max: Option<Bytes>,
+    /// The smallest change of every channel between two readings.
+    pub(super) quanta: [u64; CHANNELS],
 }
 
 /// Returns the assessment without data.
@@ -70,138 +72,166 @@ pub(super) fn unknown(limit: Bytes, elapsed: u64) -> Assessment {
         observed: Duration::from_millis(elapsed),
         window: Duration::ZERO,
         limit,
+        runtime_max: None,
     }
 }
 
-/// The trend of one window, with the position of the window.
+/// The trend of the window of a level.
 #[derive(Clone, Copy)]
-struct WindowTrend {
+struct LevelTrend {
     level: usize,
-    count: usize,
     trend: Trend,
 }
 
-/// The trends of one part of memory in all windows.
+/// The forecast of a window.
+#[derive(Clone, Copy)]
+struct LevelForecast {
+    /// The time, if there are enough past errors for an interval.
+    time: Option<TimeToLimit>,
+    /// Seconds to the limit: as expected, and by the slope alone, without the correction by past errors.
+    expected: f64,
+    linear: f64,
+}
+
+/// The trends of one part of memory.
 struct PartTrends {
     channel: usize,
     part: MemoryPart,
-    /// The longest window.
-    longest: Option<WindowTrend>,
-    /// The longest window with an established rise.
-    established: Option<WindowTrend>,
-    /// The longest window with a doubtful rise.
-    doubtful: Option<(WindowTrend, Doubt)>,
-    /// The longest window with a rise that is over.
-    over: Option<WindowTrend>,
-    /// The smallest slope that the most sensitive window could have detected.
-    detectable: Option<Rate>,
+    /// The trends of all windows, longest first.
+    trends: Vec<LevelTrend>,
 }
 
-/// The inputs of an assessment.
-struct Assessor<'a> {
-    pyramid: &'a Pyramid,
-    /// Milliseconds at the start that are skipped.
-    skip: u64,
-    /// Milliseconds since the origin.
-    elapsed: u64,
-    limit: Bytes,
+impl PartTrends {
+    /// Returns the windows with an established rise: those in which it is a line, longest first, then the others.
+    fn established(&self) -> impl Iterator<Item = &LevelTrend> {
+        let established = |straight| {
+            self.trends.iter().filter(move |seen| {
+                seen.trend.growth == Growth::Established && seen.trend.straight == straight
+            })
+        };
+        established(true).chain(established(false))
+    }
+
+    /// Returns the longest window with a rise in doubt.
+    fn doubtful(&self) -> Option<(LevelTrend, Doubt)> {
+        self.trends.iter().find_map(|seen| match seen.trend.growth {
+            Growth::Rising(doubt) => Some((*seen, doubt)),
+            _ => None,
+        })
+    }
+
+    /// Returns the smallest slope that the most sensitive window could have detected.
+    fn detectable(&self) -> Option<Rate> {
+        let rates = self.trends.iter().filter(|seen| seen.trend.span > 0.0);
+        rates.map(|seen| seen.trend.needed / seen.trend.span).min_by(f64::total_cmp).map(Rate)
+    }
 }
 
 impl Assessor<'_> {
-    fn window(&self, channel: usize, level: usize, count: usize) -> Option<Window> {
-        Window::of(&self.pyramid.levels()[level], channel, count, self.skip)
+    /// Assesses all points so far.
+    pub(super) fn assess(&self) -> Assessment {
+        // The first part is the live heap, or all memory if the heap is unknown.
+        let mut parts = self.kind.parts().iter().map(|(channel, part)| self.examine_part(*channel, *part));
+        let Some(own) = parts.next() else { return unknown(self.limit, self.elapsed) };
+        let own_growth = self.assess_own(&own);
+        let leaks = matches!(&own_growth, Some(found) if found.verdict == Verdict::Leaking);
+        // If a gap grows many times as fast as the leak, the gap is what reaches the limit, and not the leak.
+        let beside = parts
+            .filter(|part| {
+                !leaks || part.part == MemoryPart::AllocatorOverhead && part.established().next().is_some()
+            })
+            .find_map(|part| self.assess_beside(&part, &own));
+        let found = beside.or(own_growth).unwrap_or_else(|| self.assess_without_growth(&own));
+        self.below_runtime_max(found)
+    }
+
+    fn window(&self, channel: usize, level: usize) -> Option<Window> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let skip = (self.elapsed / 5).min((WARM_UP * 1000.0) as u64);
+        Window::of(self.floors, &self.floors.levels()[level], channel, skip, self.quanta[channel])
     }
 
     /// Examines one part of memory in all windows.
     fn examine_part(&self, channel: usize, part: MemoryPart) -> PartTrends {
-        let mut windows: Vec<WindowTrend> = Vec::with_capacity(self.pyramid.levels().len() * COUNTS.len());
-        for level in 0..self.pyramid.levels().len() {
-            // A shorter window of a level that is not full would be identical.
-            let held = self.pyramid.levels()[level].len();
-            for count in COUNTS.into_iter().filter(|count| *count == BUCKETS || *count < held) {
-                if let Some(window) = self.window(channel, level, count) {
-                    windows.push(WindowTrend { level, count, trend: window.examine() });
-                }
+        let mut longer: Vec<(Window, Trend)> = Vec::new();
+        let mut trends: Vec<LevelTrend> = Vec::new();
+        for level in (0..self.floors.levels().len()).rev() {
+            let Some(window) = self.window(channel, level) else { continue };
+            let mut trend = window.examine();
+            if let Growth::Established | Growth::Rising(_) = trend.growth {
+                let objection = longer.iter().find_map(|(window, own)| window.objection_to(own, &trend));
+                trend.growth = match (objection, trend.growth) {
+                    (Some(Growth::Usual), _) => Growth::Usual,
+                    (Some(objection), Growth::Established) => objection,
+                    (_, growth) => growth,
+                };
+            }
+            trends.push(LevelTrend { level, trend });
+            longer.push((window, trend));
+        }
+        // What its last half has stopped to do, a window does not go on to do.
+        for index in 1..trends.len() {
+            let half = trends[index];
+            if let (Growth::Established, Growth::Stopped | Growth::Rising(Doubt::Slower)) =
+                (trends[index - 1].trend.growth, half.trend.growth)
+            {
+                trends[index - 1].trend.growth = Growth::Rising(Doubt::Slower);
             }
         }
-        let mut part = PartTrends {
-            channel,
-            part,
-            longest: None,
-            established: None,
-            doubtful: None,
-            over: None,
-            detectable: None,
-        };
-        for window in &windows {
-            let span = window.trend.span;
-            let keep = |slot: &mut Option<WindowTrend>| {
-                if slot.is_none_or(|held| held.trend.span < span) {
-                    *slot = Some(*window);
-                }
-            };
-            keep(&mut part.longest);
-            let growth = match window.trend.growth {
-                WindowGrowth::Established => windows
-                    .iter()
-                    .find_map(|longer| objection_of(&longer.trend, &window.trend))
-                    .unwrap_or(WindowGrowth::Established),
-                growth => growth,
-            };
-            match growth {
-                WindowGrowth::Established => keep(&mut part.established),
-                WindowGrowth::Stopped | WindowGrowth::SingleStep => keep(&mut part.over),
-                WindowGrowth::Rising(doubt)
-                    if part.doubtful.is_none_or(|(held, _)| held.trend.span < span) =>
-                {
-                    part.doubtful = Some((*window, doubt));
-                }
-                WindowGrowth::Rising(_) | WindowGrowth::Flat | WindowGrowth::Usual => {}
-            }
-            let detectable = Rate(window.trend.needed / span);
-            if span > 0.0 && part.detectable.is_none_or(|least| detectable < least) {
-                part.detectable = Some(detectable);
-            }
-        }
-        part
+        PartTrends { channel, part, trends }
     }
 
     /// Assesses the part that the application holds; `None` if it does not rise.
     fn assess_own(&self, part: &PartTrends) -> Option<Assessment> {
-        if let Some(seen) = part.established {
-            let time = self.time_to_limit(part.channel, &seen);
-            let (verdict, basis) = match too_early(&seen.trend, time) {
-                Some(basis) => (Verdict::Growing, basis),
-                None => (Verdict::Leaking, Basis::SustainedGrowth),
-            };
-            if verdict == Verdict::Leaking || seen.trend.span >= GROWING_AFTER.0 {
-                return Some(self.rise(verdict, basis, part, &seen, time));
-            }
+        let rises: Vec<_> = part.established().map(|seen| self.judge_rise(part, seen)).collect();
+        let mut leaks = rises.iter().filter(|(_, _, early)| early.is_none());
+        let with_time = |(_, forecast, _): &&&(_, Option<LevelForecast>, _)| {
+            forecast.is_some_and(|forecast| forecast.time.is_some())
+        };
+        let leak = leaks.clone().find(|rise| with_time(&rise)).or(leaks.next());
+        let young = rises.first().filter(|(seen, ..)| seen.trend.span >= GROWING_AFTER / 2.0);
+        if let Some((seen, time, early)) = leak.or(young).copied() {
+            let verdict = if early.is_some() { Verdict::Growing } else { Verdict::Leaking };
+            let accelerates = seen.trend.halves.1 > ACCELERATES * seen.trend.halves.0;
+            let basis = if accelerates { Basis::AcceleratingGrowth } else { Basis::SustainedGrowth };
+            return Some(self.rise(verdict, early.unwrap_or(basis), part, &seen, time));
         }
-        let (seen, doubt) = part.doubtful.filter(|(seen, _)| seen.trend.span >= GROWING_AFTER.1)?;
+        let (seen, doubt) = part.doubtful().filter(|(seen, _)| seen.trend.span >= GROWING_AFTER)?;
         Some(self.rise(Verdict::Growing, doubt.into(), part, &seen, None))
     }
 
-    /// Assesses resident memory beyond it; `None` if that does not rise, or if the live heap explains the rise.
+    /// Returns a rise with its forecast, and with the reason if it has not lasted for long enough.
+    fn judge_rise(
+        &self,
+        part: &PartTrends,
+        seen: &LevelTrend,
+    ) -> (LevelTrend, Option<LevelForecast>, Option<Basis>) {
+        let time = self.time_to_limit(part.channel, seen);
+        (*seen, time, too_early(&seen.trend, time))
+    }
+
+    /// Assesses memory beyond it; `None` if that does not rise, or if the live heap explains the rise.
     fn assess_beside(&self, part: &PartTrends, own: &PartTrends) -> Option<Assessment> {
-        let (seen, doubt) = match (part.established, part.doubtful) {
-            (Some(seen), _) => (seen, None),
-            (None, doubtful) => doubtful.map(|(seen, doubt)| (seen, Some(doubt)))?,
+        let (seen, doubt) = match part.established().next() {
+            Some(seen) => (*seen, None),
+            None => part.doubtful().map(|(seen, doubt)| (seen, Some(doubt)))?,
         };
-        let held = self.window(own.channel, seen.level, seen.count)?.line().0.slope;
-        if seen.trend.span < 2.0 * GROWING_AFTER.1 || held > MAX_HEAP_SHARE * seen.trend.line.slope {
+        let held = self.window(own.channel, seen.level)?.series().slope();
+        if seen.trend.span < 2.0 * GROWING_AFTER || held > MAX_HEAP_SHARE * seen.trend.slope {
             return None;
         }
         let time = doubt.is_none().then(|| self.time_to_limit(part.channel, &seen)).flatten();
         let early = doubt.is_none().then(|| too_early(&seen.trend, time)).flatten();
+        let doubt = doubt.map(Basis::from).or(early);
         Some(match (part.part, doubt) {
-            (MemoryPart::OutsideHeap, Some(doubt)) => {
-                self.rise(Verdict::Growing, doubt.into(), part, &seen, None)
+            (MemoryPart::AllocatorOverhead, _) => {
+                self.rise(Verdict::Fragmenting, Basis::LiveHeapFlat, part, &seen, time)
             }
-            (MemoryPart::OutsideHeap, None) => {
-                self.rise(Verdict::Growing, early.unwrap_or(Basis::OutsideLiveHeap), part, &seen, time)
+            (MemoryPart::External, None) => {
+                self.rise(Verdict::Leaking, Basis::SustainedGrowth, part, &seen, time)
             }
-            _ => self.rise(Verdict::Fragmenting, Basis::LiveHeapFlat, part, &seen, time),
+            (_, None) => self.rise(Verdict::Growing, Basis::OutsideLiveHeap, part, &seen, time),
+            (_, Some(doubt)) => self.rise(Verdict::Growing, doubt, part, &seen, time),
         })
     }
 
@@ -210,19 +240,24 @@ impl Assessor<'_> {
         verdict: Verdict,
         basis: Basis,
         part: &PartTrends,
-        seen: &WindowTrend,
-        time: Option<TimeToLimit>,
+        seen: &LevelTrend,
+        forecast: Option<LevelForecast>,
     ) -> Assessment {
-        let (low, high) = seen.trend.interval;
-        let slope = Slope { expected: Rate(seen.trend.line.slope), low: Rate(low), high: Rate(high) };
+        let (early, late) = seen.trend.halves;
+        let slope = seen.trend.slope;
+        let bounds = [early, late, slope];
+        let low = bounds.into_iter().fold(f64::INFINITY, f64::min);
+        let high = bounds.into_iter().fold(f64::NEG_INFINITY, f64::max);
         Assessment {
             verdict,
             basis,
             part: part.part,
-            slope: Some(slope),
-            // A short rise does not justify a forecast.
-            time_to_limit: time.filter(|_| verdict == Verdict::Leaking || seen.trend.span >= STEADY_AFTER),
-            detectable: part.detectable,
+            slope: Some(Slope { expected: Rate(slope), low: Rate(low), high: Rate(high) }),
+            // A rise that may stop before does not justify a forecast.
+            time_to_limit: forecast
+                .and_then(|forecast| forecast.time)
+                .filter(|_| !matches!(basis, Basis::ObservedTooBriefly | Basis::LimitFarAway)),
+            detectable: part.detectable(),
             window: to_duration(seen.trend.span),
             ..unknown(self.limit, self.elapsed)
         }
@@ -231,17 +266,21 @@ impl Assessor<'_> {
     /// Assesses memory that does not rise: a verdict only if there is enough data.
     fn assess_without_growth(&self, own: &PartTrends) -> Assessment {
         let nothing =
-            Assessment { part: own.part, detectable: own.detectable, ..unknown(self.limit, self.elapsed) };
-        let Some(longest) = own.longest else { return nothing };
+            Assessment { part: own.part, detectable: own.detectable(), ..unknown(self.limit, self.elapsed) };
+        let Some(longest) = own.trends.first() else { return nothing };
         let nothing = Assessment { window: to_duration(longest.trend.span), ..nothing };
         if longest.trend.span < STEADY_AFTER {
             return nothing;
         }
-        let total = self.window(TOTAL, longest.level, longest.count);
-        let room = total.map_or(0.0, |window| self.limit.0 as f64 - window.line().0.at(self.now()));
-        let over = own.over.filter(|over| over.trend.span * 2.0 > longest.trend.span);
-        let basis = match over.map(|seen| seen.trend.growth) {
-            Some(WindowGrowth::SingleStep) => Basis::SingleStep,
+        let room =
+            self.window(TOTAL, longest.level).map_or(0.0, |total| self.limit.0 as f64 - total.newest().0);
+        let over = own.trends.iter().map(|seen| seen.trend).find(|trend| {
+            matches!(trend.growth, Growth::Stopped | Growth::SingleStep | Growth::GivenBack)
+                && trend.span * 2.0 > longest.trend.span
+        });
+        let basis = match over.map(|trend| trend.growth) {
+            Some(Growth::SingleStep) => Basis::SingleStep,
+            Some(Growth::GivenBack) => Basis::GivenBack,
             Some(_) => Basis::GrowthStopped,
             None if (0.0..=longest.trend.needed).contains(&room) => {
                 return Assessment { basis: Basis::TooNoisy, ..nothing };
@@ -251,46 +290,60 @@ impl Assessor<'_> {
         Assessment { verdict: Verdict::Steady, basis, ..nothing }
     }
 
-    fn now(&self) -> f64 {
-        self.elapsed as f64 / 1000.0
+    /// Returns the time until the total reaches the limit if the rise in `channel` continues from what is held now. The total is noisier
+    /// than its parts, and may not rise yet, as a part grows into pages that are already resident.
+    fn time_to_limit(&self, channel: usize, seen: &LevelTrend) -> Option<LevelForecast> {
+        let total = self.window(TOTAL, seen.level)?;
+        let part = self.window(channel, seen.level)?;
+        let slope_of: fn(TimeSeries<'_>) -> f64 = if seen.trend.straight { all_slope } else { recent_slope };
+        let (of_total, of_part) = (total.series(), part.series());
+        let rise = if slope_of(of_total) > slope_of(of_part) { of_total } else { of_part };
+        let slope = slope_of(rise);
+        let (newest, at) = total.newest();
+        let held = newest + slope * (self.elapsed as f64 / 1000.0 - at);
+        // A floor is known to the width of its bucket, within which the rise is no peak.
+        let width = total.resolution();
+        let (usual, highest) = total.peaks();
+        let [usual, highest] = [usual, highest].map(|peak| (peak - slope * width).max(0.0));
+        if slope <= 0.0 {
+            return None;
+        }
+        let after = |peak: f64| (self.limit.0 as f64 - held - peak).max(0.0) / slope;
+        let reach = after(usual) / rise.span();
+        let errors = PastErrors::of(rise, slope_of, reach.max(0.01));
+        let middle = errors.filter(|_| !seen.trend.straight).map_or(1.0, |errors| errors.middle);
+        let (expected, linear) = (after(usual) * middle, after(usual));
+        let time = errors.map(|errors| TimeToLimit {
+            expected: to_duration(expected),
+            earliest: to_duration((after(highest) * errors.low).min(expected) - width),
+            latest: to_duration((linear * errors.high).max(expected) + width),
+        });
+        Some(LevelForecast { time, expected, linear })
     }
 
-    /// Returns the time until the total reaches the limit if the rise in `channel` continues. The total is noisier than its parts. Unless its
-    /// slope clearly differs, the slope of the part is expected, and the interval spans both.
-    fn time_to_limit(&self, channel: usize, seen: &WindowTrend) -> Option<TimeToLimit> {
-        let total = self.window(TOTAL, seen.level, seen.count)?;
-        let (line, (total_low, total_high)) = total.line();
-        let (part_low, part_high) = seen.trend.interval;
-        let part = seen.trend.line.slope;
-        let (expected, low, high) = if channel == TOTAL || total_low > part_high {
-            (line.slope, total_low, total_high)
-        } else {
-            // The total may not rise yet, as the part grows into pages that are already resident.
-            (
-                part,
-                if total_low > 0.0 { total_low.min(part_low) } else { part_low },
-                total_high.max(part_high),
-            )
-        };
-        let now = line.at(self.now());
-        let (usual, highest) = total.peaks();
-        let after = |peak: f64, slope: f64| {
-            (slope > 0.0).then(|| to_duration(((self.limit.0 as f64 - now - peak) / slope).max(0.0)))
-        };
-        Some(TimeToLimit {
-            expected: after(usual, expected)?,
-            earliest: after(highest, high)?,
-            latest: after(0.0, low)?,
-        })
+    /// Takes back what the resident set of a managed runtime cannot show: below the maximum of its heap, its collector may still be
+    /// filling it.
+    fn below_runtime_max(&self, found: Assessment) -> Assessment {
+        let Some(max) = self.runtime_max.filter(|_| self.kind == FigureSet::Single) else { return found };
+        let held = self.window(TOTAL, 0).map_or(0.0, |total| total.newest().0);
+        let found = Assessment { runtime_max: Some(max), ..found };
+        if found.verdict != Verdict::Leaking || held >= max.0 as f64 {
+            return found;
+        }
+        let time_to_limit = found.time_to_limit.filter(|_| self.limit <= max);
+        Assessment { verdict: Verdict::Growing, basis: Basis::HeapMayFill, time_to_limit, ..found }
     }
 }
 
-/// Returns a basis if a linear rise has not lasted long enough to be called a leak, given its time to the limit.
-fn too_early(trend: &Trend, time: Option<TimeToLimit>) -> Option<Basis> {
-    let left = time.map_or(f64::INFINITY, |time| time.expected.as_secs_f64());
-    if trend.span < (left * LEAK_SHARE).clamp(LEAK_AFTER.0, LEAK_AFTER.1) {
+/// Returns a basis if a rise has not lasted long enough to be called a leak, given its time to the limit.
+fn too_early(trend: &Trend, forecast: Option<LevelForecast>) -> Option<Basis> {
+    let left = forecast.map_or(f64::INFINITY, |forecast| forecast.expected);
+    // The acceleration of a rhythm does not last.
+    let far = forecast.map_or(f64::INFINITY, |forecast| forecast.linear).max(left);
+    let needed = (left * LEAK_SHARE).clamp(LEAK_AFTER.0, LEAK_AFTER.1);
+    if trend.span < if trend.straight { needed } else { CURVED * needed } {
         Some(Basis::ObservedTooBriefly)
-    } else if left > RHYTHM && (trend.span < DAY_AND_A_HALF || left > MAX_EXTRAPOLATION * trend.span) {
+    } else if far > RHYTHM && (trend.span < DAY_AND_A_HALF || far > MAX_EXTRAPOLATION * trend.span) {
         Some(Basis::LimitFarAway)
     } else {
         None
@@ -300,13 +353,20 @@ fn too_early(trend: &Trend, time: Option<TimeToLimit>) -> Option<Basis> {
 impl From<Doubt> for Basis {
     fn from(doubt: Doubt) -> Self {
         match doubt {
-            Doubt::GrowthSlowing => Basis::GrowthSlowing,
-            Doubt::NonLinear => Basis::NonLinear,
-            Doubt::WeakGrowth => Basis::WeakGrowth,
-            Doubt::FewIncrements => Basis::FewIncrements,
-            Doubt::BacktestFailed => Basis::BacktestFailed,
+            Doubt::Slower => Basis::GrowthSlowing,
+            Doubt::Uneven => Basis::FewIncrements,
+            Doubt::Weak => Basis::WeakGrowth,
+            Doubt::Unpredicted => Basis::BacktestFailed,
         }
     }
+}
+
+fn all_slope(series: TimeSeries<'_>) -> f64 {
+    series.slope()
+}
+
+fn recent_slope(series: TimeSeries<'_>) -> f64 {
+    series.part(series.len() / 2, series.len()).slope()
 }
 
 /// Converts seconds to a duration; the longest one if they do not fit.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::stats::{Kendall, Slopes, TimeSeries};
+use super::stats::TimeSeries;
 
 /// Number of points that are kept.
 const CAPACITY: usize = 64;
@@ -87,8 +87,7 @@ impl RecentPoints {
             t[place] = at.saturating_sub(from) as f64 / 1000.0;
             y[place] = total as f64;
         }
-        let series = TimeSeries { t: &t[..kept], y: &y[..kept] };
-        let low = Slopes::of(series).interval(Kendall::of(series.y).deviation, Z).0;
+        let low = TimeSeries { t: &t[..kept], y: &y[..kept] }.lowest_slope(Z);
         (low > 0.0 && low.is_finite()).then_some(low)
     }
 }

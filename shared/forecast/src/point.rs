@@ -24,6 +24,8 @@ pub struct Heap {
     pub used: Bytes,
     /// Resident memory of the allocator (jemalloc `stats.resident`), if known.
     pub resident: Option<Bytes>,
+    /// Memory that the heap's objects hold outside of it (`external` of Node, which has its Buffers), if known.
+    pub external: Option<Bytes>,
 }
 
 impl Point {
@@ -38,7 +40,7 @@ impl From<&Sample> for Point {
         Point {
             at: sample.at,
             total: sample.working_set,
-            heap: Some(Heap { used: sample.heap_used, resident: Some(sample.heap_resident) }),
+            heap: Some(Heap { used: sample.heap_used, resident: Some(sample.heap_resident), external: None }),
         }
     }
 }
@@ -56,6 +58,8 @@ pub(super) enum FigureSet {
     Single,
     /// Total and live heap.
     Process,
+    /// Total, live heap, and what its objects hold outside of it.
+    Managed,
     /// Total, live heap and the allocator's resident memory.
     Full,
 }
@@ -66,6 +70,9 @@ impl FigureSet {
         match self {
             FigureSet::Single => &[(TOTAL, MemoryPart::Total)],
             FigureSet::Process => &[(1, MemoryPart::LiveHeap), (2, MemoryPart::BeyondLiveHeap)],
+            FigureSet::Managed => {
+                &[(1, MemoryPart::LiveHeap), (2, MemoryPart::External), (3, MemoryPart::BeyondLiveHeap)]
+            }
             FigureSet::Full => {
                 &[(1, MemoryPart::LiveHeap), (2, MemoryPart::AllocatorOverhead), (3, MemoryPart::OutsideHeap)]
             }
@@ -77,15 +84,19 @@ impl Point {
     /// Returns the known figures, and the value of every channel; an unused channel is 0.
     pub(super) fn channels(&self) -> (FigureSet, [u64; CHANNELS]) {
         let total = self.total;
-        match self.heap {
-            None => (FigureSet::Single, [total.0, 0, 0, 0]),
-            Some(Heap { used, resident: None }) => {
-                (FigureSet::Process, [total.0, used.0, total.saturating_sub(used).0, 0])
-            }
-            Some(Heap { used, resident: Some(resident) }) => {
+        let Some(Heap { used, resident, external }) = self.heap else {
+            return (FigureSet::Single, [total.0, 0, 0, 0]);
+        };
+        match (resident, external) {
+            (Some(resident), _) => {
                 let gap = resident.saturating_sub(used).0;
                 (FigureSet::Full, [total.0, used.0, gap, total.saturating_sub(resident).0])
             }
+            (None, Some(external)) => {
+                let beyond = total.saturating_sub(used).saturating_sub(external).0;
+                (FigureSet::Managed, [total.0, used.0, external.0, beyond])
+            }
+            (None, None) => (FigureSet::Process, [total.0, used.0, total.saturating_sub(used).0, 0]),
         }
     }
 }

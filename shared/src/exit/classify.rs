@@ -161,7 +161,7 @@ fn classify_observed(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification
         _ if facts.asked.is_some() && exit.is_end_by(|signal| is_stop(facts, signal)) => {
             classify_orderly(facts, exit)
         }
-        ProcessExit::Code(0) if facts.may_finish && facts.asked.is_none() => sure(ExitKind::Stop, None),
+        ProcessExit::Code(0) if facts.may_finish && facts.asked.is_none() => sure(ExitKind::Finish, None),
         ProcessExit::Signal(SIGKILL) => classify_sigkill(facts),
         ProcessExit::Code(0) | ProcessExit::Signal(SIGTERM | SIGINT) => classify_orderly(facts, exit),
         _ => match &facts.runtime_oom {

@@ -38,6 +38,11 @@ impl Verdict {
     pub const ALL: [Verdict; 5] =
         [Verdict::Steady, Verdict::Growing, Verdict::Leaking, Verdict::Fragmenting, Verdict::Unknown];
 
+    /// Whether memory is lost: to a leak, or to fragmentation.
+    pub const fn is_leak(self) -> bool {
+        matches!(self, Verdict::Leaking | Verdict::Fragmenting)
+    }
+
     /// Returns the name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -73,33 +78,39 @@ pub enum Basis {
     /// `growing`: the growth slows down, as in a warm-up.
     #[n(5)]
     GrowthSlowing,
-    /// `growing`: the growth accelerates or is S-shaped, as in a rhythm.
+    /// `growing`: the growth barely exceeds what is freed again and again.
     #[n(6)]
-    NonLinear,
-    /// `growing`: the growth barely exceeds the usual variation.
-    #[n(7)]
     WeakGrowth,
-    /// `growing`: a few increments make up most of the growth.
-    #[n(8)]
-    FewIncrements,
     /// `growing`: a line through the first two thirds does not predict the last third.
-    #[n(9)]
+    #[n(7)]
     BacktestFailed,
-    /// `growing`: linear, but observed for too short a time compared with the time to the limit.
-    #[n(10)]
+    /// `growing`: lasting, but observed for too short a time compared with the time to the limit.
+    #[n(8)]
     ObservedTooBriefly,
     /// `growing`: the limit is more than 18 hours away, and less than a day and a half was observed, so it may be a daily rhythm.
-    #[n(11)]
+    #[n(9)]
     LimitFarAway,
-    /// `growing`: linear and lasting, but outside the application's allocations.
-    #[n(12)]
+    /// `growing`: lasting, but outside the application's allocations.
+    #[n(10)]
     OutsideLiveHeap,
-    /// `leaking`: linear, lasting and predictable.
-    #[n(13)]
+    /// `leaking`: lasting and predictable.
+    #[n(11)]
     SustainedGrowth,
     /// `fragmenting`: resident memory beyond the live heap grows, the live heap does not.
-    #[n(14)]
+    #[n(12)]
     LiveHeapFlat,
+    /// `leaking`: lasting, and faster in its recent half.
+    #[n(13)]
+    AcceleratingGrowth,
+    /// `steady`: what had grown has been given back.
+    #[n(14)]
+    GivenBack,
+    /// `growing`: a part of the time has nearly all of the growth.
+    #[n(16)]
+    FewIncrements,
+    /// `growing`: only the resident set is known, and it is below the maximum of the runtime's heap.
+    #[n(15)]
+    HeapMayFill,
 }
 
 /// The part of memory that grows.
@@ -122,6 +133,9 @@ pub enum MemoryPart {
     /// Resident memory beyond the live heap, if the figures do not distinguish the allocator from other memory.
     #[n(4)]
     BeyondLiveHeap,
+    /// Outside the heap, held by its objects: Node's Buffers.
+    #[n(5)]
+    External,
 }
 
 impl MemoryPart {
@@ -132,6 +146,7 @@ impl MemoryPart {
             MemoryPart::LiveHeap => "the live heap",
             MemoryPart::AllocatorOverhead => "memory that the allocator keeps beyond the live heap",
             MemoryPart::OutsideHeap => "memory outside the heap",
+            MemoryPart::External => "memory that objects hold outside the heap (such as Node's Buffers)",
             MemoryPart::BeyondLiveHeap => "resident memory beyond the live heap",
         }
     }
@@ -164,7 +179,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// An estimate with its 95 % interval.
+/// An estimate with the slopes of the first and the recent half around it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Slope {
     /// The estimate.
@@ -231,6 +246,24 @@ pub struct Assessment {
     #[serde(rename = "limit_bytes")]
     #[n(8)]
     pub limit: Bytes,
+    /// The maximum of the heap of a managed runtime of which only the resident set is known.
+    #[serde(rename = "runtime_max_bytes", default, skip_serializing_if = "Option::is_none")]
+    #[n(9)]
+    pub runtime_max: Option<Bytes>,
+}
+
+/// The latest estimate within which a limit is near, whatever the verdict.
+const MINUTES_AWAY: Duration = Duration::from_secs(5 * 60);
+
+impl Assessment {
+    /// Whether the limit is reached within `horizon` by a leak, or within minutes by any growth that has lasted for longer than the latest
+    /// estimate. Other growth often ends before: a cache is full, a heap is collected.
+    pub fn reaches_limit_within(&self, horizon: Duration) -> bool {
+        self.time_to_limit.is_some_and(|time| {
+            let confirmed = time.latest <= MINUTES_AWAY.min(self.window);
+            confirmed || (self.verdict.is_leak() && time.expected <= horizon)
+        })
+    }
 }
 
 /// Durations on the wire: seconds, to the millisecond.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::assessment::{Assessment, Basis, TimeToLimit, Verdict};
+use super::assessment::{Assessment, Basis, Rate, TimeToLimit, Verdict};
 
 impl Assessment {
     /// Formats the assessment as one JSON object: the fields, and the sentence.
@@ -34,19 +34,19 @@ impl Assessment {
             Basis::GrowthStopped => "it grew, and has stopped growing",
             Basis::SingleStep => "it rose once, and has not changed since",
             Basis::GrowthSlowing => "the growth slows down, as in a warm-up",
-            Basis::NonLinear => "the growth is not linear, as in a daily rhythm",
-            Basis::WeakGrowth => "the growth barely exceeds the usual variation",
             Basis::FewIncrements => "a few steps make up most of the growth",
+            Basis::WeakGrowth => "the growth barely exceeds the usual variation",
             Basis::BacktestFailed => "earlier growth does not predict later growth, so there is no forecast",
-            Basis::ObservedTooBriefly => {
-                "the growth is linear, but has lasted too short a time to call it a leak"
-            }
-            Basis::LimitFarAway => "the growth is linear, but slow enough to be part of a daily rhythm",
-            Basis::OutsideLiveHeap => {
-                "the growth is linear, and the application's allocations do not explain it"
-            }
-            Basis::SustainedGrowth => "the growth is linear, and none of it was freed",
+            Basis::ObservedTooBriefly => "the growth has lasted too short a time to call it a leak",
+            Basis::LimitFarAway => "the growth is slow enough to be part of a daily rhythm",
+            Basis::OutsideLiveHeap => "the application's allocations do not explain the growth",
+            Basis::SustainedGrowth => "none of the growth was given back",
             Basis::LiveHeapFlat => "while the live heap does not grow",
+            Basis::AcceleratingGrowth => "the growth accelerates, and none of it was given back",
+            Basis::GivenBack => "what had grown has been given back",
+            Basis::HeapMayFill => {
+                "its collector may still be filling the heap, which the resident set alone does not show"
+            }
         }
     }
 }
@@ -71,11 +71,13 @@ impl fmt::Display for Assessment {
                 (ShortDuration(time.expected), ShortDuration(time.earliest), ShortDuration(time.latest));
             write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
         }
-        match self.detectable {
-            Some(rate) if self.slope.is_none() => {
-                write!(f, " (growth below {rate} could not have been detected).")
-            }
-            _ => write!(f, "."),
+        if self.runtime_max.is_some() && self.verdict == Verdict::Steady {
+            write!(f, "; a leak inside the heap of the runtime cannot be seen from outside")?;
+        }
+        match self.detectable.filter(|_| self.slope.is_none()) {
+            Some(Rate(rate)) if rate <= 0.0 => write!(f, " (any growth would have been detected)."),
+            Some(rate) => write!(f, " (growth below {rate} could not have been detected)."),
+            None => write!(f, "."),
         }
     }
 }
@@ -102,6 +104,7 @@ impl fmt::Display for TerminalText<'_> {
             None => writeln!(f, "  limit        {}, no forecast", assessment.limit)?,
         }
         match assessment.detectable {
+            Some(Rate(rate)) if rate <= 0.0 => writeln!(f, "  detectable   any growth")?,
             Some(rate) => {
                 writeln!(f, "  detectable   {rate} and more; slower growth would not have been detected")?;
             }

@@ -11,6 +11,7 @@ fn unknown() -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,
         basis: Basis::InsufficientData,
+        runtime_max: None,
         part: MemoryPart::Total,
         slope: None,
         time_to_limit: None,
@@ -50,6 +51,7 @@ fn report(first: u64, count: u64) -> Report {
         previous_exit: None,
         earlier: EarlierInstances::default(),
         last_samples: None,
+        instances: Vec::new(),
         traffic: None,
     }
 }

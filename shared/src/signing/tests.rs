@@ -18,8 +18,16 @@ fn nonce(byte: u8) -> Nonce {
     Nonce([byte; NONCE_BYTES])
 }
 
+fn origin() -> RequestOrigin {
+    "https://api.example.com".parse().unwrap()
+}
+
+fn get<'r>(origin: &'r RequestOrigin, target: &'r str) -> SignedParts<'r> {
+    SignedParts { method: "GET", origin, target }
+}
+
 fn signed() -> String {
-    ours().sign_request("GET", TARGET, NOW, nonce(7)).to_string()
+    ours().sign_request(get(&origin(), TARGET), NOW, nonce(7)).to_string()
 }
 
 /// Checks with our secret and an empty book.
@@ -29,21 +37,22 @@ fn verify(
     header: Option<&str>,
     now: UnixMillis,
 ) -> Result<usize, SignatureError> {
-    verify_request(&[ours()], &mut NonceCache::new(8), (method, target), header, now).map(|(index, _)| index)
+    verify_request(&[ours()], &mut NonceCache::new(8), (method, target), header, |it| *it == origin(), now)
+        .map(|(index, _)| index)
 }
 
 /// Computed outside of this program, so that a change of format cannot go unseen:
-/// `printf 'heapbeat request v1\nGET\n/health\n1767225600\n07…07' | openssl dgst -sha256 -hmac "a secret of the owner's"`.
+/// `printf 'heapbeat request v2\nGET\nhttps://api.example.com\n/health\n1767225600\n07…07' | openssl dgst -sha256 -hmac "a secret of the owner's"`.
 #[test]
 fn the_signature_is_the_one_that_openssl_makes() {
-    let header = ours().sign_request("GET", "/health", NOW, nonce(7)).to_string();
+    let header = ours().sign_request(get(&origin(), "/health"), NOW, nonce(7)).to_string();
     assert_eq!(
         header,
-        "v1 t=1767225600 n=07070707070707070707070707070707 \
-         s=8b5044cf4e37a3a4699baca10f0d92b79c783977e45b2da0254a003bc073e217"
+        "v2 t=1767225600 n=07070707070707070707070707070707 o=https://api.example.com \
+         s=8cef9b4d62af307cc81124714c162df9dcc238429b375a77ccabeac3058e3e3d"
     );
     let answer = ours().sign_response(nonce(7), b"{}");
-    assert_eq!(answer, "v1 s=7daeaa41b61a8cf455c95c1f0c874a3ee0a8d37cdab1ec414e45ad3b209d0f34");
+    assert_eq!(answer, "v2 s=c2a396e1e661abe4cd3db4c2f0c866cd0d9a02bbf21a8ccd3d0ea6c41b444faf");
 }
 
 #[test]
@@ -56,7 +65,8 @@ type Case<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, UnixMillis, Signatu
 
 #[test]
 fn an_invalid_signature_is_refused_with_the_reason() {
-    let other = secret("somebody else's secret").sign_request("GET", TARGET, NOW, nonce(7)).to_string();
+    let other =
+        secret("somebody else's secret").sign_request(get(&origin(), TARGET), NOW, nonce(7)).to_string();
     let good = signed();
     let cut = &good[..good.len() - 1];
     let upper = good.to_uppercase();
@@ -79,6 +89,34 @@ fn an_invalid_signature_is_refused_with_the_reason() {
     }
 }
 
+/// A watched host has the edge sign a request, and relays it to another server that has the same secret.
+#[test]
+fn a_request_that_was_signed_for_another_server_is_refused() {
+    for relayed in [
+        "https://evil.example",
+        "http://api.example.com",
+        "https://api.example.com:8443",
+        "https://api.example.com.evil.example",
+    ] {
+        let other: RequestOrigin = relayed.parse().unwrap();
+        let header = ours().sign_request(get(&other, TARGET), NOW, nonce(7)).to_string();
+        assert_eq!(verify("GET", TARGET, Some(&header), NOW), Err(SignatureError::UnknownHost(other)));
+        let renamed = header.replace(relayed, "https://api.example.com");
+        assert_eq!(verify("GET", TARGET, Some(&renamed), NOW), Err(SignatureError::Mismatch), "{relayed}");
+    }
+    let mut nonces = NonceCache::new(8);
+    let refused =
+        verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&signed()), |_| false, NOW).unwrap_err();
+    assert_eq!(refused, SignatureError::UnknownHost(origin()));
+    assert!(nonces.is_empty(), "it costs no nonce");
+    let unusual = signed().replace("https://api.example.com", "HTTPS://api.example.com:443");
+    assert_eq!(
+        verify("GET", TARGET, Some(&unusual), NOW),
+        Err(SignatureError::Malformed),
+        "one text for each"
+    );
+}
+
 #[test]
 fn sixty_seconds_to_either_side_are_allowed() {
     for skew in [Duration::from_secs(60), Duration::from_secs(59)] {
@@ -93,7 +131,7 @@ fn a_nonce_is_good_once_for_as_long_as_its_request_is() {
     let header = signed();
     let mut send = |seconds| {
         let now = NOW.plus(Duration::from_secs(seconds));
-        verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&header), now).map(|_| ())
+        verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&header), |_| true, now).map(|_| ())
     };
     assert_eq!(send(0), Ok(()));
     for seconds in [0, 1, 30, 60] {
@@ -118,9 +156,10 @@ fn a_full_nonce_book_refuses_new_nonces() {
 fn strangers_cannot_fill_the_book() {
     let mut nonces = NonceCache::new(8);
     for byte in 0..100 {
-        let header =
-            secret("somebody else's secret").sign_request("GET", TARGET, NOW, nonce(byte)).to_string();
-        let answer = verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&header), NOW);
+        let header = secret("somebody else's secret")
+            .sign_request(get(&origin(), TARGET), NOW, nonce(byte))
+            .to_string();
+        let answer = verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&header), |_| true, NOW);
         assert_eq!(answer.unwrap_err(), SignatureError::Mismatch);
     }
     assert!(nonces.is_empty());
@@ -131,7 +170,7 @@ fn two_secrets_are_in_force_while_one_is_rotated() {
     let secrets = [secret("the secret of tomorrow"), ours()];
     let mut nonces = NonceCache::new(8);
     let (index, nonce) =
-        verify_request(&secrets, &mut nonces, ("GET", TARGET), Some(&signed()), NOW).unwrap();
+        verify_request(&secrets, &mut nonces, ("GET", TARGET), Some(&signed()), |_| true, NOW).unwrap();
     assert_eq!(index, 1);
     let answer = secrets[index].sign_response(nonce, b"body");
     assert_eq!(ours().verify_response(nonce, b"body", &answer), Ok(()));
@@ -146,14 +185,14 @@ fn a_response_signature_holds_for_its_request_and_body_only() {
     assert_eq!(verify(&ours(), 8, b"body", &header), Err(SignatureError::Mismatch));
     assert_eq!(verify(&ours(), 7, b"bodY", &header), Err(SignatureError::Mismatch));
     assert_eq!(verify(&secret("somebody else's secret"), 7, b"body", &header), Err(SignatureError::Mismatch));
-    assert_eq!(verify(&ours(), 7, b"body", "v1 s="), Err(SignatureError::Malformed));
+    assert_eq!(verify(&ours(), 7, b"body", "v2 s="), Err(SignatureError::Malformed));
 }
 
 #[test]
 fn a_secret_has_a_minimum_length_and_is_not_printed() {
     assert_eq!(Secret::new("  short          ").unwrap_err(), WeakSecret);
     assert_eq!(format!("{:?}", ours()), "Secret(…)");
-    assert!(!format!("{:?}", ours().sign_request("GET", "/", NOW, nonce(1))).contains("s="));
+    assert!(!format!("{:?}", ours().sign_request(get(&origin(), "/"), NOW, nonce(1))).contains("s="));
 }
 
 proptest! {
@@ -163,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn one_changed_character_is_refused(index in 0usize..128, byte in b' '..b'~') {
+    fn one_changed_character_is_refused(index in 0usize..160, byte in b' '..b'~') {
         let mut header = signed().into_bytes();
         let index = index % header.len();
         prop_assume!(header[index] != byte);

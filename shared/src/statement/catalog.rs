@@ -53,6 +53,10 @@ catalog! {
     not_json() = "not-json", "response is not JSON";
     not_health() = "not-health", "response is JSON, but not a health report";
     response_too_large() = "response-too-large", "response too large";
+    body_undecodable(encoding: &str) = "body-undecodable",
+        "response body is encoded as {encoding}, which cannot be decoded";
+    body_encoding_unknown() = "body-encoding-unknown", "response body has an encoding that cannot be decoded";
+    body_charset_unknown() = "body-charset-unknown", "response body has a character set that cannot be decoded";
     response_slow(duration_ms: u32) = "response-slow", "response took {duration_ms} ms";
     condition_failed(condition: &str) = "condition-failed", "condition failed: {condition}";
     connection_failed() = "connection-failed", "connection failed";
@@ -75,7 +79,11 @@ catalog! {
     skipped_edge() = "skipped-edge",
         "no data: monitoring is interrupted, as all checks failed at the same time";
     skipped_no_heartbeat() = "skipped-no-heartbeat", "no heartbeat received yet";
-    skipped_secret() = "skipped-secret", "not checked: the signing secret is missing or too short";
+    skipped_secret() = "skipped-secret", "not checked: a secret is missing or too short";
+    skipped_own_zone(status: u16) = "skipped-own-zone",
+        "not checked: Cloudflare answered at once with {status} in the target's place, as for a zone of the same account";
+    skipped_forbidden() = "skipped-forbidden",
+        "not checked: the platform does not let a Worker connect to this address (Cloudflare's own, or private)";
     no_recent_data() = "no-recent-data", "no recent data";
     under_maintenance() = "under-maintenance", "scheduled maintenance in progress";
     flapping() = "flapping", "flapping: the state changes repeatedly";
@@ -96,6 +104,7 @@ catalog! {
     instance_crash() = "instance-crash", "instance crashed";
     instance_hang() = "instance-hang", "instance hung and was stopped";
     instance_platform() = "instance-platform", "instance disappeared with its host";
+    instance_finish() = "instance-finish", "instance finished by itself";
     instance_spin_down() = "instance-spin-down", "instance was suspended while idle";
     instance_unknown() = "instance-unknown", "instance exited for an unknown reason";
 
@@ -127,6 +136,8 @@ catalog! {
     resolved() = "resolved", "resolved manually";
     maintenance_began() = "maintenance-began", "scheduled maintenance began";
     monitor_removed() = "monitor-removed", "monitor removed from the configuration";
+    incident_superseded() = "incident-superseded", "continued by a later incident";
+    job_rescheduled() = "job-rescheduled", "job is new or has another schedule, and has not reported since";
     limit_forecast(limit_bytes: Bytes, earliest: &str, latest: &str) = "limit-forecast",
         "memory is expected to reach {limit_bytes} between {earliest} and {latest}";
 

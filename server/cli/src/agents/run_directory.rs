@@ -1,13 +1,14 @@
 //! The directory of one guard's agents: their files, which the program's user must be able to read, and their socket, which is private.
 //!
 //! It is in the directory for temporary files, with a random name, and is removed with the guard. A guard that was killed leaves its
-//! directory; the next one removes it if its socket has no listener any more.
+//! directory; the next one removes it if its socket has no listener any more, or if there has been no socket for a day.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use heapbeat_agents::injection::write_agents;
 
@@ -20,6 +21,9 @@ const FALLBACK: &str = "/tmp";
 /// Name of the socket's directory, and of the socket in it.
 const SOCKET_DIRECTORY: &str = "socket";
 const SOCKET: &str = "socket/agent.sock";
+
+/// Age from which a directory without a socket is not that of a guard that is just starting.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The directory, which is removed at the end.
 #[derive(Debug)]
@@ -36,12 +40,14 @@ impl RunDirectory {
     fn create_in(parent: &Path) -> io::Result<Self> {
         let user = rustix::process::geteuid().as_raw();
         let prefix = format!("heapbeat-agents-{user}-");
-        remove_abandoned(parent, &prefix, user);
         let random = getrandom::u64().map_err(io::Error::other)?;
         let path = parent.join(format!("{prefix}{random:016x}"));
         // It fails if something has this name already, such as a link of another user.
         DirBuilder::new().mode(0o755).create(&path)?;
         let directory = RunDirectory(path);
+        // The new directory tells the time of the file system.
+        let now = fs::metadata(&directory.0)?.modified()?;
+        remove_abandoned(parent, &prefix, user, now);
         directory.write_files()?;
         Ok(directory)
     }
@@ -71,19 +77,28 @@ impl Drop for RunDirectory {
 }
 
 /// Removes the directories of this user's guards that were killed.
-fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
+fn remove_abandoned(parent: &Path, prefix: &str, user: u32, now: SystemTime) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_guards = entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix))
             && fs::symlink_metadata(&path).is_ok_and(|it| it.is_dir() && it.uid() == user);
-        // A guard that is just starting has no socket yet.
-        let is_abandoned = || {
-            UnixStream::connect(path.join(SOCKET))
-                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-        };
-        if is_guards && is_abandoned() {
+        if is_guards && is_abandoned(&path, now) {
             let _ = fs::remove_dir_all(&path);
         }
+    }
+}
+
+/// Whether the guard of a directory was killed. One that is just starting has no socket yet.
+fn is_abandoned(path: &Path, now: SystemTime) -> bool {
+    let Err(error) = UnixStream::connect(path.join(SOCKET)) else { return false };
+    let is_old = || {
+        let modified = fs::metadata(path).and_then(|it| it.modified());
+        modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > ABANDONED_AFTER))
+    };
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => true,
+        io::ErrorKind::NotFound => is_old(),
+        _ => false,
     }
 }
 
@@ -128,7 +143,12 @@ mod tests {
         std::mem::forget(killed);
         let starting = RunDirectory::create_in(parent.path()).unwrap();
         assert_eq!(entries(parent.path()), 2);
+        let without_socket = RunDirectory::create_in(parent.path()).unwrap();
+        let long_ago = fs::metadata(without_socket.path()).unwrap().modified().unwrap() - 2 * ABANDONED_AFTER;
+        fs::File::open(without_socket.path()).unwrap().set_modified(long_ago).unwrap();
+        fs::File::open(running.path()).unwrap().set_modified(long_ago).unwrap();
         let _another = RunDirectory::create_in(parent.path()).unwrap();
         assert!(running.path().exists() && starting.path().exists());
+        assert!(!without_socket.path().exists(), "it has had no socket for two days");
     }
 }

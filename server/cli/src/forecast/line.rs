@@ -1,19 +1,20 @@
-//! Parses one line of a series: `seconds,bytes` CSV, or JSON.
+//! Parses one line of a series: `time,bytes` CSV, or JSON.
 //!
 //! ```text
 //! seconds,bytes                 {"seconds":0,"bytes":104857600}
 //! 0,104857600                   {"seconds":1,"rss":104857600,"heap_used":52428800,"heap_resident":83886080}
-//! 1.5,100MB                     {"at":1735689600000,"working_set":104857600,"heap_used":52428800,"heap_resident":83886080}
+//! 1735689600000,100MB           {"at":1735689600000,"rss":104857600,"heapUsed":52428800,"external":1048576}
+//! 2025-01-01T00:00:00Z,1.5e8    {"at":1735689600000,"sample":{"rss":104857600},"heap_known":false}
 //! # restart                     {"seconds":2,"event":"restart"}
 //! ```
 //!
-//! An error names the invalid value, and what is expected.
+//! The last JSON line is one of `check-memory --json`. An error names the invalid value, and what is expected.
 
 use heapbeat_forecast::{Heap, Point, Reset};
 use heapbeat_shared::{Bytes, UnixMillis};
 use serde::Deserialize;
 
-use super::series::MAX_LINE_BYTES;
+use super::time::{MILLIS_FROM, Time, parse_time, seconds_to_millis};
 
 /// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +22,27 @@ pub(super) enum SeriesLine {
     /// An empty line, a comment or the header.
     Blank,
     /// A sample.
-    Sample(Point),
+    Sample(SeriesSample),
     /// An event, from which a new series begins.
     Event(Reset),
+}
+
+/// A sample, and what a line of `check-memory` says besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeriesSample {
+    pub(super) point: Point,
+    /// When the process started, if that is known.
+    pub(super) started: Option<UnixMillis>,
+    /// The memory limit that the process has.
+    pub(super) limit: Option<Bytes>,
+    /// The maximum of its runtime's heap.
+    pub(super) runtime_max: Option<Bytes>,
+}
+
+impl From<Point> for SeriesSample {
+    fn from(point: Point) -> Self {
+        SeriesSample { point, started: None, limit: None, runtime_max: None }
+    }
 }
 
 /// Parses a line without its line break. A header is allowed before the first sample.
@@ -48,29 +67,24 @@ fn parse_event(word: &str) -> Option<Reset> {
     }
 }
 
-/// Parses two fields with any of the usual delimiters between them. The crate `csv` handles quotes and blanks.
+/// Parses two fields with any of the usual delimiters between them, with or without quotes and blanks.
 fn parse_csv(text: &str, header_allowed: bool) -> Result<SeriesLine, String> {
-    let expected = "a line is `seconds,bytes`, such as `0,104857600` or `1.5,100MB`";
+    let expected = "a line is `time,bytes`, such as `0,104857600` or `2025-01-01T00:00:00Z,100MB`";
     let delimiter = text.bytes().find(|byte| b",;\t".contains(byte));
     let delimiter = delimiter.ok_or_else(|| format!("there is no comma; {expected}"))?;
-    let mut reader = csv::ReaderBuilder::new();
-    reader.has_headers(false).delimiter(delimiter).trim(csv::Trim::All).buffer_capacity(MAX_LINE_BYTES);
-    let mut record = csv::StringRecord::new();
-    reader
-        .from_reader(text.as_bytes())
-        .read_record(&mut record)
-        .map_err(|error| format!("{error}; {expected}"))?;
-    let (time, bytes) = match record.iter().collect::<Vec<_>>()[..] {
-        [time, bytes] => (time, bytes),
-        [_] | [] => return Err(format!("there is only one field; {expected}")),
+    // No time and no size contains a delimiter.
+    let mut fields = text.split(char::from(delimiter)).map(|field| field.trim().trim_matches('"').trim());
+    let (time, bytes) = match [fields.next(), fields.next(), fields.next()] {
+        [Some(time), Some(bytes), None] => (time, bytes),
+        [_, None, _] => return Err(format!("there is only one field; {expected}")),
         _ => return Err(format!("there are more than two fields; {expected}")),
     };
     if header_allowed && is_column_name(time) && is_column_name(bytes) {
         return Ok(SeriesLine::Blank);
     }
-    let at = parse_seconds(time).ok_or_else(|| format!("`{time}` is not a time in seconds; {expected}"))?;
+    let at = parse_time(time).ok_or_else(|| format!("`{time}` is not a time; {expected}"))?;
     let total = parse_size(bytes).ok_or_else(|| format!("`{bytes}` is not a size in bytes; {expected}"))?;
-    Ok(SeriesLine::Sample(Point::single(at, total)))
+    Ok(SeriesLine::Sample(Point::single(at, total).into()))
 }
 
 /// Returns whether a field can be the name of a column: it begins with a letter.
@@ -78,19 +92,8 @@ fn is_column_name(field: &str) -> bool {
     field.starts_with(|c: char| c.is_alphabetic()) && field.parse::<f64>().is_err()
 }
 
-/// Parses seconds since any origin, and rounds them to milliseconds.
-fn parse_seconds(text: &str) -> Option<UnixMillis> {
-    to_millis(text.parse().ok()?)
-}
-
-fn to_millis(seconds: f64) -> Option<UnixMillis> {
-    let millis = (seconds * 1000.0).round();
-    #[expect(clippy::cast_possible_truncation, reason = "bounded in the same line; NaN fails the comparison")]
-    (millis.abs() < 4e18).then_some(UnixMillis(millis as i64))
-}
-
 /// Parses a whole number of bytes, a size with its unit, or a number such as `1.5e8` or `104857600.0`.
-fn parse_size(text: &str) -> Option<Bytes> {
+pub(super) fn parse_size(text: &str) -> Option<Bytes> {
     text.parse().ok().or_else(|| to_bytes(text.parse().ok()?))
 }
 
@@ -99,19 +102,45 @@ fn to_bytes(number: f64) -> Option<Bytes> {
     (0.0..1.8e19).contains(&number).then_some(Bytes(number as u64))
 }
 
-/// The fields of a JSON line that are used; others are ignored.
-#[derive(Deserialize)]
-struct JsonLine {
-    seconds: Option<f64>,
-    /// Milliseconds, as in reports.
-    at: Option<i64>,
+/// The figures of a JSON line that are used; others are ignored.
+#[derive(Clone, Copy, Default, Deserialize)]
+struct Figures {
     bytes: Option<f64>,
     working_set: Option<f64>,
     rss: Option<f64>,
     #[serde(alias = "heapUsed")]
     heap_used: Option<f64>,
     heap_resident: Option<f64>,
+    external: Option<f64>,
+}
+
+/// The fields of a JSON line that are used; others are ignored.
+#[derive(Deserialize)]
+struct JsonLine {
+    seconds: Option<f64>,
+    /// Milliseconds, as in reports.
+    at: Option<Time>,
+    #[serde(alias = "timestamp", alias = "ts")]
+    time: Option<Time>,
     event: Option<String>,
+    #[serde(flatten)]
+    figures: Figures,
+    /// The figures, in a line of `check-memory`.
+    sample: Option<Figures>,
+    heap_known: Option<bool>,
+    uptime: Option<u64>,
+    limit: Option<JsonLimit>,
+    forecast: Option<JsonForecast>,
+}
+
+#[derive(Deserialize)]
+struct JsonLimit {
+    bytes: Bytes,
+}
+
+#[derive(Deserialize)]
+struct JsonForecast {
+    runtime_max_bytes: Option<Bytes>,
 }
 
 fn parse_json(text: &str) -> Result<SeriesLine, String> {
@@ -123,29 +152,41 @@ fn parse_json(text: &str) -> Result<SeriesLine, String> {
             .map(SeriesLine::Event)
             .ok_or_else(|| format!("`{word}` is unknown; {known}"));
     }
-    let at = match (fields.seconds, fields.at) {
-        (Some(seconds), _) => {
-            to_millis(seconds).ok_or_else(|| format!("`seconds` is {seconds}; {expected}"))?
+    let at = match (fields.at, fields.seconds.map(Time::Number).or(fields.time)) {
+        // Before 1973, milliseconds look like seconds.
+        (Some(Time::Number(millis)), None) if millis.abs() < MILLIS_FROM => {
+            seconds_to_millis(millis / 1000.0)
         }
-        (None, Some(at)) => UnixMillis(at),
+        (Some(time), None) | (_, Some(time)) => time.to_millis(),
         (None, None) => return Err(format!("the fields `seconds` and `at` are both missing; {expected}")),
     };
+    let at = at.ok_or_else(|| format!("`seconds` or `at` is not a time; {expected}"))?;
+    let mut figures = fields.sample.unwrap_or(fields.figures);
+    if fields.heap_known == Some(false) {
+        figures = Figures { heap_used: None, ..figures };
+    }
+    let point = parse_figures(at, figures).map_err(|error| format!("{error}; {expected}"))?;
+    let started = fields.uptime.map(|seconds| at.minus(std::time::Duration::from_secs(seconds)));
+    let limit = fields.limit.map(|limit| limit.bytes);
+    let runtime_max = fields.forecast.and_then(|forecast| forecast.runtime_max_bytes);
+    Ok(SeriesLine::Sample(SeriesSample { point, started, limit, runtime_max }))
+}
+
+fn parse_figures(at: UnixMillis, figures: Figures) -> Result<Point, String> {
     let figure = |name: &str, number: Option<f64>| match number {
         None => Ok(None),
-        Some(number) => to_bytes(number).map(Some).ok_or_else(|| format!("`{name}` is {number}; {expected}")),
+        Some(number) => to_bytes(number).map(Some).ok_or_else(|| format!("`{name}` is {number}")),
     };
-    let used = figure("heap_used", fields.heap_used)?;
-    let resident = figure("heap_resident", fields.heap_resident)?;
-    let total = figure("working_set", fields.working_set)?
-        .or(figure("rss", fields.rss)?)
-        .or(figure("bytes", fields.bytes)?)
-        .or(used)
-        .ok_or_else(|| {
-            format!("the fields `bytes`, `rss`, `working_set` and `heap_used` are all missing; {expected}")
-        })?;
-    let heap_only = fields.working_set.or(fields.rss).or(fields.bytes).is_none();
-    let heap = used.filter(|_| !heap_only).map(|used| Heap { used, resident });
-    Ok(SeriesLine::Sample(Point { at, total, heap }))
+    let used = figure("heap_used", figures.heap_used)?;
+    let resident = figure("heap_resident", figures.heap_resident)?;
+    let external = figure("external", figures.external)?;
+    let beside = figure("working_set", figures.working_set)?
+        .or(figure("rss", figures.rss)?)
+        .or(figure("bytes", figures.bytes)?);
+    let total =
+        beside.or(used).ok_or("the fields `bytes`, `rss`, `working_set` and `heap_used` are all missing")?;
+    let heap = used.filter(|_| beside.is_some()).map(|used| Heap { used, resident, external });
+    Ok(Point { at, total, heap })
 }
 
 #[cfg(test)]
@@ -157,7 +198,7 @@ mod tests {
     }
 
     fn single(millis: i64, total: u64) -> SeriesLine {
-        SeriesLine::Sample(Point::single(UnixMillis(millis), Bytes(total)))
+        SeriesLine::Sample(Point::single(UnixMillis(millis), Bytes(total)).into())
     }
 
     #[test]
@@ -167,9 +208,16 @@ mod tests {
             ("1.5, 100MB", single(1500, 104_857_600)),
             ("\"2\";\"1048576\"", single(2000, 1_048_576)),
             ("1735689600.25\t1.5e8", single(1_735_689_600_250, 150_000_000)),
+            ("1735689600250,7", single(1_735_689_600_250, 7)),
+            ("2025-01-01T00:00:00.25Z,7", single(1_735_689_600_250, 7)),
+            ("2025-01-01 01:00:00+01:00,7", single(1_735_689_600_000, 7)),
+            ("2025-01-01 00:00:00,7", single(1_735_689_600_000, 7)),
             ("-3,1048576.0", single(-3000, 1_048_576)),
             (r#"{"seconds":4,"bytes":7}"#, single(4000, 7)),
-            (r#"{"at":4000,"rss":7,"more":[1]}"#, single(4000, 7)),
+            (r#"{"seconds":1735689600250,"bytes":7}"#, single(1_735_689_600_250, 7)),
+            (r#"{"at":1735689600250,"rss":7,"more":[1]}"#, single(1_735_689_600_250, 7)),
+            (r#"{"at":4000,"rss":7}"#, single(4000, 7)),
+            (r#"{"timestamp":"2025-01-01T00:00:00Z","rss":7}"#, single(1_735_689_600_000, 7)),
             (r#"{"seconds":4,"heapUsed":7}"#, single(4000, 7)),
             ("", SeriesLine::Blank),
             ("# a remark", SeriesLine::Blank),
@@ -179,8 +227,30 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(line(text), Ok(expected), "{text}");
         }
-        let sample = r#"{"at":5,"working_set":30,"rss":40,"heap_used":10,"heap_resident":20}"#;
-        let heap = Some(Heap { used: Bytes(10), resident: Some(Bytes(20)) });
-        assert_eq!(line(sample), Ok(SeriesLine::Sample(Point { at: UnixMillis(5), total: Bytes(30), heap })));
+    }
+
+    #[test]
+    fn the_heap_and_what_its_objects_hold_outside_are_parsed() {
+        let point = |resident: Option<u64>, external: Option<u64>| {
+            let (resident, external) = (resident.map(Bytes), external.map(Bytes));
+            let heap = Some(Heap { used: Bytes(10), resident, external });
+            Ok(SeriesLine::Sample(Point { at: UnixMillis(5000), total: Bytes(30), heap }.into()))
+        };
+        let jemalloc = r#"{"seconds":5,"working_set":30,"rss":40,"heap_used":10,"heap_resident":20}"#;
+        assert_eq!(line(jemalloc), point(Some(20), None));
+        let node = r#"{"seconds":5,"rss":30,"heapTotal":20,"heapUsed":10,"external":3,"arrayBuffers":1}"#;
+        assert_eq!(line(node), point(None, Some(3)));
+    }
+
+    #[test]
+    fn a_line_of_check_memory_has_its_limit_and_the_start_of_the_process() {
+        let text = r#"{"severity":"ok","at":1735689600000,"uptime":60,"heap_known":false,
+            "sample":{"at":1735689600000,"rss":40,"heap_used":0,"working_set":30},
+            "limit":{"bytes":512,"origin":"cgroup"},"forecast":{"runtime_max_bytes":256}}"#;
+        let point = Point::single(UnixMillis(1_735_689_600_000), Bytes(30));
+        let started = Some(UnixMillis(1_735_689_540_000));
+        let expected =
+            SeriesSample { point, started, limit: Some(Bytes(512)), runtime_max: Some(Bytes(256)) };
+        assert_eq!(line(text), Ok(SeriesLine::Sample(expected)));
     }
 }

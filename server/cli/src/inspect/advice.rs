@@ -35,8 +35,11 @@ pub(crate) struct Advice {
     pub(crate) text: String,
 }
 
-/// A limit that is reached in less than an hour is critical, as finding the cause takes time.
-const SOON_SECONDS: u64 = 3600;
+/// A leak that reaches the limit in less than an hour is critical, as finding the cause takes time.
+pub(crate) const SOON: Duration = Duration::from_secs(3600);
+
+/// What a first measurement of a target without a history cannot tell.
+const ONE_LOOK: &str = "One measurement cannot tell whether memory grows: measure for some minutes without --once, or keep the measurements of a process between runs with --state FILE.";
 
 /// Share of the limit above which a peak leaves no headroom.
 const PEAK_SHARE: f64 = 0.9;
@@ -128,17 +131,25 @@ fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
 /// Reports the forecast, and where to search for the cause.
 fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
     let forecast = &snapshot.forecast;
-    let severity = match (forecast.verdict, forecast.time_to_limit) {
-        (Verdict::Steady | Verdict::Unknown, _) => return one_advice(Severity::Ok, forecast.to_string()),
-        (_, Some(time)) if time.expected.as_secs() < SOON_SECONDS => Severity::Critical,
-        (Verdict::Leaking | Verdict::Fragmenting, _) => Severity::Warning,
-        (Verdict::Growing, _) => Severity::Ok,
+    if forecast.verdict == Verdict::Unknown && forecast.observed.is_zero() && snapshot.detail != Detail::Full
+    {
+        return one_advice(Severity::Ok, ONE_LOOK);
+    }
+    let severity = match forecast.verdict {
+        Verdict::Steady | Verdict::Unknown => return one_advice(Severity::Ok, forecast.to_string()),
+        _ if forecast.reaches_limit_within(SOON) => Severity::Critical,
+        Verdict::Leaking | Verdict::Fragmenting => Severity::Warning,
+        Verdict::Growing => Severity::Ok,
     };
     let mut advice = one_advice(severity, forecast.to_string());
     advice.extend(match (forecast.verdict, forecast.part) {
         (Verdict::Fragmenting, _) | (_, MemoryPart::AllocatorOverhead) => one_advice(
             severity,
             "Allocated memory is flat while resident memory grows: fragmentation. Reduce jemalloc's decay time or its number of arenas (see docs/tuning.md).",
+        ),
+        (_, MemoryPart::External) => one_advice(
+            severity,
+            "Objects hold memory outside the heap: check where Buffers, streams and responses are kept.",
         ),
         (_, MemoryPart::OutsideHeap) => one_advice(
             severity,
@@ -289,7 +300,7 @@ fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
     match snapshot.detail {
         Detail::Full | Detail::Public if !snapshot.heap_known => one_advice(
             Severity::Ok,
-            "The heap is not known: the program is guarded from outside. Node and Python tell their heap if agents are not switched off (HEAPBEAT_AGENT).",
+            "The heap is not known: the program is guarded from outside. Node tells its heap unless its agent is switched off (HEAPBEAT_AGENT); Python and others have no figure for it.",
         ),
         Detail::Full => Vec::new(),
         Detail::Public => one_advice(

@@ -32,7 +32,7 @@ pub(super) fn run(source: Source, options: &Options) -> CheckStatus {
         .spawn(move || measure_repeatedly(source, &measurements, &stopped, interval));
     let target = match &options.target {
         InspectTarget::Url { url, .. } => url.clone(),
-        InspectTarget::Pid(pid) => format!("pid {pid}"),
+        InspectTarget::Pid { pid, .. } => format!("pid {pid}"),
     };
     let terminal = started.and_then(|_| ratatui::try_init());
     let mut state = State { target, color: options.color, ..State::default() };

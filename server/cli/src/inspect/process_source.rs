@@ -8,9 +8,10 @@ use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 
 use super::snapshot::{Detail, MeasuredProcess, Snapshot, update_forecast};
+use super::state_file::StateFile;
 use super::target::TargetError;
 use heapbeat::clock::Clock;
-use heapbeat::sampling::{Cgroup, Process};
+use heapbeat::sampling::{Cgroup, Process, physical_memory, runtime_max};
 use heapbeat::supervisor::process_tree;
 use heapbeat::supervisor::process_tree::ProcessTable;
 
@@ -23,11 +24,13 @@ pub(super) struct ProcessSource {
     cgroup: Option<Cgroup>,
     limit: Option<Bytes>,
     forecaster: Forecaster,
+    /// The measurements of earlier runs.
+    state: Option<StateFile>,
     clock: Clock,
 }
 
 impl ProcessSource {
-    pub(super) fn new(pid: u32, limit: Option<Bytes>) -> Result<Self, TargetError> {
+    pub(super) fn new(pid: u32, limit: Option<Bytes>, state: Option<&Path>) -> Result<Self, TargetError> {
         let directory = PathBuf::from(format!("/proc/{pid}"));
         if let Err(error) = std::fs::read(directory.join("status")) {
             return Err(match error.kind() {
@@ -38,7 +41,11 @@ impl ProcessSource {
         let process = Process::at(&directory).ok_or(TargetError::NoMemory(pid))?;
         let cgroup = Cgroup::find(&directory, Path::new("/"));
         let clock = Clock::of_this_process();
-        Ok(ProcessSource { pid, directory, process, cgroup, limit, forecaster: Forecaster::new(), clock })
+        let started = std::fs::read_to_string(directory.join("stat")).ok().as_deref().and_then(Times::parse);
+        let started = started.map_or_else(String::new, |times| format!("{:.2}", times.started));
+        let state = state.map(|path| StateFile::open(path, pid, &started)).transpose()?;
+        let forecaster = Forecaster::new();
+        Ok(ProcessSource { pid, directory, process, cgroup, limit, forecaster, state, clock })
     }
 
     pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
@@ -61,7 +68,16 @@ impl ProcessSource {
             }
             (None, None) => (None, total),
         };
+        let memory_limit = limited.map(|(_, bytes)| bytes).or_else(physical_memory);
+        self.forecaster.set_runtime_max(runtime_max(&self.directory, memory_limit));
         let sample = Sample { at: self.clock.now().wall, rss: total, working_set, ..Sample::default() };
+        if let Some(state) = &mut self.state {
+            if self.forecaster.is_empty() {
+                let bytes = limit.as_ref().map_or(Bytes(u64::MAX), |limit| limit.bytes);
+                state.replay(&mut self.forecaster, bytes);
+            }
+            state.record(sample.at, sample.working_set)?;
+        }
         let forecast =
             update_forecast(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
         let system = System {
@@ -168,7 +184,7 @@ mod tests {
     #[test]
     fn a_process_is_measured_from_outside() {
         let pid = std::process::id();
-        let snapshot = ProcessSource::new(pid, Some(Bytes::from_mb(4096))).unwrap().measure().unwrap();
+        let snapshot = ProcessSource::new(pid, Some(Bytes::from_mb(4096)), None).unwrap().measure().unwrap();
         assert!(snapshot.target.starts_with(&format!("pid {pid} (")), "{}", snapshot.target);
         assert!(
             snapshot.sample.rss > Bytes::from_mb(1) && snapshot.sample.working_set == snapshot.sample.rss
@@ -181,7 +197,7 @@ mod tests {
     #[test]
     fn processes_that_it_has_started_count_as_well() {
         let mut shell = Command::new("sh").args(["-c", "sleep 60 & sleep 60"]).spawn().unwrap();
-        let mut source = ProcessSource::new(shell.id(), None).unwrap();
+        let mut source = ProcessSource::new(shell.id(), None, None).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         let snapshot = loop {
             let snapshot = source.measure().unwrap();
@@ -203,9 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn a_later_look_knows_the_earlier_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.csv");
+        let measure = |pid| ProcessSource::new(pid, None, Some(&path))?.measure();
+        let pid = std::process::id();
+        assert_eq!(measure(pid).unwrap().forecast.observed, Duration::ZERO);
+        // The clock has milliseconds.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while measure(pid).unwrap().forecast.observed.is_zero() {
+            assert!(Instant::now() < deadline, "no later look knows the first one");
+        }
+        let error = measure(1).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("process {pid}, started")) && error.contains("not of process 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_missing_process_is_an_error() {
         // Above the kernel's highest possible id, 2^22.
-        let error = ProcessSource::new(4_194_305, None).unwrap_err();
+        let error = ProcessSource::new(4_194_305, None, None).unwrap_err();
         assert_eq!(error.to_string(), "there is no process 4194305 on this machine");
     }
 }

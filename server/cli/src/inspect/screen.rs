@@ -7,6 +7,7 @@ mod chart;
 mod style;
 mod tables;
 
+use heapbeat_shared::text::single_line;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -14,7 +15,7 @@ use ratatui::widgets::Paragraph;
 
 use super::advice::{Severity, advise};
 use super::snapshot::Snapshot;
-use super::text::{clip, headline, printable};
+use super::text::{clip, headline};
 use super::trace::Trace;
 use style::{ColorScheme, bold, faint, rule};
 
@@ -58,7 +59,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
 /// Draws the screen before the first successful measurement.
 fn draw_waiting(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, scheme: ColorScheme) {
     let message = match view.error {
-        Some(error) => vec![scheme.critical(printable(error)).into(), "Trying again.".into()],
+        Some(error) => vec![scheme.critical(single_line(error)).into(), "Trying again.".into()],
         None => vec![Line::raw("Measuring…")],
     };
     let title = Line::from(bold(clip(view.target, area.width.into())));
@@ -79,7 +80,7 @@ fn draw_snapshot(
     let mut top = vec![heading(snapshot, width), bar::usage_bar(snapshot, width, scheme)];
     if let Some(error) = view.error {
         top.extend(wrap_line(
-            &scheme.critical(format!("Last measurement failed: {}", printable(error))).into(),
+            &scheme.critical(format!("Last measurement failed: {}", single_line(error))).into(),
             width,
         ));
     }
@@ -167,7 +168,11 @@ fn advice_lines(
         lines.extend(hanging_lines(&scheme.critical("unknown  ".to_owned()), text, width));
     }
     for advice in advise(snapshot).into_iter().filter(|it| !is_gone || it.severity > Severity::Ok) {
-        lines.extend(hanging_lines(&scheme.severity_label(advice.severity), &printable(&advice.text), width));
+        lines.extend(hanging_lines(
+            &scheme.severity_label(advice.severity),
+            &single_line(&advice.text),
+            width,
+        ));
     }
     if lines.len() > max_lines {
         lines.truncate(max_lines);

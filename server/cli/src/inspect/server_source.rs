@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Limit, MAX_REPORT, Report};
-use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestOrigin, Secret, SignedParts};
 use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
 use super::snapshot::{Snapshot, knows_heap, sample_from_health, update_forecast};
 use super::target::TargetError;
-use crate::http_client::build_http_client;
+use crate::http_client::{build_http_client, without_userinfo};
 use heapbeat::clock::Clock;
 
 /// Longest wait for a response.
@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("heapbeat-check-memory/", env!("CARGO_PKG_VERSION"));
 
 /// The note if the server refused the signature.
-const REFUSED: &str = "The server refused HEAPBEAT_SECRET (401): the secrets differ, or the clocks are more than a minute apart.";
+const REFUSED: &str = "The server refused the signature (401): the secrets differ, the clocks are more than a minute apart, or the server does not know this address as one of its own (HEAPBEAT_HOSTS there; its log says which).";
 
 /// The note if the server ignored the signature.
 const UNSIGNED: &str = "The server did not sign its response: it has no HEAPBEAT_SECRET.";
@@ -31,7 +31,8 @@ const UNSIGNED: &str = "The server did not sign its response: it has no HEAPBEAT
 pub(super) struct ServerSource {
     agent: Agent,
     url: String,
-    /// Path and query that are signed.
+    /// Scheme, host and port, and the path, which are signed.
+    origin: RequestOrigin,
     path: String,
     secret: Option<Secret>,
     limit: Option<Bytes>,
@@ -41,14 +42,24 @@ pub(super) struct ServerSource {
     clock: Clock,
 }
 
+/// Reads the address of a server, and returns it with its origin.
+pub(crate) fn parse_address(url: &str) -> Result<(Uri, RequestOrigin), TargetError> {
+    let bad = |reason| TargetError::BadUrl { url: without_userinfo(url).to_owned(), reason };
+    let no_address = || bad("it cannot be read");
+    let no_scheme = || bad("it has to begin with http:// or https://");
+    let uri: Uri = url.parse().map_err(|_| if url.contains("://") { no_address() } else { no_scheme() })?;
+    let scheme = uri.scheme_str().filter(|it| matches!(*it, "http" | "https")).ok_or_else(no_scheme)?;
+    let authority = uri.authority().ok_or_else(no_address)?;
+    if authority.as_str().contains('@') {
+        return Err(bad("it may not have a user name or a password"));
+    }
+    let origin = format!("{scheme}://{authority}").parse().map_err(|_| no_address())?;
+    Ok((uri, origin))
+}
+
 impl ServerSource {
     pub(super) fn new(url: &str, secret: Option<Secret>, limit: Option<Bytes>) -> Result<Self, TargetError> {
-        let bad = || TargetError::BadUrl(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| bad())?;
-        let (scheme, authority) = (uri.scheme_str().ok_or_else(bad)?, uri.authority().ok_or_else(bad)?);
-        if !matches!(scheme, "http" | "https") || authority.as_str().contains('@') {
-            return Err(bad());
-        }
+        let (uri, origin) = parse_address(url)?;
         let path = match uri.path() {
             "" | "/" => "/health",
             path => path,
@@ -56,7 +67,12 @@ impl ServerSource {
         let agent = build_http_client(TIMEOUT);
         Ok(ServerSource {
             agent,
-            url: format!("{scheme}://{authority}{path}"),
+            url: format!(
+                "{}://{}{path}",
+                uri.scheme_str().unwrap_or("http"),
+                uri.authority().map_or("", |it| it.as_str())
+            ),
+            origin,
             path: path.to_owned(),
             secret,
             limit,
@@ -78,7 +94,9 @@ impl ServerSource {
         let nonce = random_nonce()?;
         let now = self.clock.now().wall;
         let after = self.cursor.map_or_else(String::new, |cursor| format!("?after={cursor}"));
-        let signature = secret.sign_request("GET", &format!("{}{after}", self.path), now, nonce).to_string();
+        let target = format!("{}{after}", self.path);
+        let parts = SignedParts { method: "GET", origin: &self.origin, target: &target };
+        let signature = secret.sign_request(parts, now, nonce).to_string();
         let request = self
             .agent
             .get(format!("{}{after}", self.url))
@@ -167,7 +185,11 @@ mod tests {
             assert_eq!(ServerSource::new(given, None, None).unwrap().url, used, "{given}");
         }
         for bad in ["", "localhost", "localhost:8080", "ftp://x/", "http://user:pass@x/", "http://"] {
-            assert!(matches!(ServerSource::new(bad, None, None), Err(TargetError::BadUrl(_))), "{bad:?}");
+            assert!(matches!(ServerSource::new(bad, None, None), Err(TargetError::BadUrl { .. })), "{bad:?}");
+        }
+        for with_password in ["https://user:hunter2@x/", "ftp://hunter2@x", "user:hunter2@x/health"] {
+            let error = ServerSource::new(with_password, None, None).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 }

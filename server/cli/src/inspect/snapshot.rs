@@ -2,7 +2,9 @@
 
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::event::Event;
-use heapbeat_shared::report::{FunctionReport, Limit, PressureState, Report, RouteReport, System, Traffic};
+use heapbeat_shared::report::{
+    FunctionReport, InstanceReport, Limit, PressureState, Report, RouteReport, System, Traffic,
+};
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
@@ -50,6 +52,9 @@ pub(crate) struct Snapshot {
     /// The requests to a guarded program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) traffic: Option<Traffic>,
+    /// Instances of a guarded program, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) instances: Vec<InstanceReport>,
     /// The processes that are measured, those with most memory first, if there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) processes: Vec<MeasuredProcess>,
@@ -98,6 +103,7 @@ impl Snapshot {
             routes: report.routes,
             functions: report.functions,
             traffic: report.traffic,
+            instances: report.instances,
             processes: Vec::new(),
             events: report.events,
             forecast: report.forecast,
@@ -147,6 +153,7 @@ impl Snapshot {
             routes: Vec::new(),
             functions: Vec::new(),
             traffic: None,
+            instances: Vec::new(),
             processes: Vec::new(),
             events: Vec::new(),
             forecast,
@@ -191,7 +198,11 @@ pub(crate) fn update_forecast(
     heap_known: bool,
     limit: Option<Bytes>,
 ) -> Assessment {
-    let heap = heap_known.then_some(Heap { used: sample.heap_used, resident: Some(sample.heap_resident) });
+    let heap = heap_known.then_some(Heap {
+        used: sample.heap_used,
+        resident: Some(sample.heap_resident),
+        external: None,
+    });
     forecaster.push(Point { at: sample.at, total: sample.working_set, heap });
     forecaster.assess(limit.unwrap_or(Bytes(u64::MAX)))
 }

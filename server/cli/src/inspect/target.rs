@@ -1,6 +1,7 @@
 //! The targets that can be measured, and the errors of a measurement.
 
 use std::io;
+use std::path::PathBuf;
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::health::HealthError;
@@ -22,15 +23,27 @@ pub(crate) enum InspectTarget {
         secret: Option<Box<Secret>>,
     },
     /// A process of this machine.
-    Pid(u32),
+    Pid {
+        /// Its id.
+        pid: u32,
+        /// The file that keeps its measurements between runs.
+        state: Option<PathBuf>,
+    },
 }
 
 /// The target could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     /// The text is not an HTTP address.
-    #[error("{0:?} is not an address such as https://api.example.com or http://localhost:8080/health")]
-    BadUrl(String),
+    #[error(
+        "{url:?} is not an address such as https://api.example.com or http://localhost:8080/health: {reason}"
+    )]
+    BadUrl {
+        /// The address, without a name and a password.
+        url: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// The server does not answer.
     #[error("{url} does not answer: {reason}")]
     Unreachable {
@@ -90,6 +103,14 @@ pub(crate) enum TargetError {
         /// The reason.
         error: io::Error,
     },
+    /// The file of `--state` cannot be used.
+    #[error("{path}: {reason}")]
+    State {
+        /// The file.
+        path: String,
+        /// The reason, and what to do.
+        reason: String,
+    },
     /// There are no random numbers for a nonce.
     #[error("cannot read random numbers: {0}")]
     Random(String),
@@ -100,10 +121,11 @@ impl TargetError {
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
-            TargetError::BadUrl(_)
+            TargetError::BadUrl { .. }
                 | TargetError::NoProcess(_)
                 | TargetError::NoMemory(_)
                 | TargetError::Exited(_)
+                | TargetError::State { .. }
         )
     }
 }
@@ -111,17 +133,19 @@ impl TargetError {
 /// Measures one target repeatedly.
 #[derive(Debug)]
 pub(super) enum Source {
-    Server(ServerSource),
-    Process(ProcessSource),
+    Server(Box<ServerSource>),
+    Process(Box<ProcessSource>),
 }
 
 impl Source {
     pub(super) fn new(target: &InspectTarget, limit: Option<Bytes>) -> Result<Self, TargetError> {
         Ok(match target {
             InspectTarget::Url { url, secret } => {
-                Source::Server(ServerSource::new(url, secret.as_deref().cloned(), limit)?)
+                Source::Server(Box::new(ServerSource::new(url, secret.as_deref().cloned(), limit)?))
             }
-            InspectTarget::Pid(pid) => Source::Process(ProcessSource::new(*pid, limit)?),
+            InspectTarget::Pid { pid, state } => {
+                Source::Process(Box::new(ProcessSource::new(*pid, limit, state.as_deref())?))
+            }
         })
     }
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::System;
+use heapbeat_shared::report::{InstanceReport, System};
+use heapbeat_shared::text::single_line;
 use heapbeat_shared::{Bytes, Exit, ExitKind, UnixMillis};
 
 use super::advice::{Advice, Severity, advise, worst_severity};
@@ -36,7 +37,7 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
     let mut out = String::new();
     let style = TextStyle { color };
     // Writing to a String cannot fail.
-    let heading = format!("{}  {}", style.bold(&printable(&snapshot.target)), headline(snapshot));
+    let heading = format!("{}  {}", style.bold(&single_line(&snapshot.target)), headline(snapshot));
     let _ = writeln!(out, "{}\n", heading.trim_end());
     for (name, value) in figures(snapshot) {
         let _ = writeln!(out, "  {name:<14}{value}");
@@ -56,6 +57,7 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
     }
     format_functions(&mut out, snapshot);
     format_traffic(&mut out, snapshot);
+    format_instances(&mut out, snapshot);
     format_processes(&mut out, snapshot);
     if !snapshot.events.is_empty() {
         let _ = writeln!(out);
@@ -65,7 +67,7 @@ pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
     }
     let _ = writeln!(out);
     for Advice { severity, text } in advise(snapshot) {
-        let _ = writeln!(out, "{} {}", style.severity(severity), printable(&text));
+        let _ = writeln!(out, "{} {}", style.severity(severity), single_line(&text));
     }
     out
 }
@@ -96,6 +98,27 @@ fn format_traffic(out: &mut String, snapshot: &Snapshot) {
     );
 }
 
+fn format_instances(out: &mut String, snapshot: &Snapshot) {
+    if snapshot.instances.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n  {:<44}{:>12}", "instance", "memory");
+    for instance in &snapshot.instances {
+        let _ = writeln!(
+            out,
+            "  {:<44}{:>12}",
+            describe_instance(snapshot.at, instance),
+            instance.memory.to_string()
+        );
+    }
+}
+
+/// Describes an instance: its number, its age, and that it gets no requests.
+pub(crate) fn describe_instance(now: UnixMillis, instance: &InstanceReport) -> String {
+    let idle = if instance.serves { "" } else { ", gets no requests" };
+    format!("{}, up {}{idle}", instance.number, ago(now, instance.started))
+}
+
 fn format_processes(out: &mut String, snapshot: &Snapshot) {
     if snapshot.processes.is_empty() {
         return;
@@ -116,7 +139,7 @@ fn format_processes(out: &mut String, snapshot: &Snapshot) {
 /// Returns status, version and uptime in one line.
 pub(crate) fn headline(snapshot: &Snapshot) -> String {
     let status = snapshot.status.map(|status| status.as_str().to_owned());
-    let version = snapshot.version.as_ref().map(|version| format!("version {}", printable(version)));
+    let version = snapshot.version.as_ref().map(|version| format!("version {}", single_line(version)));
     let uptime = snapshot.uptime.map(|seconds| format!("up {}", span(seconds)));
     [status, version, uptime].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -125,7 +148,7 @@ pub(crate) fn headline(snapshot: &Snapshot) -> String {
 pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let (sample, system) = (&snapshot.sample, &snapshot.system);
     let limit =
-        snapshot.limit.as_ref().map(|limit| format!("{} ({})", limit.bytes, printable(&limit.origin)));
+        snapshot.limit.as_ref().map(|limit| format!("{} ({})", limit.bytes, single_line(&limit.origin)));
     let used = match snapshot.used_share() {
         Some(share) => format!("{} ({:.1} % of the limit)", sample.working_set, share * 100.0),
         None => sample.working_set.to_string(),
@@ -164,7 +187,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 /// Describes the exit of the previous instance in one line.
 pub(crate) fn describe_exit(now: UnixMillis, exit: &Exit) -> String {
     let sure = if exit.sure || exit.kind == ExitKind::Unknown { "" } else { " probably" };
-    let evidence = printable(&exit.evidence_text());
+    let evidence = single_line(&exit.evidence_text());
     format!("{} ago:{sure} {}: {evidence}", ago(now, exit.at), exit.kind.as_str())
 }
 
@@ -209,29 +232,26 @@ pub(crate) fn describe_event(event: &Event) -> String {
                 before.saturating_sub(*after)
             )
         }
-        EventKind::Recycle { reason } => format!("a replacement worker was requested: {}", printable(reason)),
+        EventKind::Recycle { reason } => {
+            format!("a replacement worker was requested: {}", single_line(reason))
+        }
         EventKind::Shutdown => "finishing requests and exiting".into(),
         EventKind::Shed { refused, duration_ms } => {
             format!("refused {refused} requests within {duration_ms} ms")
         }
-        EventKind::Panic { message } => format!("panic: {}", printable(message)),
+        EventKind::Panic { message } => format!("panic: {}", single_line(message)),
         EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
         EventKind::Growth { function, growth, duration_ms } => {
-            format!("{} grew by {growth} within {}", printable(function), span(duration_ms / 1000))
+            format!("{} grew by {growth} within {}", single_line(function), span(duration_ms / 1000))
         }
         EventKind::Other => "an event of a newer version".to_owned(),
-        EventKind::Stop { by } => format!("requested to stop by {}", printable(by)),
+        EventKind::Stop { by } => format!("requested to stop by {}", single_line(by)),
     }
-}
-
-/// Replaces control characters in text of a target, as a terminal would interpret them.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Cuts text to at most `width` characters, and marks the cut with an ellipsis.
 pub(crate) fn clip(text: &str, width: usize) -> String {
-    let text = printable(text);
+    let text = single_line(text);
     if text.chars().count() <= width {
         return text;
     }
@@ -355,7 +375,7 @@ ok       Memory is steady: its lowest values do not rise.
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\nc"), "a [2Jb c");
+        assert_eq!(single_line("a\x1b[2Jb\nc"), "a [2Jb c");
         assert_eq!(clip("POST /a/very/long/path", 10), "POST /a/v…");
     }
 

@@ -1,5 +1,7 @@
 //! The flags of heapbeat's own endpoints.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use heapbeat::supervisor::program_status::EndpointPaths;
 
 use super::front_args::FrontKind;
@@ -10,9 +12,9 @@ const DEFAULT_SIDE_PORT: u16 = 8090;
 /// The flags of the endpoints.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EndpointArgs {
-    /// Another port for /health, /metrics and /exits; 0 takes a free one, `off` opens none [default: off; 8090 with --front off, --front
-    /// tcp or --listen]
-    #[arg(long, value_name = "PORT", value_parser = parse_side_port)]
+    /// Another port for /health, /metrics and /exits, only for this machine unless an address or `HEAPBEAT_HOST` opens it: 0.0.0.0:8090; 0
+    /// takes a free one, `off` opens none [default: off; 8090 with --front off, --front tcp or --listen]
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = parse_side_port)]
     side_port: Option<SidePort>,
     /// What the paths of heapbeat's own endpoints begin with, if the program has a /health or a /metrics itself: `/heapbeat` moves them to
     /// /heapbeat/health and so on
@@ -24,15 +26,27 @@ pub(crate) struct EndpointArgs {
     pub(super) health_path: Option<String>,
 }
 
-/// A port; `None` opens none.
+/// Where the side port is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SidePort(Option<u16>);
+enum SidePort {
+    /// Nowhere.
+    Off,
+    /// At a port of `HEAPBEAT_HOST`, or without that of this machine alone.
+    Port(u16),
+    /// At this address and port.
+    Address(SocketAddr),
+}
 
 impl EndpointArgs {
-    /// Returns the port besides the public one.
-    pub(super) fn side_port(&self, kind: FrontKind) -> Option<u16> {
-        let default = (kind != FrontKind::Http).then_some(DEFAULT_SIDE_PORT);
-        self.side_port.map_or(default, |SidePort(port)| port)
+    /// Returns the address and port besides the public one. `host` is `HEAPBEAT_HOST`. What a program is measured by is nobody else's
+    /// unless somebody says so: without an address, only this machine can reach it.
+    pub(super) fn side_port(&self, kind: FrontKind, host: Option<IpAddr>) -> Option<(IpAddr, u16)> {
+        let default = if kind == FrontKind::Http { SidePort::Off } else { SidePort::Port(DEFAULT_SIDE_PORT) };
+        match self.side_port.unwrap_or(default) {
+            SidePort::Off => None,
+            SidePort::Port(port) => Some((host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port)),
+            SidePort::Address(address) => Some((address.ip(), address.port())),
+        }
     }
 
     /// Returns the paths of the endpoints.
@@ -46,12 +60,12 @@ impl EndpointArgs {
 
 fn parse_side_port(text: &str) -> Result<SidePort, String> {
     if text == "off" {
-        return Ok(SidePort(None));
+        return Ok(SidePort::Off);
     }
-    let port = text.parse();
-    let port =
-        port.map_err(|_| "a port is a number from 1 to 65535, 0 for any free one, or `off`".to_owned())?;
-    Ok(SidePort(Some(port)))
+    let (port, address) = (text.parse().map(SidePort::Port), text.parse().map(SidePort::Address));
+    port.ok().or(address.ok()).ok_or_else(|| {
+        "a port is a number from 1 to 65535, 0 for any free one, an address and a port as in 0.0.0.0:8090, or `off`".to_owned()
+    })
 }
 
 fn parse_prefix(text: &str) -> Result<String, String> {
@@ -71,14 +85,26 @@ mod tests {
     fn a_side_port_is_opened_where_the_public_port_does_not_speak_http() {
         let args = |side_port| EndpointArgs { side_port, health_prefix: None, health_path: None };
         let cases = [
-            (None, FrontKind::Http, None),
-            (None, FrontKind::Tcp, Some(8090)),
-            (None, FrontKind::Off, Some(8090)),
-            (Some(SidePort(None)), FrontKind::Off, None),
-            (Some(SidePort(Some(0))), FrontKind::Http, Some(0)),
+            (None, FrontKind::Http, None, None),
+            (None, FrontKind::Tcp, None, Some("127.0.0.1:8090")),
+            (None, FrontKind::Off, None, Some("127.0.0.1:8090")),
+            (None, FrontKind::Off, Some("10.0.0.5"), Some("10.0.0.5:8090")),
+            (Some("off"), FrontKind::Off, None, None),
+            (Some("0"), FrontKind::Http, None, Some("127.0.0.1:0")),
+            (Some("0.0.0.0:9000"), FrontKind::Off, None, Some("0.0.0.0:9000")),
+            (Some("[::]:9000"), FrontKind::Off, Some("10.0.0.5"), Some("[::]:9000")),
         ];
-        for (given, kind, expected) in cases {
-            assert_eq!(args(given).side_port(kind), expected, "{given:?} {kind:?}");
+        for (given, kind, host, expected) in cases {
+            let given = given.map(|text| parse_side_port(text).unwrap());
+            let found = args(given).side_port(kind, host.map(|host| host.parse().unwrap()));
+            assert_eq!(
+                found.map(|found| SocketAddr::from(found).to_string()).as_deref(),
+                expected,
+                "{given:?} {kind:?}"
+            );
+        }
+        for text in ["", "on", "65536", "localhost:8090", "0.0.0.0"] {
+            assert!(parse_side_port(text).is_err(), "{text}");
         }
     }
 

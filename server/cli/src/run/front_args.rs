@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heapbeat_front::{FrontConfig, FrontLimits, FrontMode, HoldLimits, Priorities, Priority};
+use heapbeat_front::{ForwardedTrust, FrontConfig, FrontLimits, FrontMode, HoldLimits, Priorities, Priority};
+use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
 /// What comes in at the public port.
@@ -53,11 +54,19 @@ pub(crate) struct FrontArgs {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = |text: &str| parse_duration(text))]
     pub(crate) ready_timeout: Duration,
     /// Longest time that a request waits for an instance; then it is answered with 503
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = |text: &str| parse_duration(text))]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = |text: &str| parse_duration(text))]
     pub(crate) hold: Duration,
     /// Least bytes a second that a client sends of a body, or takes of a response, while heapbeat waits for it; 0 allows any
-    #[arg(long, value_name = "BYTES", default_value_t = FrontLimits::default().least_rate)]
+    #[arg(long, value_name = "BYTES", default_value_t = FrontLimits::default().least_rate, allow_negative_numbers = true)]
     client_rate: u64,
+    /// Memory for the requests that heapbeat forwards at the same time: 40MB are enough for some 800; further ones wait. heapbeat needs at
+    /// most 30 MB besides
+    #[arg(long, value_name = "SIZE", default_value = "40MB", value_parser = parse_front_memory)]
+    front_memory: Bytes,
+    /// Peers whose X-Forwarded-For, Forwarded and the like reach the program: `auto` are those with a private address, as the routers of
+    /// platforms; on, off, or the number of proxies before heapbeat
+    #[arg(long, value_name = "TRUST", default_value = "auto", value_parser = |text: &str| text.parse::<ForwardedTrust>())]
+    trust_forwarded: ForwardedTrust,
     /// Time in which an instance sends nothing although requests wait for it, and does not answer its --ready-path, until it counts as hung
     /// and is killed; `0s` switches that off
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = |text: &str| parse_duration(text))]
@@ -71,6 +80,19 @@ pub(crate) struct FrontArgs {
     /// Which requests are refused first when memory is short: `/reports/{*rest}=low`, normal, high or critical; repeatable
     #[arg(long, value_name = "PATTERN=PRIORITY", value_parser = parse_priority)]
     priority: Vec<(String, Priority)>,
+}
+
+/// Least memory for requests: what some twenty take.
+const LEAST_MEMORY: Bytes = Bytes(1 << 20);
+
+fn parse_front_memory(text: &str) -> Result<Bytes, String> {
+    let memory: Bytes = text.parse().map_err(|error| format!("{error}"))?;
+    if memory < LEAST_MEMORY {
+        return Err(format!(
+            "{memory} are less than one request may need; it has to be {LEAST_MEMORY} at least"
+        ));
+    }
+    Ok(memory)
 }
 
 impl FrontArgs {
@@ -143,7 +165,12 @@ impl FrontArgs {
         let time = if self.no_listen { Duration::ZERO } else { self.hold };
         Ok(FrontConfig {
             mode: if kind == FrontKind::Tcp { FrontMode::Tcp } else { FrontMode::Http },
-            limits: FrontLimits { least_rate: self.client_rate, ..FrontLimits::default() },
+            limits: FrontLimits {
+                least_rate: self.client_rate,
+                memory: usize::try_from(self.front_memory.0).unwrap_or(usize::MAX),
+                ..FrontLimits::default()
+            },
+            trust: self.trust_forwarded,
             hold: HoldLimits { time, ..HoldLimits::default() },
             priorities,
             ..FrontConfig::default()

@@ -1,6 +1,7 @@
 //! The front as the supervisor uses it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -14,6 +15,16 @@ use heapbeat_front::{
 
 use super::free_port::choose_port;
 use super::front_args::UpstreamChoice;
+
+/// Variables by which servers read their port that do not read `PORT`; one that is set stays. uvicorn reads an option `--port` from
+/// `UVICORN_PORT`, Flask's `flask run` from `FLASK_RUN_PORT` (both by Click's prefix), the others state theirs in their documentation.
+const SERVER_VARIABLES: [&str; 5] = [
+    "UVICORN_PORT",
+    "FLASK_RUN_PORT",
+    "STREAMLIT_SERVER_PORT",
+    "GRADIO_SERVER_PORT",
+    "ASPNETCORE_HTTP_PORTS",
+];
 
 /// How the readiness of an instance is asked for.
 #[derive(Clone, Debug)]
@@ -96,7 +107,10 @@ impl Gateway for FrontGateway {
         let entry = Instance { addresses, probe: None, readiness, answered_at: None, hang_probe: None };
         self.instances.insert(instance, entry);
         // Without a port of its own, a program that reads `PORT` would try to take ours.
-        Ok(vec![("PORT", port.map(|port| port.to_string().into()))])
+        let value = port.map(|port| OsString::from(port.to_string()));
+        let unset = SERVER_VARIABLES.into_iter().filter(|name| std::env::var_os(name).is_none());
+        let others = unset.map(|name| (name, value.clone())).filter(|(_, value)| value.is_some());
+        Ok(others.chain([("PORT", value.clone())]).collect())
     }
 
     fn probe(&mut self, instance: WorkerNumber) {
@@ -197,6 +211,10 @@ impl Gateway for FrontGateway {
 
     fn shed(&mut self, thousandths: u16) {
         self.handle.shed(thousandths);
+    }
+
+    fn set_memory_short(&mut self, short: bool) {
+        self.handle.set_memory_short(short);
     }
 
     fn close(&mut self) {

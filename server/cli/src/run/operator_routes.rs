@@ -26,9 +26,6 @@ const OWN_HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 const NOT_FOUND: &str =
     r#"{"title":"Not Found","status":404,"detail":"this port has only the endpoints of heapbeat"}"#;
 
-/// Index of the class of server errors in [`heapbeat_front::OUTCOMES`].
-const SERVER_ERRORS: usize = 4;
-
 /// The endpoints before the program.
 pub(super) struct PublicRoutes(pub(super) Arc<ProgramRoutes>);
 
@@ -36,12 +33,20 @@ pub(super) struct PublicRoutes(pub(super) Arc<ProgramRoutes>);
 pub(super) struct SideRoutes(pub(super) Arc<ProgramRoutes>);
 
 impl OperatorRoutes for PublicRoutes {
+    fn serves(&self, request: &Parts) -> bool {
+        self.0.serves(request)
+    }
+
     fn respond(&self, request: &Parts) -> Option<OperatorResponse> {
         Some(Box::pin(self.0.respond(request)?))
     }
 }
 
 impl OperatorRoutes for SideRoutes {
+    fn serves(&self, _request: &Parts) -> bool {
+        true
+    }
+
     fn respond(&self, request: &Parts) -> Option<OperatorResponse> {
         match self.0.respond(request) {
             Some(response) => Some(Box::pin(response)),
@@ -152,7 +157,7 @@ fn route_traffic(route: &RouteStatistics) -> RouteTraffic {
         route: format!("{} {}", route.method, route.pattern),
         in_flight: route.in_flight,
         requests,
-        errors: route.outcomes[SERVER_ERRORS],
+        statuses: [0, 1, 2, 3, 4].map(|class| route.outcomes[class]),
         latency_mean_ms: mean.map(tenths),
     }
 }
@@ -232,7 +237,8 @@ mod tests {
         let traffic = traffic(statistics, &[0; 13]);
         assert_eq!((traffic.requests, traffic.in_flight, traffic.routes.len()), (300, 3, MAX_ROUTES));
         let first = &traffic.routes[0];
-        assert_eq!((first.route.as_str(), first.in_flight, first.errors), ("GET /29", 3, 2));
+        assert_eq!((first.route.as_str(), first.in_flight, first.statuses), ("GET /29", 3, [0, 6, 0, 0, 2]));
+        assert_eq!(first.errors(), 2);
         assert_eq!((first.requests, first.latency_mean_ms), (10, Some(12.5)));
     }
 }

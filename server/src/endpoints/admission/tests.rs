@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::signing::NONCE_BYTES;
+use heapbeat_shared::signing::{NONCE_BYTES, SignedParts};
 
 use super::*;
+use crate::config::HostNames;
 
 const NOW: Now = Now { wall: UnixMillis(1_767_225_600_500), age: Duration::from_secs(100) };
 
@@ -15,11 +16,13 @@ fn ours() -> Secret {
     secret("a secret of the owner's")
 }
 
+fn verifier(secrets: Secrets) -> RequestVerifier {
+    let hosts = KnownHosts::new(&HostNames::Auto, 8080, |_| None);
+    RequestVerifier::new(secrets, hosts, &RecorderLocation::Memory)
+}
+
 fn guarded() -> RequestVerifier {
-    RequestVerifier::new(Secrets {
-        current: Some(ours()),
-        previous: Some(secret("the secret before this one")),
-    })
+    verifier(Secrets { current: Some(ours()), previous: Some(secret("the secret before this one")) })
 }
 
 fn nonce(number: u16) -> Nonce {
@@ -28,8 +31,16 @@ fn nonce(number: u16) -> Nonce {
     Nonce(bytes)
 }
 
+fn origin() -> RequestOrigin {
+    "http://localhost:8080".parse().unwrap()
+}
+
+fn get<'r>(origin: &'r RequestOrigin, target: &'r str) -> SignedParts<'r> {
+    SignedParts { method: "GET", origin, target }
+}
+
 fn signed(with: &Secret, target: &str, number: u16) -> HeaderMap {
-    let signature = with.sign_request("GET", target, NOW.wall, nonce(number)).to_string();
+    let signature = with.sign_request(get(&origin(), target), NOW.wall, nonce(number)).to_string();
     HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_str(&signature).unwrap())])
 }
 
@@ -49,6 +60,36 @@ fn each_secret_signs_its_own_response() {
 }
 
 #[test]
+fn a_request_for_another_server_is_refused() {
+    let other: RequestOrigin = "https://evil.example".parse().unwrap();
+    let signature = ours().sign_request(get(&other, "/health"), NOW.wall, nonce(1)).to_string();
+    let mut headers =
+        HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_str(&signature).unwrap())]);
+    headers.insert(HOST, HeaderValue::from_static("evil.example"));
+    let refused = admit(&guarded(), "/health", &headers);
+    assert_eq!(refused, Admission::Refused(SignatureError::UnknownHost(other).into()));
+    let Admission::Refused(refusal) = refused else { panic!("it is refused") };
+    assert_eq!(guarded().refuse(&refusal, NOW).status(), StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn a_request_that_another_worker_answered_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = RecorderLocation::Directory(directory.path().join("server"));
+    let worker = || {
+        let hosts = KnownHosts::new(&HostNames::Auto, 8080, |_| None);
+        RequestVerifier::new(Secrets { current: Some(ours()), previous: None }, hosts, &location)
+    };
+    let (first, headers) = (worker(), signed(&ours(), "/health", 1));
+    assert!(matches!(admit(&first, "/health", &headers), Admission::Owner { .. }));
+    let replayed = Admission::Refused(SignatureError::from(NonceError::Replayed).into());
+    for replacement in [worker(), worker()] {
+        assert_eq!(admit(&replacement, "/health", &headers), replayed);
+    }
+    assert_eq!(admit(&first, "/health", &headers), replayed);
+}
+
+#[test]
 fn the_cursor_is_part_of_what_is_signed() {
     let verifier = guarded();
     let target = "/health?x=1&after=00c0ffee00c0ffee-7";
@@ -64,7 +105,7 @@ fn the_cursor_is_part_of_what_is_signed() {
 #[test]
 fn without_a_signature_or_a_secret_requests_are_public() {
     assert_eq!(admit(&guarded(), "/health", &HeaderMap::new()), Admission::Public);
-    let open = RequestVerifier::new(Secrets::default());
+    let open = verifier(Secrets::default());
     assert_eq!(admit(&open, "/health", &signed(&ours(), "/health", 1)), Admission::Public);
 }
 

@@ -1,14 +1,17 @@
 use heapbeat_shared::report::Report;
-use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestOrigin, Secret, SignedParts};
 use heapbeat_shared::{InstanceId, UnixMillis};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Request};
 use http_body_util::BodyExt as _;
 
 use super::*;
+use crate::config::HostNames;
 use crate::config::{EdgeTimeout, Secrets};
 use crate::dependency::{CheckDetails, CheckError, Dependencies, Dependency};
+use crate::endpoints::known_hosts::KnownHosts;
 use crate::flight_recorder::InstanceRecorder;
+use crate::flight_recorder::directory::RecorderLocation;
 use crate::instance::Instance;
 use crate::sampling::Reading;
 
@@ -42,7 +45,11 @@ fn handler_with(secrets: Secrets, dependencies: Dependencies) -> Arc<ReportHandl
         state,
         telemetry,
         clock,
-        Arc::new(RequestVerifier::new(secrets)),
+        Arc::new(RequestVerifier::new(
+            secrets,
+            KnownHosts::new(&HostNames::Auto, 8080, |_| None),
+            &RecorderLocation::Memory,
+        )),
         MetricsConfig::default(),
         Arc::default(),
         edge,
@@ -51,6 +58,14 @@ fn handler_with(secrets: Secrets, dependencies: Dependencies) -> Arc<ReportHandl
 
 fn guarded() -> Arc<ReportHandler> {
     handler(Secrets { current: Some(ours()), previous: Some(secret("the secret before this one")) })
+}
+
+fn origin() -> RequestOrigin {
+    "http://localhost:8080".parse().unwrap()
+}
+
+fn get<'r>(origin: &'r RequestOrigin, target: &'r str) -> SignedParts<'r> {
+    SignedParts { method: "GET", origin, target }
 }
 
 fn nonce(number: u16) -> Nonce {
@@ -65,7 +80,8 @@ async fn only_health_itself_has_a_report() {
     for (number, endpoint) in (1..).zip([Endpoint::Live, Endpoint::Ready, Endpoint::Metrics]) {
         let path = endpoint.path();
         let mut request = Request::get(path).body(()).unwrap();
-        let signature = ours().sign_request("GET", path, handler.clock.now().wall, nonce(number)).to_string();
+        let signature =
+            ours().sign_request(get(&origin(), path), handler.clock.now().wall, nonce(number)).to_string();
         request.headers_mut().insert(HEADER, HeaderValue::from_str(&signature).unwrap());
         let response = handler.respond(endpoint, (&request).into()).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -95,7 +111,7 @@ async fn a_signed_request_learns_which_dependency_fails() {
         response.into_body().collect().await.unwrap().to_bytes()
     };
     let signature =
-        ours().sign_request("GET", "/health/ready", handler.clock.now().wall, nonce(1)).to_string();
+        ours().sign_request(get(&origin(), "/health/ready"), handler.clock.now().wall, nonce(1)).to_string();
     let body: serde_json::Value = serde_json::from_slice(&ask(Some(signature)).await).unwrap();
     assert_eq!((&body["ready"], &body["status"]), (&false.into(), &"healthy".into()));
     let [database, queue] = &**body["dependencies"].as_array().unwrap() else { panic!("{body}") };
@@ -124,7 +140,8 @@ async fn only_requests_of_the_edge_count_as_visits() {
         let handler = guarded();
         let mut request = Request::builder().uri(target).header(USER_AGENT, agent);
         if let Some(with) = with {
-            let signature = with.sign_request("GET", target, handler.clock.now().wall, nonce(1)).to_string();
+            let signature =
+                with.sign_request(get(&origin(), target), handler.clock.now().wall, nonce(1)).to_string();
             request = request.header(HEADER, signature);
         }
         let endpoint = Endpoint::at(target.split('?').next().unwrap()).unwrap();

@@ -1,30 +1,6 @@
 //! Priorities of requests: which are shed first.
 
-/// Priority of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Refused twice as often as normal requests: reports, exports, crawlers.
-    Low,
-    /// The default.
-    #[default]
-    Normal,
-    /// Refused only if more than half of all requests must be.
-    High,
-    /// Never refused: health checks, administration.
-    Critical,
-}
-
-impl Priority {
-    /// Returns the share of requests of this priority to refuse if `share` thousandths of all must be.
-    pub(super) fn share(self, share: u16) -> u16 {
-        match self {
-            Priority::Low => share.saturating_mul(2).min(1000),
-            Priority::Normal => share.min(1000),
-            Priority::High => share.saturating_mul(2).saturating_sub(1000).min(1000),
-            Priority::Critical => 0,
-        }
-    }
-}
+pub use heapbeat_connection::Priority;
 
 /// Priorities by path prefix; the longest matching prefix wins.
 #[derive(Clone, Debug)]
@@ -66,23 +42,6 @@ impl Priorities {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn higher_priorities_are_refused_later() {
-        // Share of all requests, then the shares of low, normal, high and critical.
-        let cases = [
-            (0, [0, 0, 0, 0]),
-            (250, [500, 250, 0, 0]),
-            (500, [1000, 500, 0, 0]),
-            (750, [1000, 750, 500, 0]),
-            (1000, [1000, 1000, 1000, 0]),
-        ];
-        for (share, expected) in cases {
-            let shares =
-                [Priority::Low, Priority::Normal, Priority::High, Priority::Critical].map(|p| p.share(share));
-            assert_eq!(shares, expected, "{share}");
-        }
-    }
 
     #[test]
     fn the_longest_prefix_of_whole_segments_wins() {

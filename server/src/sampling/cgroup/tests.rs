@@ -41,7 +41,7 @@ fn version_2_with_a_limit_of_its_own() {
             ("sys/fs/cgroup/api/memory.current", "209715200\n"),
             (
                 "sys/fs/cgroup/api/memory.stat",
-                "anon 104857600\nfile 99\ninactive_anon 7\ninactive_file 52428800\n",
+                "anon 104857600\nfile 99\nsock 3145728\ninactive_anon 7\ninactive_file 52428800\n",
             ),
             (
                 "sys/fs/cgroup/api/memory.events",
@@ -60,6 +60,7 @@ fn version_2_with_a_limit_of_its_own() {
         usage: Bytes::from_mb(200),
         inactive_file: Bytes::from_mb(50),
         anon: Bytes::from_mb(100),
+        sockets: Bytes::from_mb(3),
         events: OomEvents { high: 3, max: 5, oom: 2, oom_kill: 1 },
         swap: Some(Bytes::from_mb(8)),
         stall: Some(Stall { some: 750, full: Some(10) }),

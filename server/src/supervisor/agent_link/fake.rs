@@ -9,8 +9,10 @@ const MB: u64 = 1 << 20;
 pub(crate) struct FakeAgents {
     pub(crate) heaps: Vec<ProcessHeap>,
     pub(crate) growing: Vec<GrowingFunction>,
+    pub(crate) types: Vec<GrowingType>,
     pub(crate) purges: Vec<u32>,
-    pub(crate) holders: Vec<u32>,
+    /// Processes that were asked for their functions, and how long they were to record.
+    pub(crate) holders: Vec<(u32, u32)>,
 }
 
 impl AgentLink for FakeAgents {
@@ -47,8 +49,12 @@ impl AgentLink for FakeAgents {
         self.heaps.iter().any(|heap| heap.pid == pid)
     }
 
-    fn request_holders(&mut self, pid: u32) -> bool {
-        self.holders.push(pid);
+    fn growing_types(&self, processes: &[u32]) -> Vec<GrowingType> {
+        self.types.iter().filter(|it| processes.contains(&it.pid)).cloned().collect()
+    }
+
+    fn request_holders(&mut self, pid: u32, seconds: u32) -> bool {
+        self.holders.push((pid, seconds));
         true
     }
 

@@ -25,6 +25,7 @@ impl Supervisor {
         self.with_requests(|it| it.release(number));
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
         let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
+        let port_taken = stderr.port_taken && !gone.was_ready;
         let observed = ObservedExit {
             exit,
             stderr: stderr.with_setting(|| self.program.heap_setting()),
@@ -43,6 +44,9 @@ impl Supervisor {
             postmortem::log_finish(&exit, number);
         } else {
             postmortem::log_exit(&exit, &format!("{} {number}", self.program.noun()));
+        }
+        if port_taken {
+            log_port_taken(number, self.requests.is_some());
         }
         self.recorders.write_last_exit(&exit);
         let history = self.external.as_ref().and_then(|external| external.recorder.samples_of_ended(number));
@@ -104,4 +108,14 @@ impl Supervisor {
         self.with_requests(|it| it.gateway.announce_outage(time));
         self.fallback = Some(FallbackResponder::new(reason, retry_at));
     }
+}
+
+/// Logs what helps a program that found its port taken. Behind a front it is heapbeat as a rule that has the port.
+fn log_port_taken(number: WorkerNumber, has_front: bool) {
+    let advice = if has_front {
+        "heapbeat listens on its port itself; let it listen on $PORT, or on another port that --upstream names"
+    } else {
+        "another program listens on it, or an instance before it that goes on running"
+    };
+    tracing::warn!(heapbeat.supervisor.worker = number, "instance {number} found its port taken: {advice}");
 }

@@ -54,7 +54,7 @@ impl Supervisor {
         let aborted: Vec<u32> =
             candidates.filter_map(|live| live.stderr.as_ref()?.aborted_process()).collect();
         for pid in aborted {
-            let Some(lost) = self.lost.take(pid, now) else { continue };
+            let Some(lost) = self.lost.take_process(pid, now) else { continue };
             tracing::error!(
                 heapbeat.process.pid = pid,
                 heapbeat.process.name = lost.name,

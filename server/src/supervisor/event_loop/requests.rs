@@ -1,13 +1,14 @@
 //! What the supervisor awaits of the front: that an instance is ready, and that no requests are in flight to one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, poll};
 
 use super::Supervisor;
 use crate::supervisor::gateway::Gateway;
-use crate::supervisor::listening::{listening_ports, stranger_at};
+use crate::supervisor::listening::{exposed_address, listening_ports, stranger_at};
 use crate::supervisor::machine::{MachineEvent, WorkerNumber};
 use crate::supervisor::process_tree;
 use crate::supervisor::readiness::{ProgramHabits, Verdict};
@@ -21,11 +22,31 @@ const SLOW_LOOK: Duration = Duration::from_millis(50);
 /// Time after which an instance that is not ready is looked at for other ports.
 const LATE: Duration = Duration::from_secs(5);
 
+/// Time between two looks at whether an instance listens where it was told to, after it did not.
+const LATER_LOOK: Duration = Duration::from_secs(5);
+
 /// Ports of a program that are logged at most.
 const MAX_PORTS: usize = 8;
 
 /// Longest time at the end for responses that are being written.
 const FINISH: Duration = Duration::from_secs(1);
+
+/// Whether the front was asked to close, and whether all its connections have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    NotAsked,
+    Awaited,
+    Closed,
+}
+
+/// An instance that did not listen where it was told to, when its time to get ready was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Elsewhere {
+    number: WorkerNumber,
+    next_look: Instant,
+    /// Whether it is noted that it listens elsewhere.
+    noted: bool,
+}
 
 /// The front, and what is awaited of it.
 #[derive(Debug)]
@@ -38,16 +59,19 @@ pub(super) struct Requests {
     /// Instances that were noted as taking long.
     noted_late: BTreeSet<WorkerNumber>,
     habits: ProgramHabits,
+    /// An instance that did not listen where it was told to.
+    elsewhere: Option<Elsewhere>,
     /// Instances whose requests in flight are awaited.
     draining: BTreeSet<WorkerNumber>,
-    /// Whether the end of all connections is awaited.
-    closing: bool,
+    closing: Closing,
     /// The instances that get new requests.
     active: BTreeSet<WorkerNumber>,
     /// Time without a sign of life after which an instance is hung; `None`: never.
     hang_timeout: Option<Duration>,
     /// Whether the end of the front was noticed that nobody asked for.
     failure_noted: bool,
+    /// Whether it was said that the program can be reached beside the front.
+    exposure_noted: bool,
 }
 
 impl Requests {
@@ -58,11 +82,13 @@ impl Requests {
             failed: BTreeSet::new(),
             noted_late: BTreeSet::new(),
             habits: ProgramHabits::default(),
+            elsewhere: None,
             draining: BTreeSet::new(),
-            closing: false,
+            closing: Closing::NotAsked,
             active: BTreeSet::new(),
             hang_timeout,
             failure_noted: false,
+            exposure_noted: false,
         }
     }
 
@@ -102,7 +128,7 @@ impl Requests {
     /// Accepts no more connections, and awaits the end of the open ones.
     pub(super) fn close(&mut self) {
         self.gateway.close();
-        self.closing = true;
+        self.closing = Closing::Awaited;
     }
 
     /// Forgets an instance that has exited.
@@ -127,7 +153,7 @@ impl Requests {
     /// Returns when to look at the front again; `None` if nothing is awaited.
     pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
         let newest = self.starting.values().max();
-        let quick = self.closing
+        let quick = self.closing == Closing::Awaited
             || !self.draining.is_empty()
             || newest.is_some_and(|since| now.duration_since(*since) < Duration::from_secs(1));
         let pause = if quick { LOOK } else { SLOW_LOOK };
@@ -143,7 +169,7 @@ impl Requests {
 
     /// Whether the front has failed; once.
     fn take_failure(&mut self) -> bool {
-        !self.closing && !self.failure_noted && self.gateway.is_closed() && {
+        self.closing == Closing::NotAsked && !self.failure_noted && self.gateway.is_closed() && {
             self.failure_noted = true;
             true
         }
@@ -175,6 +201,16 @@ impl Requests {
         ))
     }
 
+    /// Returns where others than this machine reach an instance beside the front; once.
+    fn take_exposure(&mut self, number: WorkerNumber, family: &[u32]) -> Option<SocketAddr> {
+        if self.exposure_noted {
+            return None;
+        }
+        let exposed = exposed_address(family, self.gateway.address(number)?.port())?;
+        self.exposure_noted = true;
+        Some(exposed)
+    }
+
     /// Returns each instance once that takes long to get ready.
     fn take_late(&mut self, now: Instant) -> Vec<WorkerNumber> {
         let late = self.starting.iter().filter(|(_, since)| now.duration_since(**since) >= LATE);
@@ -186,8 +222,8 @@ impl Requests {
 
     /// Returns the instances that are drained now.
     fn take_drained(&mut self, live: &[WorkerNumber]) -> Vec<WorkerNumber> {
-        if self.closing && self.gateway.is_closed() {
-            self.closing = false;
+        if self.closing == Closing::Awaited && self.gateway.is_closed() {
+            self.closing = Closing::Closed;
             self.draining.clear();
             return live.to_vec();
         }
@@ -207,6 +243,20 @@ impl Supervisor {
         if let Some(requests) = &mut self.requests {
             apply(requests);
         }
+    }
+
+    /// Logs that a guarded program is asked to stop, and what that waits for.
+    pub(super) fn log_stop(&self, signal: &str) {
+        let Some(requests) = &self.requests else { return };
+        if self.stops > 1 {
+            tracing::info!("{signal} again: ending at once");
+            return;
+        }
+        let in_flight: usize = self.live.iter().map(|live| requests.gateway.in_flight(live.number)).sum();
+        let time = self.program_drain.as_secs();
+        tracing::info!(
+            "{signal}: stopping; requests in flight: {in_flight}, time to finish: at most {time} s"
+        );
     }
 
     /// Closes the front before the end, so that responses that are being written arrive.
@@ -240,6 +290,7 @@ impl Supervisor {
         let numbers: Vec<WorkerNumber> = self.live.iter().map(|live| live.number).collect();
         let alone = !self.live.iter().any(|live| live.was_ready && !live.stop.has_exited());
         let now = Instant::now();
+        self.look_elsewhere(now);
         let Some(requests) = &mut self.requests else { return };
         events.extend(requests.take_drained(&numbers).into_iter().map(MachineEvent::Drained));
         let verdicts = requests.take_verdicts(alone);
@@ -250,7 +301,8 @@ impl Supervisor {
         let families = self.read_families().1;
         let family = |number: &WorkerNumber| families.get(number).map_or(&[][..], Vec::as_slice);
         for number in &late {
-            log_other_ports(*number, &listening_ports(family(number)));
+            let expected = self.requests.as_ref().and_then(|it| it.gateway.address(*number));
+            log_other_ports(*number, expected, &listening_ports(family(number)));
         }
         for (number, mut verdict) in verdicts {
             if let Some(why) =
@@ -259,7 +311,24 @@ impl Supervisor {
                 verdict = Verdict::NotReady(why);
                 self.with_requests(|requests| requests.failed.extend([number]));
             }
-            if log_verdict(number, &verdict, &listening_ports(family(&number))) {
+            let expected = self.requests.as_ref().and_then(|it| it.gateway.address(number));
+            let ports = listening_ports(family(&number));
+            if matches!(verdict, Verdict::TakesNoRequests(_)) {
+                let noted = !ports.is_empty();
+                let next_look = now + LATER_LOOK;
+                self.with_requests(|requests| {
+                    requests.elsewhere = Some(Elsewhere { number, next_look, noted });
+                });
+                if noted {
+                    self.record_unreachable(true);
+                }
+            }
+            if log_verdict(number, &verdict, expected, &ports) {
+                if let Some(address) =
+                    self.requests.as_mut().and_then(|it| it.take_exposure(number, family(&number)))
+                {
+                    log_exposure(number, address);
+                }
                 // Its memory at the start is what the next one will need.
                 let memory = process_tree::memory(family(&number));
                 events.extend([MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]);
@@ -268,8 +337,50 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    fn record_unreachable(&mut self, unreachable: bool) {
+        self.external.iter_mut().for_each(|external| external.recorder.record_unreachable(unreachable));
+    }
+
+    /// Looks whether a program that listened on other ports listens where it was told to by now.
+    fn look_elsewhere(&mut self, now: Instant) {
+        let Some(requests) = &mut self.requests else { return };
+        let Some(elsewhere) = requests.elsewhere.as_mut().filter(|it| now >= it.next_look) else { return };
+        elsewhere.next_look = now + LATER_LOOK;
+        let Elsewhere { number, noted, .. } = *elsewhere;
+        let expected = requests.gateway.address(number);
+        let families = self.read_families().1;
+        let Some(family) = families.get(&number) else {
+            // What the next instance does is the same; requests would show otherwise.
+            self.with_requests(|requests| requests.elsewhere = None);
+            return;
+        };
+        let ports = listening_ports(family);
+        if expected.is_some_and(|address| ports.contains(&address.port())) {
+            self.with_requests(|requests| {
+                requests.elsewhere = None;
+                requests.habits = ProgramHabits { listens: true, ..ProgramHabits::default() };
+            });
+            self.record_unreachable(false);
+            tracing::info!(
+                heapbeat.supervisor.worker = number,
+                "instance {number} listens where it was told to by now"
+            );
+        } else if !ports.is_empty() && !noted {
+            log_other_ports(number, expected, &ports);
+            self.with_requests(|requests| requests.elsewhere.iter_mut().for_each(|it| it.noted = true));
+            self.record_unreachable(true);
+        }
+    }
+}
+
 /// Logs what was decided about an instance, unless it is just ready. Returns whether it counts as ready.
-fn log_verdict(number: WorkerNumber, verdict: &Verdict, ports: &BTreeSet<u16>) -> bool {
+fn log_verdict(
+    number: WorkerNumber,
+    verdict: &Verdict,
+    expected: Option<SocketAddr>,
+    ports: &BTreeSet<u16>,
+) -> bool {
     match verdict {
         Verdict::Wait => return false,
         Verdict::Ready => {}
@@ -278,13 +389,14 @@ fn log_verdict(number: WorkerNumber, verdict: &Verdict, ports: &BTreeSet<u16>) -
             "instance {number} gets requests although it is not ready: {why}; --ready-path names a path that it answers with a status \
              below 500"
         ),
+        // It takes them elsewhere.
+        Verdict::TakesNoRequests(_) if !ports.is_empty() => log_other_ports(number, expected, ports),
         Verdict::TakesNoRequests(why) => {
             tracing::warn!(
                 heapbeat.supervisor.worker = number,
                 "instance {number} takes no requests: {why}; it counts as ready because it runs, and its replacements do after \
                  --ready-after; --no-listen says so from the start"
             );
-            log_other_ports(number, ports);
         }
         Verdict::NotReady(why) => {
             tracing::error!(heapbeat.supervisor.worker = number, "instance {number} is not ready: {why}");
@@ -294,15 +406,32 @@ fn log_verdict(number: WorkerNumber, verdict: &Verdict, ports: &BTreeSet<u16>) -
     true
 }
 
+/// Logs that an instance can be reached beside the front.
+fn log_exposure(number: WorkerNumber, address: SocketAddr) {
+    tracing::info!(
+        heapbeat.supervisor.worker = number,
+        server.address = %address.ip(),
+        server.port = address.port(),
+        "instance {number} listens at {address}, so whoever reaches this machine can pass heapbeat by; on a machine without a firewall \
+         let it listen on 127.0.0.1 (platforms pass on PORT alone)"
+    );
+}
+
 /// Logs that an instance listens on other ports than the one that it was given.
-fn log_other_ports(number: WorkerNumber, ports: &BTreeSet<u16>) {
-    if let Some(first) = ports.first() {
-        let ports: Vec<String> = ports.iter().take(MAX_PORTS).map(u16::to_string).collect();
+fn log_other_ports(number: WorkerNumber, expected: Option<SocketAddr>, ports: &BTreeSet<u16>) {
+    let others = || ports.iter().filter(|port| expected.is_none_or(|address| address.port() != **port));
+    if let Some(first) = others().next() {
+        let expected =
+            expected.map_or_else(|| "its address".to_owned(), |address| format!("port {}", address.port()));
+        let ports: Vec<String> = others().take(MAX_PORTS).map(u16::to_string).collect();
         tracing::warn!(
             heapbeat.supervisor.worker = number,
-            "instance {number} is not ready at the port that it was given in PORT, but listens on port {}; if it takes requests there, \
-             use --upstream {first}",
+            "instance {number} is not ready at {expected}, where it is to listen, but listens on port {}: let it listen on $PORT, or name \
+             its port with --upstream {first}; one that takes no requests needs --no-listen",
             ports.join(", ")
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

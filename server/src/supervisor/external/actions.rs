@@ -9,9 +9,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{MonitoredProcess, ProgramMonitor, Serving, ShrinkMethod};
 use crate::overload::ladder::{Action, LadderStep};
 use crate::supervisor::agent_link::AgentLink;
-use crate::supervisor::alert_cause::{Judged, explain_level};
+use crate::supervisor::alert_cause::{Judged, describe_reason, explain_level};
 use crate::supervisor::family;
+use crate::supervisor::jvm_collection::request_collections;
 use crate::supervisor::machine::MachineEvent;
+use crate::supervisor::program_heap::FullHeap;
 use crate::supervisor::renewal::RenewalStep;
 
 impl ProgramMonitor {
@@ -33,27 +35,28 @@ impl ProgramMonitor {
                         Some(full) => format!(", because {}", full.describe()),
                         None => explain_level(*level, memory, &self.levels, judged),
                     };
-                    let growing = agents
-                        .as_deref_mut()
-                        .and_then(|agents| self.heap_monitor.begin_naming(agents, &serving.family(), now));
-                    let growing =
-                        growing.map(|text| format!(" Live memory grows: {text}.")).unwrap_or_default();
+                    let forecast = self.forecaster.assess(limit);
+                    let left = forecast.time_to_limit.map(|time| time.earliest);
+                    let known = agents.as_deref_mut().and_then(|agents| {
+                        self.heap_monitor.begin_naming(agents, &serving.family(), left, now)
+                    });
+                    let known = known.map(|text| format!(" {text}")).unwrap_or_default();
                     tracing::warn!(
                         heapbeat.pressure = level.as_str(),
-                        "memory is at {memory} of {limit}: {}{cause}. {}{growing}",
+                        "memory is at {memory} of {limit}: {}{cause}. {forecast}{known}",
                         level.as_str(),
-                        self.forecaster.assess(limit)
                     );
                 }
                 Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}"),
                 // A heap that is full has just been collected, and what is replaced now needs no collection.
                 Action::Purge if self.full_heap.is_some() || requests_replacement(step) => {}
-                Action::Purge => self.request_shrink(serving, agents.as_deref_mut(), now),
+                Action::Purge => {
+                    self.asked_to_free |= self.request_shrink(serving, agents.as_deref_mut(), now);
+                }
                 Action::Recycle(reason) => {
-                    let why = match &self.full_heap {
-                        Some(full) => full.describe(),
-                        None => format!("{reason} ({memory} of {limit})"),
-                    };
+                    let reason = describe_reason(*reason, self.asked_to_free);
+                    let full_heap = self.full_heap.as_ref().map(FullHeap::describe);
+                    let why = full_heap.unwrap_or_else(|| format!("{reason} ({memory} of {limit})"));
                     let Some(replaced) = serving.instances.iter().find(|it| it.number == self.number) else {
                         continue;
                     };
@@ -89,19 +92,25 @@ impl ProgramMonitor {
         }
     }
 
+    /// Asks the program to free memory; false if it cannot be asked.
     fn request_shrink(
         &mut self,
         serving: &Serving<'_>,
         agents: Option<&mut (dyn AgentLink + 'static)>,
         now: Instant,
-    ) {
+    ) -> bool {
         match &self.guarded.shrink {
             ShrinkMethod::None => {
-                if let Some(agents) = agents {
-                    self.heap_monitor.request_purge(agents, &serving.family(), serving.memory, now);
-                }
+                let family = serving.family();
+                let collects = agents.is_some_and(|agents| {
+                    self.heap_monitor.request_purge(agents, &family, serving.memory, now)
+                });
+                request_collections(&family, serving.memory, self.levels.limit()) > 0 || collects
             }
-            method => serving.instances.iter().for_each(|instance| shrink(method, instance.pid)),
+            method => {
+                serving.instances.iter().for_each(|instance| shrink(method, instance.pid));
+                true
+            }
         }
     }
 }

@@ -70,8 +70,11 @@ fn a_function_is_named_only_after_an_alert_and_only_once() {
     let mut monitor = HeapMonitor::default();
     monitor.observe(&mut agents, &[1], now);
     assert_eq!(monitor.name_function(now), None);
-    let text = monitor.begin_naming(&mut agents, &[1], now).unwrap();
-    assert_eq!(text, "listOrders (/app/orders.js:12) by 80.0 MB within 40 s in process 1");
+    let text = monitor.begin_naming(&mut agents, &[1], None, now).unwrap();
+    assert_eq!(
+        text,
+        "Live memory grows: listOrders (/app/orders.js:12) by 80.0 MB within 40 s in process 1."
+    );
     let event = EventKind::Growth {
         function: "listOrders (orders.js:12)".into(),
         growth: Bytes(80 * MB),
@@ -95,14 +98,30 @@ fn a_function_is_named_only_after_an_alert_and_only_once() {
 }
 
 #[test]
-fn recordings_are_requested_rarely() {
+fn recordings_are_requested_rarely_and_end_before_the_program_is_replaced() {
     let now = Instant::now();
     let mut agents = FakeAgents::default();
     let mut monitor = HeapMonitor::default();
-    for second in [0, 5, 59, 60] {
-        monitor.begin_naming(&mut agents, &[1, 2], now + Duration::from_secs(second));
+    for (second, left) in [(0, None), (5, None), (60, Some(9)), (120, Some(1)), (180, Some(3600))] {
+        let left = left.map(Duration::from_secs);
+        monitor.begin_naming(&mut agents, &[1, 2], left, now + Duration::from_secs(second));
     }
-    assert_eq!(agents.holders, [1, 2, 1, 2]);
+    assert_eq!(agents.holders, [(1, 10), (2, 10), (1, 3), (2, 3), (1, 2), (2, 2), (1, 10), (2, 10)]);
+}
+
+#[test]
+fn types_of_which_there_are_more_objects_are_named_until_a_function_is() {
+    let now = Instant::now();
+    let more = |pid, name: &str, growth| GrowingType { pid, name: name.into(), count: 9 * growth, growth };
+    let types = vec![more(1, "builtins.dict", 20), more(1, "app.Order", 300), more(3, "app.Other", 999)];
+    let mut agents = FakeAgents { types, ..FakeAgents::default() };
+    let text = HeapMonitor::default().begin_naming(&mut agents, &[1], None, now).unwrap();
+    assert_eq!(
+        text,
+        "Objects became more: app.Order by 300 to 2700 in process 1, builtins.dict by 20 to 180 in process 1."
+    );
+    agents.types.clear();
+    assert_eq!(HeapMonitor::default().begin_naming(&mut agents, &[1], None, now), None);
 }
 
 #[test]
@@ -122,7 +141,12 @@ fn limits_of_runtimes_that_do_not_fit_are_said_once() {
     assert!(text.ends_with("NODE_OPTIONS=--max-old-space-size=512"), "{text}");
     let text = check(&[576; 4]).unwrap();
     assert!(text.starts_with("the heap limits of 4 processes add up to 2.25 GB"), "{text}");
-    assert!(text.ends_with("=128"), "{text}");
+    let advice =
+        "run fewer, or set NODE_OPTIONS=--max-old-space-size=128, at which one that needs more gives up";
+    assert!(text.ends_with(advice), "{text}");
+    // A cap with which V8 gives up long before the guard acts is not proposed.
+    let text = check(&[576; 5]).unwrap();
+    assert!(text.ends_with("run fewer, or raise --limit"), "{text}");
     let mut monitor = HeapMonitor::default();
     let totals = totals(&[2048]);
     assert_eq!(monitor.check_limits(totals.as_ref(), Duration::ZERO, limit), None, "too early");

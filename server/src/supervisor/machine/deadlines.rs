@@ -6,9 +6,10 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
+use super::worker::Termination;
 use super::{
-    Command, Effect, Machine, Notice, ReplacementStatus, Role, StopSignal, SupervisorPolicy, Termination,
-    Worker, WorkerNumber,
+    Command, Effect, Machine, Notice, ReplacementStatus, Role, StopSignal, SupervisorPolicy, Worker,
+    WorkerNumber,
 };
 
 /// Share of the enforced memory limit, in percent, from which a draining worker is stopped in favor of the serving one.

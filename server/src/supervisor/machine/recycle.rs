@@ -5,9 +5,10 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
+use super::usefulness::Usefulness;
+use super::worker::Growth;
 use super::{
-    Command, Effect, Growth, Machine, Notice, OneAtATime, ReplacementStatus, Role, Succession, Worker,
-    WorkerNumber,
+    Command, Effect, Machine, Notice, OneAtATime, ReplacementStatus, Role, Succession, Worker, WorkerNumber,
 };
 use crate::supervisor::policy::{AFTER_DRAIN, FRONT_RECYCLE_INTERVAL};
 
@@ -55,9 +56,12 @@ impl Machine {
             self.send_replacement_status(ReplacementStatus::RateLimited, effects);
         } else if self.is_replacing() {
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
-        } else if self.replacement_helps(number, now, effects) {
-            self.count_young_replacement(number, now);
-            self.replace(number, why, now, effects);
+        } else {
+            let judged = self.judge_replacement(number, &why, now, effects);
+            if judged != Usefulness::Doubtful {
+                self.count_young_replacement(number, judged, now);
+                self.replace(number, why, now, effects);
+            }
         }
     }
 
@@ -75,13 +79,15 @@ impl Machine {
         } else if let Some(number) =
             self.worker_with_role(Role::Serving).filter(|worker| worker.serves()).map(|it| it.number)
         {
-            if self.policy.one_at_a_time
+            // Behind a front requests wait, as they do when the guard itself replaces a worker that leaves no room for another one. Without
+            // it, a running worker is not drained for a replacement that may fail to start.
+            let may_drain_first = self.policy.one_at_a_time || self.policy.front.is_some();
+            if may_drain_first
                 || self.has_headroom_for_another()
                 || self.worker_with_role(Role::Replacement).is_some()
             {
                 self.replace(number, OPERATOR.to_owned(), now, effects);
             } else {
-                // A running worker is not drained for a replacement that may fail to start.
                 effects.push(Effect::Log(Notice::TooLittleHeadroom));
             }
         } else {
@@ -102,7 +108,7 @@ impl Machine {
     }
 
     /// Whether a worker is being replaced, or of several one is starting: they are replaced one by one.
-    fn is_replacing(&self) -> bool {
+    pub(super) fn is_replacing(&self) -> bool {
         self.workers.iter().any(|worker| match worker.role {
             Role::Replacement => true,
             Role::Draining(_) => worker.succession == Succession::DrainsFirst,
@@ -145,7 +151,13 @@ impl Machine {
         Bytes(per_second.saturating_mul(millis) / 1000)
     }
 
-    fn replace(&mut self, number: WorkerNumber, why: String, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn replace(
+        &mut self,
+        number: WorkerNumber,
+        why: String,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.worker_with_role(Role::Replacement).is_some() {
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;

@@ -17,6 +17,9 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(front) = self.policy.front.filter(|_| self.stopping.is_none()) else { return };
+        if share > 0 {
+            self.replace_instead_of_refusing(number, now, effects);
+        }
         // Of several workers the one that is being replaced is spared.
         let replacement = self.worker_with_role(Role::Replacement).map(|it| it.replaces);
         let number = replacement.flatten().unwrap_or(number);

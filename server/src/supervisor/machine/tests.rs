@@ -2,12 +2,15 @@
 
 mod front;
 mod hangs;
+mod leaks;
 mod recycling;
 mod restarts;
 mod several;
 mod stopping;
 mod timelines;
 mod usefulness;
+
+use heapbeat_shared::exit::ProcessExit;
 
 use Effect::{Exit, Investigate, Kill, Log, RespondUnavailable, Send, Start};
 use MachineEvent::{

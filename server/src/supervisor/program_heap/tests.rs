@@ -155,3 +155,33 @@ fn only_heaps_with_a_limit_count_and_the_fullest_is_named() {
     // A process that is gone is forgotten.
     assert_eq!(watch.step(&[], at(3)), (vec![], None));
 }
+
+#[test]
+fn invented_figures_are_not_believed() {
+    let mb = Bytes::from_mb;
+    // Used, limit, what the process holds (MB), whether the figures can be true.
+    let cases = [
+        (100, 512, Some(5), true),
+        (500, 512, Some(480), true),
+        (500, 512, Some(390), true),
+        (500, 512, Some(300), false),
+        (500, 512, None, true),
+        (30, 32, Some(12), true),
+        (7, 7, Some(100), false),
+    ];
+    for (used, limit, held, expected) in cases {
+        let heap = ProcessHeap {
+            pid: 7,
+            runtime: "node".into(),
+            used: Some(mb(used)),
+            total: None,
+            external: None,
+            limit: Some(mb(limit)),
+            at: Instant::now(),
+            is_stale: false,
+        };
+        assert_eq!(is_plausible(&heap, || held.map(mb)), expected, "{used} of {limit} in {held:?}");
+        let unlimited = ProcessHeap { limit: None, ..heap };
+        assert!(is_plausible(&unlimited, || Some(Bytes::ZERO)));
+    }
+}

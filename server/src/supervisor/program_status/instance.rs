@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heapbeat_shared::report::InstanceReport;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, UnixMillis};
 
 use super::ProgramRoutes;
@@ -20,6 +21,8 @@ use crate::telemetry::Telemetry;
 #[derive(Debug)]
 pub(super) struct ProgramInstance {
     pub(super) number: WorkerNumber,
+    id: InstanceId,
+    started: UnixMillis,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) state: Arc<State>,
     pub(super) handler: Arc<ReportHandler>,
@@ -57,6 +60,7 @@ impl ProgramInstance {
         limit: Limit,
     ) -> Self {
         let clock = Clock::since(started);
+        let (id, started) = (identity.id, identity.started);
         let memory = ProgramMemory::default();
         let first = reading(clock, memory, None, MachineReading { limit, stall: None });
         let telemetry =
@@ -72,7 +76,7 @@ impl ProgramInstance {
             Arc::clone(&routes.edge),
         );
         let handler = Arc::new(handler.of_program(Arc::clone(&routes.context)));
-        ProgramInstance { number, telemetry, state, handler, ready: false, clock, purged: None }
+        ProgramInstance { number, id, started, telemetry, state, handler, ready: false, clock, purged: None }
     }
 
     /// Records and publishes what was measured. Returns the reading.
@@ -92,6 +96,11 @@ impl ProgramInstance {
         self.state.set_pressure(pressure);
         self.state.publish(&reading);
         reading
+    }
+
+    /// Returns what is reported of the instance beside others.
+    pub(super) fn report(&self, memory: Bytes, serves: bool) -> InstanceReport {
+        InstanceReport { instance: self.id, number: self.number, started: self.started, memory, serves }
     }
 
     /// Notes a collection, whose effect the next reading shows.

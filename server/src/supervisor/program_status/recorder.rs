@@ -26,6 +26,9 @@ pub(in crate::supervisor) use super::instance::InstanceReading as Measured;
 /// then requests wait.
 const MAX_UNREADY: Duration = Duration::from_secs(15);
 
+/// Why a program does not serve that runs, but does not take its requests.
+const NOT_LISTENING: &str = "the program listens, but not on the port that PORT names";
+
 /// An instance that was started.
 #[derive(Clone, Debug)]
 pub(in crate::supervisor) struct StartedInstance<'a> {
@@ -59,6 +62,8 @@ pub(in crate::supervisor) struct ProgramRecorder {
     current: Option<WorkerNumber>,
     /// When an instance was ready last; `None` before the first one was.
     ready_at: Option<Instant>,
+    /// Whether the program listens, but not where it was told to.
+    unreachable: bool,
     stopping: bool,
 }
 
@@ -76,6 +81,7 @@ impl ProgramRecorder {
             instances: BTreeMap::new(),
             current: None,
             ready_at: None,
+            unreachable: false,
             stopping: false,
         }
     }
@@ -123,9 +129,20 @@ impl ProgramRecorder {
         let Some(instance) = self.instances.get_mut(&number) else { return };
         self.ready_at = Some(Instant::now());
         if !std::mem::replace(&mut instance.ready, true) {
-            self.routes.context.set_down(None);
+            self.show_reachability();
             self.report_serving();
         }
+    }
+
+    /// Records whether the program listens, but not where it was told to, so that no request reaches it.
+    pub(in crate::supervisor) fn record_unreachable(&mut self, unreachable: bool) {
+        self.unreachable = unreachable;
+        self.show_reachability();
+    }
+
+    fn show_reachability(&self) {
+        let down = self.unreachable.then(|| Downtime { reason: NOT_LISTENING.to_owned(), retry_at: None });
+        self.routes.context.set_down(down);
     }
 
     /// Records what was measured.
@@ -136,14 +153,16 @@ impl ProgramRecorder {
     ) {
         let machine =
             MachineReading { limit: self.limit, stall: self.stall.as_mut().and_then(StallFile::read) };
+        let mut reports = Vec::new();
         for one in measured {
             let Some(instance) = self.instances.get_mut(&one.number) else { continue };
             let is_judged = judged.numbers.contains(&one.number);
             let (pressure, shed) =
                 if is_judged { (judged.pressure, judged.shed) } else { (Pressure::Calm, ShedShare::NONE) };
+            reports.push(instance.report(one.memory.judged, is_judged));
             let mut one = *one;
-            // Of several instances the one that is reported stands for all: they share the limit.
-            if is_judged && self.current == Some(one.number) {
+            // Instances that serve together share the limit, so each one's history is that of all: whichever is reported, it goes on.
+            if is_judged {
                 one.memory = judged.sum;
             }
             let reading = instance.record_reading(&one, machine, pressure, shed);
@@ -151,6 +170,7 @@ impl ProgramRecorder {
                 self.memory_log.write_if_due(&reading, pressure);
             }
         }
+        self.routes.context.set_instances(reports);
         self.check_readiness(Instant::now());
         self.routes.edge.check_silence(self.routes.clock.now(), !self.stopping);
     }

@@ -1,15 +1,15 @@
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::report::{Report, RouteTraffic, Traffic};
-use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+use heapbeat_shared::report::{InstanceReport, Report, RouteTraffic, Traffic};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret, SignedParts};
 use heapbeat_shared::{Bytes, Cursor, Exit, ExitKind, Pressure};
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
 
 use super::recorder::{JudgedInstances, Measured, ProgramRecorder, StartedInstance};
 use super::*;
-use crate::config::{MetricsAccess, Secrets};
+use crate::config::{FlightDirectory, MetricsAccess, Secrets};
 use crate::flight_recorder::{PreviousRuns, RecorderDirectory, RecorderLocation};
 use crate::overload::ladder::ShedShare;
 use crate::sampling::{Limit, ProgramMemory, RuntimeHeap};
@@ -21,7 +21,9 @@ fn secret() -> Secret {
 
 fn config(has_secret: bool) -> Config {
     let current = has_secret.then(secret);
-    Config { secrets: Secrets { current, previous: None }, ..Config::default() }
+    // Nonces repeat from test to test.
+    let flight = FlightDirectory::Off;
+    Config { secrets: Secrets { current, previous: None }, flight, ..Config::default() }
 }
 
 /// A guarded program, as its supervisor and its clients see it.
@@ -47,8 +49,13 @@ impl Guarded {
     }
 
     fn measure(&mut self, number: WorkerNumber, mb: u64, heap: Option<RuntimeHeap>) {
-        let memory =
-            ProgramMemory { tree: Bytes::from_mb(mb), judged: Bytes::from_mb(mb), processes: 3, heap };
+        let memory = ProgramMemory {
+            tree: Bytes::from_mb(mb),
+            judged: Bytes::from_mb(mb),
+            processes: 3,
+            heap,
+            runtime_max: None,
+        };
         let measured = [Measured { number, memory, cgroup: None }];
         let judged = JudgedInstances {
             numbers: &[number].into(),
@@ -66,7 +73,14 @@ impl Guarded {
     async fn signed(&mut self, target: &str) -> (StatusCode, Vec<u8>) {
         self.nonces += 1;
         let nonce = Nonce([self.nonces; NONCE_BYTES]);
-        let signature = secret().sign_request("GET", target, self.routes.clock.now().wall, nonce).to_string();
+        let origin = "http://localhost:8080".parse().unwrap();
+        let signature = secret()
+            .sign_request(
+                SignedParts { method: "GET", origin: &origin, target },
+                self.routes.clock.now().wall,
+                nonce,
+            )
+            .to_string();
         let request = Request::get(target).header(HEADER, HeaderValue::from_str(&signature).unwrap());
         self.send(request).await.expect("the path is an endpoint")
     }
@@ -290,4 +304,61 @@ async fn the_front_and_the_heap_are_in_the_metrics_and_requests_in_the_report() 
         assert!(!metrics.contains(absent), "{absent} in\n{metrics}");
     }
     assert_eq!(guarded.report("/health").await.traffic, Some(Front.traffic()));
+}
+
+#[tokio::test]
+async fn of_several_instances_the_report_has_the_sum_and_each_one() {
+    let mut config = config(true);
+    config.metrics.access = MetricsAccess::Public;
+    let mut guarded = Guarded::new(&config);
+    for number in 1..=3 {
+        guarded.start(number);
+    }
+    guarded.recorder.record_ready(1);
+    guarded.recorder.record_ready(2);
+    let memory = |mb| ProgramMemory {
+        tree: Bytes::from_mb(mb),
+        judged: Bytes::from_mb(mb),
+        processes: 1,
+        heap: None,
+        runtime_max: None,
+    };
+    // The third one starts, and is not judged yet.
+    let measured = [(1, 100), (2, 150), (3, 40)].map(|(number, mb)| Measured {
+        number,
+        memory: memory(mb),
+        cgroup: None,
+    });
+    let judged = |numbers| JudgedInstances {
+        numbers,
+        sum: memory(250),
+        pressure: Pressure::Calm,
+        shed: ShedShare::NONE,
+    };
+    let (before, after) = ([1, 2].into(), [2, 3].into());
+    guarded.recorder.record_readings(&measured, &judged(&before));
+    let report = guarded.report("/health").await;
+    assert_eq!(report.latest.working_set, Bytes::from_mb(250), "the sum");
+    let each = |report: &Report| {
+        let of = |it: &InstanceReport| (it.number, it.memory.to_megabytes().0, it.serves);
+        report.instances.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(each(&report), [(1, 100, true), (2, 150, true), (3, 40, false)]);
+    assert_eq!(report.instances[0].instance, report.instance);
+    let (_, body) = guarded.get("/metrics").await;
+    let metrics = text(&body);
+    for line in [
+        "heapbeat_tree_memory_bytes 262144000",
+        "heapbeat_instance_memory_bytes{instance=\"2\"} 157286400",
+        "heapbeat_instances_serving 2",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in\n{metrics}");
+    }
+    // The first one is replaced, and the report goes on with the second.
+    guarded.recorder.record_hand_over(1);
+    guarded.recorder.report_serving();
+    guarded.recorder.record_readings(&measured[1..], &judged(&after));
+    let report = guarded.report("/health").await;
+    assert_eq!(report.instance, report.instances[0].instance);
+    assert_eq!(report.latest.working_set, Bytes::from_mb(250));
 }

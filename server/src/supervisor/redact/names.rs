@@ -1,6 +1,8 @@
-//! Values whose names speak of secrets: `API_KEY=…`, `"password": "…"`, `Authorization: …`, `--password …`.
+//! Values whose names speak of secrets: `API_KEY=…`, `"password": "…"`, `Authorization: …`, `--password …`, `<password>…`,
+//! `'X-Api-Key', '…'`.
 
 use super::MASK;
+use super::values::{group_length, is_quoted, next_quoted, split_separator, value_length};
 
 /// Words that make a name secret wherever they are in it.
 const ANYWHERE: &[&str] = &[
@@ -19,8 +21,29 @@ const ANYWHERE: &[&str] = &[
 ];
 
 /// Words that make a name secret as one of its words.
-const AS_A_WORD: &[&str] =
-    &["auth", "pass", "pwd", "pin", "otp", "dsn", "sig", "signature", "sid", "jwt", "bearer"];
+const AS_A_WORD: &[&str] = &[
+    "auth",
+    "pin",
+    "otp",
+    "dsn",
+    "sig",
+    "signature",
+    "sid",
+    "jwt",
+    "bearer",
+    "salt",
+    "senha",
+    "clave",
+    "mdp",
+];
+
+/// Endings of words that make a name secret (`dbpass`), and the words that end so and do not.
+const ENDINGS: &[&str] = &["pass", "pwd", "passwort", "kennwort"];
+const OTHER_WORDS: &[&str] =
+    &["bypass", "compass", "encompass", "trespass", "surpass", "overpass", "underpass", "lastpass"];
+
+/// Names of parameters that are secrets in the query of an address only.
+const IN_QUERIES: &[&str] = &["key", "code"];
 
 /// Words before `key` that make it a secret.
 const KEYS: &[&str] = &[
@@ -38,6 +61,12 @@ const KEYS: &[&str] = &[
     "license",
     "storage",
     "session",
+];
+
+/// How the names of source files end.
+const SOURCE_FILES: &[&str] = &[
+    ".js", ".cjs", ".mjs", ".jsx", ".ts", ".tsx", ".py", ".rb", ".go", ".java", ".kt", ".rs", ".php", ".c",
+    ".cc",
 ];
 
 /// Names whose value is the rest of the line.
@@ -60,14 +89,20 @@ pub(super) fn names_credentials(flag: &str, value: &str) -> bool {
     CREDENTIAL_FLAGS.contains(&flag) && value.contains(':')
 }
 
-/// Whether a name speaks of a secret.
+/// Whether a name speaks of a secret. That of a source file does not: `at parse (token.js:5:7)`.
 pub(super) fn is_secret_name(name: &str) -> bool {
+    if SOURCE_FILES.iter().any(|end| name.ends_with(end)) {
+        return false;
+    }
     let words = words(name);
     let joined = words.concat();
     let is_key = words.windows(2).any(|pair| KEYS.contains(&&*pair[0]) && pair[1].starts_with("key"));
     is_key
         || ANYWHERE.iter().any(|word| joined.contains(word))
         || words.iter().any(|word| AS_A_WORD.contains(&&**word))
+        || words
+            .iter()
+            .any(|word| ENDINGS.iter().any(|end| word.ends_with(end)) && !OTHER_WORDS.contains(&&**word))
 }
 
 /// Splits a name at punctuation and before capital letters, and returns its words in lower case.
@@ -94,89 +129,113 @@ pub(super) fn mask_named_values(line: &str) -> String {
     while let Some(start) = rest.find(is_name_char) {
         let (before, from_name) = rest.split_at(start);
         masked.push_str(before);
-        let begins_word = masked.is_empty()
-            || masked.ends_with(|it: char| it.is_whitespace() || matches!(it, '"' | '\'' | '`' | '('));
+        let place = Place::after(&masked);
         let end = from_name.find(|it: char| !is_name_char(it)).unwrap_or(from_name.len());
         let (name, after) = from_name.split_at(end);
         masked.push_str(name);
         rest = after;
-        if let Some((separator, value)) = split_separator(after).filter(|_| is_secret_name(name)) {
-            masked.push_str(separator);
-            let is_header = HEADERS.iter().any(|it| name.eq_ignore_ascii_case(it)) && separator.contains(':');
-            let length = if is_header { value.len() } else { value_length(value) };
-            // Without quotes, nothing but the end of the line ends a value of several words.
-            let is_phrase = separator == ": " && !is_quoted(value) && speaks_of_phrase(name);
-            let length = if is_phrase { value.trim_end().len() } else { length };
-            if length > 0 {
-                masked.push_str(MASK);
-            }
-            rest = &value[length..];
-        } else if let Some(value) = after.strip_prefix(' ').filter(|_| begins_word) {
-            let value = value.trim_start_matches(' ');
-            let length = value_length(value);
-            let is_value = length > 0 && !value.starts_with('-');
-            if is_value && (is_secret_flag(name) || names_credentials(name, &value[..length])) {
-                masked.push_str(&after[..after.len() - value.len()]);
-                masked.push_str(MASK);
-                rest = &value[length..];
-            }
+        let Some((separator, length)) = find_secret(place, name, after) else { continue };
+        masked.push_str(&after[..separator]);
+        if length > 0 {
+            masked.push_str(MASK);
         }
+        rest = &after[separator + length..];
     }
     masked.push_str(rest);
     masked
 }
 
+/// Where a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The tag of an element: `<password>`.
+    Tag,
+    /// A parameter in the query of an address.
+    Query,
+    /// After SQL's `IDENTIFIED`.
+    AfterIdentified,
+    /// The first word of a line, of a quoted text or of a group, or after white space.
+    Word,
+    /// Within a word.
+    Within,
+}
+
+impl Place {
+    /// Returns the place that follows a text.
+    fn after(text: &str) -> Self {
+        let last_word = text.trim_end().rsplit(' ').next().unwrap_or_default();
+        match text.chars().next_back() {
+            Some('<') => Place::Tag,
+            Some('?' | '&') => Place::Query,
+            Some(' ') if last_word.eq_ignore_ascii_case("identified") => Place::AfterIdentified,
+            Some(it) if !it.is_whitespace() && !matches!(it, '"' | '\'' | '`' | '(') => Place::Within,
+            _ => Place::Word,
+        }
+    }
+}
+
+/// Returns where in the text after a name a secret begins, and its length.
+fn find_secret(place: Place, name: &str, after: &str) -> Option<(usize, usize)> {
+    let at = |value: &str, length| Some((after.len() - value.len(), length));
+    let is_secret = is_secret_name(name) || (place == Place::Query && IN_QUERIES.contains(&name));
+    if let Some((separator, value)) = split_separator(after) {
+        if is_secret {
+            return at(value, secret_length(name, separator, value));
+        }
+        let length = value_length(value);
+        if names_credentials(name, &value[..length]) {
+            return at(value, length);
+        }
+    }
+    if is_secret && let Some(value) = after.strip_prefix('>').filter(|_| place == Place::Tag) {
+        return at(value, value.find('<').unwrap_or(value.len()));
+    }
+    // `"ApiKey" value="…"` in an element.
+    let attribute = || after.trim_start_matches(['"', '\'']).trim_start().strip_prefix("value=");
+    if is_secret && let Some(value) = attribute() {
+        return at(value, value_length(value));
+    }
+    let is_header = name.contains('-') || is_one_of(HEADERS, name);
+    let is_sql = place == Place::AfterIdentified && name.eq_ignore_ascii_case("by");
+    if ((is_secret && (is_header || speaks_of_phrase(name))) || is_sql)
+        && let Some(value) = next_quoted(after, is_header)
+    {
+        return at(value, value_length(value));
+    }
+    let value = after.strip_prefix(' ').filter(|_| place == Place::Word)?.trim_start_matches(' ');
+    let length = value_length(value);
+    let is_value = length > 0 && !value.starts_with('-');
+    let is_secret = is_secret_flag(name) || names_credentials(name, &value[..length]);
+    if is_value && is_secret { at(value, length) } else { None }
+}
+
+/// Returns the length of the secret that is the value of a name.
+fn secret_length(name: &str, separator: &str, value: &str) -> usize {
+    if is_one_of(HEADERS, name) && separator.contains(':') {
+        return value.len();
+    }
+    // Without quotes, a value of several words ends with the line, the next field, or the next part of a connection string.
+    if speaks_of_phrase(name) && !is_quoted(value) {
+        let whole = value.trim_end().len();
+        if separator == ": " {
+            return whole;
+        }
+        if separator.ends_with(':') {
+            return value.find([',', '}', ')', ']', '&']).unwrap_or(whole);
+        }
+        if let Some(end) = value.find(';').filter(|_| separator.ends_with('=')) {
+            return end;
+        }
+    }
+    group_length(value).unwrap_or_else(|| value_length(value))
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
 fn is_name_char(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.')
-}
-
-/// Splits off what stands between a name and its value: `=`, `: `, `": "`, ` => `.
-fn split_separator(after_name: &str) -> Option<(&str, &str)> {
-    let is_around = |it: char| matches!(it, ' ' | '"' | '\'' | '\\' | ']' | '`');
-    let sign = after_name.trim_start_matches(is_around);
-    let value =
-        sign.strip_prefix("=>").or_else(|| sign.strip_prefix(['=', ':']))?.trim_start_matches([' ', '\t']);
-    Some(after_name.split_at(after_name.len() - value.len()))
-}
-
-/// Returns the length of the value at the beginning of a text: up to the closing quote, or to the next separator. A scheme such as
-/// `Bearer` belongs to it.
-fn value_length(text: &str) -> usize {
-    // The prefixes of Python's strings: b'…', rb"…".
-    let prefix =
-        text.find(|it: char| !matches!(it, 'b' | 'B' | 'u' | 'U' | 'r' | 'R' | 'f' | 'F')).unwrap_or(0);
-    for skipped in [0, prefix] {
-        if let Some(length) = (skipped <= 2).then(|| quoted_length(&text[skipped..])).flatten() {
-            return skipped + length;
-        }
-    }
-    let end = |it: char| it.is_whitespace() || matches!(it, ',' | '&' | ';' | '}' | ')' | '"' | '\'');
-    let length = text.find(end).unwrap_or(text.len());
-    let (word, more) = text.split_at(length);
-    let is_scheme = ["bearer", "basic", "digest", "token"].iter().any(|it| word.eq_ignore_ascii_case(it));
-    match more.strip_prefix(' ').filter(|_| is_scheme) {
-        Some(value) => length + 1 + value.find(end).unwrap_or(value.len()),
-        None => length,
-    }
-}
-
-fn is_quoted(text: &str) -> bool {
-    quoted_length(text).is_some()
-}
-
-/// Returns the length of a quoted string at the beginning of a text. In JSON that is inside of JSON, its quotes are escaped: once `\"`, twice
-/// `\\\"`. A quote inside of the string has more backslashes before it, and each backslash inside has become several.
-fn quoted_length(text: &str) -> Option<usize> {
-    let level = text.len() - text.trim_start_matches('\\').len();
-    let quote = text[level..].chars().next().filter(|it| matches!(it, '"' | '\'' | '`'))?;
-    let mut backslashes = 0;
-    for (at, char) in text.char_indices().skip(level + 1) {
-        if char == quote && backslashes >= level && (backslashes - level).is_multiple_of(2 * (level + 1)) {
-            return Some(at + 1);
-        }
-        backslashes = if char == '\\' { backslashes + 1 } else { 0 };
-    }
-    Some(text.len())
 }
 
 /// Whether the value of a name may be several words.

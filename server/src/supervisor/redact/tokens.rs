@@ -8,6 +8,7 @@ const PREFIXES: &[&str] = &[
     "sk_live_",
     "sk_test_",
     "rk_live_",
+    "rk_test_",
     "pk_live_",
     "whsec_",
     "ghp_",
@@ -21,6 +22,10 @@ const PREFIXES: &[&str] = &[
     "xoxp-",
     "xoxa-",
     "xoxs-",
+    "xoxc-",
+    "xoxd-",
+    "xoxe-",
+    "xoxe.",
     "xapp-",
     "AKIA",
     "ASIA",
@@ -35,6 +40,18 @@ const PREFIXES: &[&str] = &[
     "rnd_",
     "shpat_",
     "dckr_pat_",
+    "hvs.",
+    "hvb.",
+    "glptt-",
+    "glsa_",
+    "lin_api_",
+    "sbp_",
+    "sntrys_",
+    "gsk_",
+    "fm2_",
+    "NRAK-",
+    "HRKU-",
+    "AGE-SECRET-KEY-",
 ];
 
 /// Shortest rest of a token after its known beginning.
@@ -98,7 +115,10 @@ pub(super) fn mask_base64(line: &str) -> String {
 
 fn is_secret(token: &str) -> bool {
     let known = PREFIXES.iter().any(|prefix| {
-        token.strip_prefix(prefix).is_some_and(|rest| rest.len() >= MIN_AFTER_PREFIX && has_digit(rest))
+        token.strip_prefix(prefix).is_some_and(|rest| {
+            rest.len() >= MIN_AFTER_PREFIX
+                && (has_digit(rest) || (rest.len() >= MIN_MIXED && has_both_cases(rest)))
+        })
     });
     // In base64 for URLs `-` is a digit; it also joins the words of names and the parts of UUIDs, which change their kind of letter less.
     let joined = |part: &str| {
@@ -118,9 +138,11 @@ fn is_random(run: &str) -> bool {
 
 /// Whether a run has lower and upper case letters and digits.
 fn is_mixed(run: &str) -> bool {
-    has_digit(run)
-        && run.bytes().any(|it| it.is_ascii_lowercase())
-        && run.bytes().any(|it| it.is_ascii_uppercase())
+    has_digit(run) && has_both_cases(run)
+}
+
+fn has_both_cases(run: &str) -> bool {
+    run.bytes().any(|it| it.is_ascii_lowercase()) && run.bytes().any(|it| it.is_ascii_uppercase())
 }
 
 /// Whether a run changes between digits, lower and upper case at every third character or more often, as random digits do at six of ten.

@@ -5,3 +5,4 @@
 pub mod accuracy;
 pub mod matrix;
 pub mod process;
+pub mod recorded;

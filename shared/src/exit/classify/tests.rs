@@ -114,7 +114,7 @@ fn facts_are_classified_or_the_exit_is_unknown() {
 
 #[test]
 fn an_exit_by_the_signal_that_was_sent_is_orderly() {
-    use ExitKind::{Crash, Recycle, Stop};
+    use ExitKind::{Crash, Finish, Recycle, Stop};
     use ProcessExit::{Code, Signal};
     let cases = [
         ("143 without a request", observed(Code(143), |_| ()), Crash, true),
@@ -132,7 +132,7 @@ fn an_exit_by_the_signal_that_was_sent_is_orderly() {
             Stop,
             true,
         ),
-        ("finished", observed(Code(0), |f| f.may_finish = true), Stop, true),
+        ("finished", observed(Code(0), |f| f.may_finish = true), Finish, true),
     ];
     for (name, facts, kind, sure) in cases {
         let result = classify(&facts);

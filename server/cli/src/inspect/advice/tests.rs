@@ -61,7 +61,7 @@ fn each_rule_advises_by_its_figures() {
         }
     };
     // Name, snapshot, severity, and a part of the first advice.
-    let cases = [
+    let cases = vec![
         ("steady", steady(), Severity::Ok, "Nothing to do."),
         (
             "alert",
@@ -181,4 +181,15 @@ fn fragmentation_is_not_blamed_on_a_route() {
     let texts: Vec<String> = advise(&snapshot).into_iter().map(|advice| advice.text).collect();
     assert!(texts.iter().any(|text| text.contains("Reduce jemalloc's decay")), "{texts:?}");
     assert!(!texts.iter().any(|text| text.contains("POST /upload")), "{texts:?}");
+}
+
+#[test]
+fn one_measurement_says_that_it_cannot_tell_whether_memory_grows() {
+    let snapshot = with(|p| {
+        p.detail = Detail::Kernel;
+        p.forecast = Forecaster::new().assess(Bytes::from_mb(512));
+    });
+    let advice = advise(&snapshot);
+    assert!(advice.iter().any(|it| it.text.starts_with("One measurement cannot tell")), "{advice:?}");
+    assert_eq!(worst_severity(&snapshot), Severity::Ok);
 }

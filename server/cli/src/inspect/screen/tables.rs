@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::report::{FunctionReport, RouteReport};
+use heapbeat_shared::report::{FunctionReport, InstanceReport, RouteReport};
+use heapbeat_shared::text::single_line;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -11,7 +12,9 @@ use ratatui::widgets::Paragraph;
 
 use super::style::{faint, rule};
 use crate::inspect::snapshot::{MeasuredProcess, Snapshot};
-use crate::inspect::text::{ago, clip, describe_event, memory_stall_percent, printable, signed, span};
+use crate::inspect::text::{
+    ago, clip, describe_event, describe_instance, memory_stall_percent, signed, span,
+};
 use crate::inspect::trace::Trace;
 
 /// Width of each figure of a route, in columns.
@@ -58,8 +61,13 @@ pub(super) fn draw_figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapsho
 
 /// Returns the tables of what holds memory and of the requests, each with at most `most` rows: those that the snapshot has.
 pub(super) fn holder_lines(snapshot: &Snapshot, width: u16, most: usize) -> Vec<Line<'static>> {
-    let tables =
-        [route_table(snapshot), function_table(snapshot), request_table(snapshot), process_table(snapshot)];
+    let tables = [
+        route_table(snapshot),
+        function_table(snapshot),
+        request_table(snapshot),
+        instance_table(snapshot),
+        process_table(snapshot),
+    ];
     tables.into_iter().flat_map(|table| table.lines(width.into(), most)).collect()
 }
 
@@ -79,7 +87,7 @@ pub(super) fn event_lines(snapshot: &Snapshot, width: u16, most: usize) -> Vec<L
     let last: Vec<&str> = tail.lines().rev().filter(|line| !line.trim().is_empty()).take(most).collect();
     if !last.is_empty() {
         lines.push(Line::from(faint(clip("standard error of the instance before", width))));
-        lines.extend(last.into_iter().rev().map(|line| Line::raw(clip(&printable(line), width))));
+        lines.extend(last.into_iter().rev().map(|line| Line::raw(clip(&single_line(line), width))));
     }
     lines
 }
@@ -138,7 +146,7 @@ fn route_table(snapshot: &Snapshot) -> Table {
 fn function_table(snapshot: &Snapshot) -> Table {
     let row = |function: &FunctionReport| {
         let within = span(function.duration_ms / 1000);
-        (printable(&function.place()), vec![function.live.to_string(), function.growth.to_string(), within])
+        (single_line(&function.place()), vec![function.live.to_string(), function.growth.to_string(), within])
     };
     let head = &["live", "growth", "within"];
     Table { name: "function", head, rows: snapshot.functions.iter().map(row).collect(), note: None }
@@ -154,12 +162,12 @@ fn request_table(snapshot: &Snapshot) -> Table {
     if let Some(p99) = traffic.latency_p99_ms {
         let _ = write!(note, ", 99 % within {p99:.0} ms");
     }
-    let errors = traffic.routes.iter().fold(0, |sum: u64, route| sum.saturating_add(route.errors));
+    let errors = traffic.routes.iter().fold(0, |sum: u64, route| sum.saturating_add(route.errors()));
     let all =
         ("all".to_owned(), [traffic.in_flight, traffic.requests, errors].map(|it| it.to_string()), None);
     let by_route = traffic.routes.iter().map(|route| {
-        let figures = [route.in_flight, route.requests, route.errors].map(|it| it.to_string());
-        (printable(&route.route), figures, route.latency_mean_ms)
+        let figures = [route.in_flight, route.requests, route.errors()].map(|it| it.to_string());
+        (single_line(&route.route), figures, route.latency_mean_ms)
     });
     let rows = [all].into_iter().chain(by_route).map(|(name, [in_flight, ended, errors], mean)| {
         let mean = mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.0} ms"));
@@ -168,10 +176,19 @@ fn request_table(snapshot: &Snapshot) -> Table {
     Table { name: "requests", head, rows: rows.collect(), note: Some(note) }
 }
 
+/// The instances of a guarded program, if there are several.
+fn instance_table(snapshot: &Snapshot) -> Table {
+    let row = |instance: &InstanceReport| {
+        (describe_instance(snapshot.at, instance), vec![instance.memory.to_string()])
+    };
+    let rows = snapshot.instances.iter().map(row).collect();
+    Table { name: "instance", head: &["memory"], rows, note: None }
+}
+
 /// The processes that are measured, if there are several.
 fn process_table(snapshot: &Snapshot) -> Table {
     let row = |process: &MeasuredProcess| {
-        (printable(&format!("{} {}", process.pid, process.name)), vec![process.memory.to_string()])
+        (single_line(&format!("{} {}", process.pid, process.name)), vec![process.memory.to_string()])
     };
     Table {
         name: "process",

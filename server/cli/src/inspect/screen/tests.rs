@@ -2,8 +2,10 @@
 
 use heapbeat_forecast::{Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::{FunctionReport, PressureState, RouteReport, RouteTraffic, System, Traffic};
-use heapbeat_shared::{Bytes, Exit, Pressure, Status, UnixMillis};
+use heapbeat_shared::report::{
+    FunctionReport, InstanceReport, PressureState, RouteReport, RouteTraffic, System, Traffic,
+};
+use heapbeat_shared::{Bytes, Exit, InstanceId, Pressure, Status, UnixMillis};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -177,11 +179,19 @@ fn a_guarded_program_shows_functions_requests_processes_and_the_last_words_of_th
         route: "GET /orders/:id".into(),
         in_flight: 3,
         requests: 4711,
-        errors: 2,
+        statuses: [0, 4700, 0, 9, 2],
         latency_mean_ms: Some(12.4),
     };
     snapshot.traffic =
         Some(Traffic { in_flight: 4, waiting: 1, requests: 5000, routes: vec![route], ..Traffic::default() });
+    let instance = |number, serves| InstanceReport {
+        instance: InstanceId(number),
+        number: u32::try_from(number).unwrap(),
+        started: snapshot.at.minus(std::time::Duration::from_secs(60 * number)),
+        memory: Bytes::from_mb(50 + number),
+        serves,
+    };
+    snapshot.instances = vec![instance(2, true), instance(1, false)];
     snapshot.processes = vec![MeasuredProcess { pid: 7, name: "node".into(), memory: Bytes::from_mb(99) }];
     let tail = "starting\n\nFATAL ERROR: JavaScript heap out of memory\u{1b}[2J\n";
     snapshot.previous_exit = Some(Exit { stderr_tail: Some(tail.into()), ..Exit::default() });
@@ -194,6 +204,8 @@ fn a_guarded_program_shows_functions_requests_processes_and_the_last_words_of_th
             "GET /orders/:id",
             "12 ms",
             "7 node",
+            "2, up 2 min",
+            "52.0 MB",
             "FATAL ERROR: JavaScript heap out of memory",
         ] {
             assert!(text.contains(part), "{part} at {width}:\n{text}");

@@ -51,6 +51,17 @@ fn requests_that_outlast_the_drain_are_ended_a_moment_after_the_worker_was_told_
 }
 
 #[test]
+fn if_the_front_fails_the_worker_is_stopped_and_the_exit_code_says_so() {
+    let mut machine = serving_behind_front(100);
+    let effects = play(&mut machine, &[], &[(61.0, MachineEvent::FrontFailed)]);
+    assert!(effects.iter().all(|effect| matches!(effect, CloseFront | Log(_))), "{effects:?}");
+    let effects = play(&mut machine, &[], &[(61.1, Drained(1))]);
+    assert_eq!(effects.last(), Some(&Send(1, Command::Stop(StopSignal::Terminate, 1))));
+    let effects = play(&mut machine, &[], &[(61.2, Exited(1, ProcessExit::Code(0)))]);
+    assert_eq!(effects.last(), Some(&Effect::Exit(1)));
+}
+
+#[test]
 fn without_room_for_two_requests_wait_while_one_follows_the_other() {
     let mut machine = serving_behind_front(490);
     let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(490), "threshold".into()))]);
@@ -206,4 +217,25 @@ fn a_replacement_begins_when_it_only_just_fits_and_late_if_it_does_not() {
         play(&mut machine, &[], &[(61.0, Heartbeat(1, 1002, mb(300)))]);
         assert_eq!(machine.replacement_time(), secs(expected), "{growth}");
     }
+}
+
+#[test]
+fn a_replacement_by_hand_that_does_not_fit_beside_follows_while_requests_wait() {
+    let mut machine = serving_behind_front(480);
+    let effects = play(&mut machine, &[], &[(61.0, ReplaceRequested)]);
+    let drained = Notice::DrainingFirst("requested by the operator".to_owned(), OneAtATime::MemoryHeld);
+    assert_eq!(effects, [Log(drained), Drain(1)]);
+    let effects = play(&mut machine, &[], &[(61.2, Drained(1)), (61.4, Exited(1, ProcessExit::Signal(15)))]);
+    assert_eq!(quiet(effects), [Start(2)]);
+    let effects = play(&mut machine, &[], &[(62.0, Heartbeat(2, 1, mb(40))), (62.5, Ready(2))]);
+    assert!(effects.contains(&Activate(2)) && effects.contains(&Log(Notice::Replaced(2))), "{effects:?}");
+}
+
+#[test]
+fn after_a_replacement_has_failed_none_by_hand_drains_the_running_worker() {
+    let mut machine = serving_behind_front(300);
+    play(&mut machine, &[], &[(61.0, ReplaceRequested), (61.5, Exited(2, ProcessExit::Code(3)))]);
+    let effects = play(&mut machine, &[], &[(67.0, Heartbeat(1, 1002, mb(490))), (68.0, ReplaceRequested)]);
+    assert_eq!(effects.first(), Some(&Log(Notice::TooLittleHeadroom)), "{effects:?}");
+    assert!(!effects.contains(&Drain(1)), "{effects:?}");
 }

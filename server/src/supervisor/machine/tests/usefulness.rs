@@ -115,8 +115,8 @@ fn a_program_whose_requests_are_refused_is_replaced_with_growing_pauses() {
             events.push(Heartbeat(*number, u64::from(second), mb(held)));
             events.extend((second - since >= 1).then_some(Ready(*number)));
             if held == 250 {
-                events.push(MachineEvent::MemoryShort(*number, 500));
                 events.push(RecycleRequested(*number, mb(held), "memory".into()));
+                events.push(MachineEvent::MemoryShort(*number, 500));
             }
         }
         while !events.is_empty() {

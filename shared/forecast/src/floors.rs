@@ -1,25 +1,20 @@
-//! The history in constant space: minima over buckets, fine for recent readings and coarse for old ones.
+//! The history in constant space: the minima of buckets, fine for recent readings and coarse for old ones.
 //!
-//! Each level keeps the last 32 buckets of one width; those of the next level are twice as wide. A bucket keeps the *floor* of every figure,
-//! as requests in flight, garbage and caches come and go above the floor, while a leak raises it. For every rhythm of a process there is
-//! a level whose buckets are longer. Everything is allocated once.
+//! Each level keeps the last 48 buckets of one width; those of the next level are twice as wide. A bucket keeps the *floor* of every
+//! figure, as requests in flight, garbage and caches come and go above the floor, while a leak raises it. The last level with more
+//! than half of its buckets covers everything since the last reset, the level below it the last half, and so on.
 
 use super::point::CHANNELS;
 
-/// Number of buckets per level.
-pub(super) const BUCKETS: usize = 32;
+/// Number of buckets per level. A level that has just become the one of everything has 24: enough for a trend, a backtest on its last
+/// third, and a dozen past forecasts.
+pub(super) const BUCKETS: usize = 48;
 
-/// Number of levels: widths from 1 s to 65,536 s, so that the coarsest covers 24 days.
-pub(super) const LEVELS: usize = 17;
+/// Number of levels: widths from 1 s to 65,536 s, so that the coarsest covers 36 days.
+const LEVELS: usize = 17;
 
 /// Width of the finest buckets.
 const FINEST_MS: u64 = 1000;
-
-/// Number of buckets (64 windows) in which the memory of past rises and falls decays by a factor of e.
-const MEMORY_BUCKETS: f64 = 2048.0;
-
-/// Values before this age do not count against later growth, as a start has spikes of its own.
-pub(super) const WARM_UP_MS: u64 = 60_000;
 
 /// The figures of one time span.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,59 +62,32 @@ impl Bucket {
 #[derive(Clone, Debug)]
 pub(super) struct Level {
     /// Width of a bucket in milliseconds.
-    width: u64,
+    pub(super) width: u64,
     /// The bucket that is being filled.
-    open: Option<Bucket>,
+    pub(super) open: Option<Bucket>,
     /// Complete buckets, oldest first from `next` on once the ring is full.
     ring: [Bucket; BUCKETS],
     /// Number of complete buckets in the ring.
     len: usize,
     /// Index of the next complete bucket.
     next: usize,
-    /// Highest floors that have left the ring, slowly forgotten.
-    ceiling: [f64; CHANNELS],
-    /// Largest fall from one floor to a later one within a ring, slowly forgotten.
-    largest_fall: [f64; CHANNELS],
 }
 
 impl Level {
     fn new(width: u64) -> Self {
-        Level {
-            width,
-            open: None,
-            ring: [Bucket::default(); BUCKETS],
-            len: 0,
-            next: 0,
-            ceiling: [0.0; CHANNELS],
-            largest_fall: [0.0; CHANNELS],
-        }
+        Level { width, open: None, ring: [Bucket::default(); BUCKETS], len: 0, next: 0 }
     }
 
-    /// Returns the width of a bucket in milliseconds.
-    pub(super) const fn width(&self) -> u64 {
-        self.width
-    }
-
-    /// Returns the number of complete buckets, at most [`BUCKETS`].
-    pub(super) const fn len(&self) -> usize {
-        self.len
+    /// Returns whether the level has forgotten its oldest buckets, or is about to.
+    pub(super) const fn is_full(&self) -> bool {
+        self.len == BUCKETS
     }
 
     /// Returns the complete buckets, oldest first.
     pub(super) fn closed(&self) -> impl Iterator<Item = &Bucket> {
         let (newer, older) = self.ring.split_at(self.next);
-        let older = if self.len == BUCKETS { older } else { &[] };
+        let older = if self.is_full() { older } else { &[] };
         older.iter().chain(newer)
-    }
-
-    /// Returns the highest floor of a channel before the buckets in the ring.
-    pub(super) fn ceiling(&self, channel: usize) -> f64 {
-        self.ceiling[channel]
-    }
-
-    /// Returns the largest fall of a channel's floor so far, at this resolution.
-    pub(super) fn largest_fall(&self, channel: usize) -> f64 {
-        self.largest_fall[channel]
     }
 
     /// Adds a finer bucket; `last` means that its slot is complete. Returns the buckets that this completes, at most two and in order, for
@@ -133,55 +101,26 @@ impl Level {
         if last {
             complete[1] = self.open.take();
         }
-        for bucket in complete.into_iter().flatten() {
-            self.close(bucket);
-        }
+        complete.into_iter().flatten().for_each(|bucket| self.close(bucket));
         complete
     }
 
     fn close(&mut self, bucket: Bucket) {
-        if self.len == BUCKETS {
-            let leaving = self.ring[self.next];
-            if self.counts(&leaving) {
-                for (ceiling, floor) in self.ceiling.iter_mut().zip(leaving.floor) {
-                    let floor = floor as f64;
-                    *ceiling = floor.max(*ceiling - (*ceiling - floor) / MEMORY_BUCKETS);
-                }
-            }
-        }
-        if self.counts(&bucket) {
-            let oldest = bucket.slot.saturating_sub(BUCKETS as u64);
-            let mut highest = bucket.floor;
-            for earlier in self.closed().filter(|b| b.slot > oldest && self.counts(b)) {
-                for (highest, floor) in highest.iter_mut().zip(earlier.floor) {
-                    *highest = floor.max(*highest);
-                }
-            }
-            let falls = highest.iter().zip(bucket.floor).map(|(highest, floor)| (highest - floor) as f64);
-            for (known, fall) in self.largest_fall.iter_mut().zip(falls) {
-                *known = fall.max(*known - *known / MEMORY_BUCKETS);
-            }
-        }
         self.ring[self.next] = bucket;
         self.next = (self.next + 1) % BUCKETS;
         self.len = (self.len + 1).min(BUCKETS);
-    }
-
-    /// Returns whether a bucket began after the warm-up.
-    fn counts(&self, bucket: &Bucket) -> bool {
-        bucket.slot.saturating_mul(self.width) >= WARM_UP_MS
     }
 }
 
 /// All levels.
 #[derive(Clone, Debug)]
-pub(super) struct Pyramid {
+pub(super) struct Floors {
     levels: Box<[Level]>,
 }
 
-impl Pyramid {
+impl Floors {
     pub(super) fn new() -> Self {
-        Pyramid { levels: (0..LEVELS).map(|level| Level::new(FINEST_MS << level)).collect() }
+        Floors { levels: (0..LEVELS).map(|level| Level::new(FINEST_MS << level)).collect() }
     }
 
     /// Removes all buckets, and keeps the allocation.
@@ -222,9 +161,23 @@ impl Pyramid {
         }
     }
 
-    /// Returns all levels, finest first.
+    /// Returns the levels to examine, finest first: all that are full, and the first two that are not, which cover everything; the coarser one
+    /// hides fluctuation of twice the period.
     pub(super) fn levels(&self) -> &[Level] {
-        &self.levels
+        let full = self.levels.iter().take_while(|level| level.is_full()).count();
+        &self.levels[..(full + 2).min(LEVELS)]
+    }
+
+    /// Returns the lowest newest value of a channel, and its second: of the newest complete bucket of `level` and of everything after it.
+    pub(super) fn newest(&self, level: &Level, channel: usize) -> (f64, f64) {
+        let complete = level.closed().last().map(|bucket| (level.width, bucket));
+        let open = self.levels.iter().take_while(|it| it.width <= level.width);
+        let open = open.filter_map(|it| Some((it.width, it.open.as_ref()?)));
+        let lowest = complete.into_iter().chain(open).min_by_key(|(_, bucket)| bucket.floor[channel]);
+        lowest.map_or((0.0, 0.0), |(width, bucket)| {
+            let at = bucket.slot.saturating_mul(width).saturating_add(u64::from(bucket.floor_at[channel]));
+            (bucket.floor[channel] as f64, at as f64 / 1000.0)
+        })
     }
 
     /// Returns the size on the heap in bytes, which is constant.
@@ -243,12 +196,13 @@ mod tests {
 
     #[test]
     fn every_level_has_the_minima_of_its_width() {
-        let mut pyramid = Pyramid::new();
+        let mut history = Floors::new();
         let value = |second: u64| 1000 + (second * 7919) % 613;
         for half in 0..2000 {
-            pyramid.push(half * 500, [value(half / 2) + half % 2; CHANNELS]);
+            history.push(half * 500, [value(half / 2) + half % 2; CHANNELS]);
         }
-        for (index, level) in pyramid.levels().iter().enumerate().take(6) {
+        assert_eq!(history.levels().len(), 7, "16 s and less are full, 32 s and 64 s cover everything");
+        for (index, level) in history.levels().iter().enumerate() {
             let width = 1u64 << index;
             let complete: Vec<u64> = (0..1000 / width)
                 .map(|slot| (slot * width..(slot + 1) * width).map(value).min().unwrap())
@@ -261,54 +215,28 @@ mod tests {
     }
 
     #[test]
-    fn points_far_apart_reach_every_level_at_once() {
-        let mut pyramid = Pyramid::new();
+    fn points_far_apart_reach_every_level_at_once_and_have_their_time() {
+        let mut history = Floors::new();
         for minute in 0..=20u64 {
-            pyramid.push(minute * 60_000, [100 + minute; CHANNELS]);
+            history.push(minute * 60_000 + 250, [100 + minute; CHANNELS]);
         }
-        for (index, level) in pyramid.levels().iter().enumerate().take(7) {
+        for (index, level) in history.levels.iter().enumerate().take(7) {
             let newest = level.closed().last().unwrap();
             // All minutes but the last one are complete.
             assert_eq!(
-                (newest.slot * level.width() + u64::from(newest.floor_at[0])) / 60_000,
-                19,
+                newest.slot * level.width + u64::from(newest.floor_at[0]),
+                19 * 60_000 + 250,
                 "level {index}"
             );
         }
     }
 
     #[test]
-    fn a_floor_has_its_time() {
-        let mut pyramid = Pyramid::new();
-        for second in 0..64u64 {
-            pyramid.push(second * 1000 + 250, [second.abs_diff(21) + 5; CHANNELS]);
-        }
-        let level = &pyramid.levels()[4];
-        let bucket = level.closed().nth(1).unwrap();
-        assert_eq!((bucket.slot, bucket.floor[0]), (1, 5));
-        assert_eq!(bucket.slot * level.width() + u64::from(bucket.floor_at[0]), 21_250);
-    }
-
-    #[test]
-    fn falls_and_peaks_count_against_later_rises() {
-        let mut pyramid = Pyramid::new();
-        for second in 0..200u64 {
-            let spike = if second == 30 || second == 100 { 1000 * (second - 20) } else { 0 };
-            pyramid.push(second * 1000, [500 + spike; CHANNELS]);
-        }
-        let fine = &pyramid.levels()[0];
-        assert!((70_000.0..80_001.0).contains(&fine.largest_fall(0)), "{}", fine.largest_fall(0));
-        assert!((70_000.0..80_501.0).contains(&fine.ceiling(0)), "{}", fine.ceiling(0));
-        // In buckets of two seconds, a spike of one second does not change the floor.
-        assert!(pyramid.levels()[1].largest_fall(0).abs() < 1e-9);
-    }
-
-    #[test]
     fn a_gap_of_any_length_is_one_step() {
-        let mut pyramid = Pyramid::new();
+        let mut history = Floors::new();
         for elapsed in [0, 1, 1 << 20, 1 << 40, u64::MAX - 1, u64::MAX] {
-            pyramid.push(elapsed, [1; CHANNELS]);
+            history.push(elapsed, [1; CHANNELS]);
         }
-        assert!(pyramid.levels().iter().all(|level| level.closed().count() <= 6));
+        assert!(history.levels.iter().all(|level| level.closed().count() <= 6));
     }
 }

@@ -1,0 +1,288 @@
+//! What the answers of a server and an edge say about a deployment, and what to do about it.
+
+use std::time::Duration;
+
+use heapbeat_shared::report::Limit;
+use heapbeat_shared::signing::CLOCK_TOLERANCE_S;
+use heapbeat_shared::text::printable;
+use heapbeat_shared::{Bytes, UnixMillis};
+use serde_json::Value;
+
+/// Difference between the clocks from which signatures are refused, in seconds.
+const REFUSED_SKEW: i64 = CLOCK_TOLERANCE_S as i64;
+
+/// Difference between the clocks that is worth a warning, in seconds.
+const NOTABLE_SKEW: i64 = 10;
+
+/// Age of the edge's last tick from which its cron does not run: ten intervals.
+const STALE: Duration = Duration::from_secs(600);
+
+/// Size limit of a text of a server in a finding, in characters.
+const MAX_TEXT: usize = 600;
+
+/// The answers of a deployment.
+#[derive(Clone, Debug)]
+pub(super) struct Answers {
+    /// Whether the owner's secret is known here.
+    pub(super) has_secret: bool,
+    /// Seconds by which the server's clock is ahead; `None` if the server states no time.
+    pub(super) skew_seconds: Option<i64>,
+    /// `None` if no server was given.
+    pub(super) server: Option<Result<ServerAnswer, String>>,
+    /// `None` if no edge was given.
+    pub(super) edge: Option<Result<EdgeAnswer, String>>,
+    pub(super) now: UnixMillis,
+}
+
+/// The answer of a server.
+#[derive(Clone, Debug)]
+pub(super) struct ServerAnswer {
+    pub(super) target: String,
+    /// Whether the answer was signed with the secret.
+    pub(super) is_signed: bool,
+    /// The reason if it was not.
+    pub(super) note: Option<String>,
+    pub(super) rss: Bytes,
+    pub(super) limit: Option<Limit>,
+    pub(super) version: Option<String>,
+    pub(super) unavailable_sources: Vec<String>,
+}
+
+/// The answer of an edge.
+#[derive(Clone, Debug)]
+pub(super) struct EdgeAnswer {
+    url: String,
+    /// The time of the last tick; `None` if there was none.
+    updated: Option<String>,
+    monitors: Vec<WatchedMonitor>,
+    /// Mistakes in the configuration.
+    config_problems: u64,
+}
+
+/// A monitor in the status.
+#[derive(Clone, Debug)]
+struct WatchedMonitor {
+    id: String,
+    state: String,
+    reason: Option<String>,
+}
+
+impl EdgeAnswer {
+    /// Reads the status of an edge.
+    pub(super) fn parse(url: String, status: &Value) -> Result<Self, String> {
+        let monitors =
+            status["monitors"].as_array().ok_or_else(|| format!("{url} is not the status of an edge"))?;
+        let text = |value: &Value| value.as_str().map(excerpt);
+        Ok(EdgeAnswer {
+            updated: text(&status["updated"]),
+            monitors: monitors
+                .iter()
+                .map(|monitor| WatchedMonitor {
+                    id: text(&monitor["id"]).unwrap_or_default(),
+                    state: text(&monitor["state"]).unwrap_or_default(),
+                    reason: text(&monitor["reason"]),
+                })
+                .collect(),
+            config_problems: status["edge"]["config_problems"].as_u64().unwrap_or(0),
+            url,
+        })
+    }
+}
+
+/// Shortens a text that another machine sent, and leaves out what a terminal would obey.
+fn excerpt(text: &str) -> String {
+    printable(text, MAX_TEXT)
+}
+
+/// How bad a finding is, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Fine,
+    /// Nothing could be found out.
+    Skipped,
+    Warning,
+    Problem,
+}
+
+impl Level {
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Level::Fine => "ok",
+            Level::Skipped => "skipped",
+            Level::Warning => "warning",
+            Level::Problem => "problem",
+        }
+    }
+}
+
+/// A finding, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) level: Level,
+    pub(super) text: String,
+    pub(super) advice: Option<&'static str>,
+}
+
+fn fine(text: impl Into<String>) -> Finding {
+    Finding { level: Level::Fine, text: text.into(), advice: None }
+}
+
+fn finding(level: Level, text: impl Into<String>, advice: &'static str) -> Finding {
+    Finding { level, text: text.into(), advice: Some(advice) }
+}
+
+/// Judges the answers of a deployment.
+pub(super) fn find(answers: &Answers) -> Vec<Finding> {
+    let mut found = Vec::new();
+    match &answers.server {
+        None => {
+            found.push(finding(Level::Skipped, "the server was not checked", "name its address with --url"));
+        }
+        Some(Err(error)) => found.push(finding(
+            Level::Problem,
+            excerpt(error),
+            "check the address, and in the log of the program that heapbeat listens on that port",
+        )),
+        Some(Ok(server)) => {
+            found.push(fine(format!("{} answers: {} resident", server.target, server.rss)));
+            found.extend(judge_clock(answers.skew_seconds));
+            found.push(judge_signature(answers.has_secret, server));
+            if server.is_signed {
+                found.extend(judge_report(server));
+            }
+        }
+    }
+    match &answers.edge {
+        None => {
+            found.push(finding(Level::Skipped, "the edge was not checked", "name its address with --edge"));
+        }
+        Some(Err(error)) => found.push(finding(
+            Level::Problem,
+            excerpt(error),
+            "deploy the edge, or correct the address: it is the last line of `heapbeat-edge deploy`",
+        )),
+        Some(Ok(edge)) => found.extend(judge_edge(edge, answers.now)),
+    }
+    found
+}
+
+fn judge_clock(skew: Option<i64>) -> Option<Finding> {
+    let skew = skew?;
+    let advice = "set the clocks of both machines by NTP: a signature is valid for a minute";
+    Some(match skew.abs() {
+        REFUSED_SKEW.. => finding(Level::Problem, format!("the clocks are {} s apart", skew.abs()), advice),
+        NOTABLE_SKEW.. => finding(Level::Warning, format!("the clocks are {} s apart", skew.abs()), advice),
+        _ => fine("the clocks agree"),
+    })
+}
+
+fn judge_signature(has_secret: bool, server: &ServerAnswer) -> Finding {
+    if server.is_signed {
+        return fine("the server and this machine have the same secret");
+    }
+    match &server.note {
+        Some(note) => finding(
+            Level::Problem,
+            excerpt(note),
+            "give HEAPBEAT_SECRET the same value in the server's environment, here, and in the Worker's secrets; if it has, set \
+             HEAPBEAT_HOSTS of the server to the host in this address: off Render, Fly, Railway, Koyeb, Heroku, Azure and Cloud Run a \
+             server does not know its own name",
+        ),
+        None if has_secret => fine("the answer needs no signature"),
+        None => finding(
+            Level::Skipped,
+            "the secret, the limit and the version were not checked",
+            "set HEAPBEAT_SECRET to the server's secret",
+        ),
+    }
+}
+
+fn judge_report(server: &ServerAnswer) -> Vec<Finding> {
+    let mut found = Vec::new();
+    match &server.limit {
+        None => found.push(finding(
+            Level::Warning,
+            "the server knows no memory limit",
+            "set HEAPBEAT_MEMORY_LIMIT to the memory of the instance",
+        )),
+        Some(limit) => {
+            let text = format!("the memory limit is {} ({})", limit.bytes, excerpt(&limit.origin));
+            let is_guess = limit.origin.starts_with("default cap") || limit.origin.starts_with("physical");
+            found.push(if is_guess {
+                let advice = "set HEAPBEAT_MEMORY_LIMIT if the instance has another limit: none is enforced that can be read";
+                finding(Level::Warning, text, advice)
+            } else {
+                fine(text)
+            });
+        }
+    }
+    // A program whose version nobody has set states `unknown`.
+    if let Some(version) = server.version.as_ref().filter(|version| *version != "unknown") {
+        let own = env!("CARGO_PKG_VERSION");
+        let text = format!("the server is version {}, and this program {own}", excerpt(version));
+        found.push(match same_series(version, own) {
+            Some(false) => {
+                finding(Level::Warning, text, "update the older one: report and commands belong together")
+            }
+            Some(true) => fine(text),
+            // The version of an application that embeds heapbeat is its own.
+            None => fine(format!("the server runs {}", excerpt(version))),
+        });
+    }
+    if !server.unavailable_sources.is_empty() {
+        let sources = excerpt(&server.unavailable_sources.join(", "));
+        found.push(finding(
+            Level::Warning,
+            format!("the server cannot read {sources}"),
+            "the guard works without; docs/troubleshooting.md names what each is for",
+        ));
+    }
+    found
+}
+
+/// Returns whether two versions have the same major and minor number, or `None` if the first is no version.
+fn same_series(version: &str, own: &str) -> Option<bool> {
+    let series = |text: &str| -> Option<(u64, u64)> {
+        let mut parts = text.split([' ', '-', '+']).next()?.split('.');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    };
+    Some(series(version)? == series(own)?)
+}
+
+fn judge_edge(edge: &EdgeAnswer, now: UnixMillis) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let oldest = now.minus(STALE).to_rfc3339();
+    let cron = "the cron trigger does not run: wrangler triggers deploy, and see Workers > Logs in Cloudflare's dashboard";
+    found.push(match &edge.updated {
+        // Times of this form are ordered as texts.
+        Some(updated) if *updated >= oldest => fine(format!("{} answers, last tick {updated}", edge.url)),
+        Some(updated) => finding(Level::Problem, format!("the edge's last tick was {updated}"), cron),
+        None => finding(
+            Level::Problem,
+            "the edge has had no tick yet",
+            "wait a minute; after that, the cron trigger is missing",
+        ),
+    });
+    if edge.monitors.is_empty() {
+        let advice = "add a block [[vars.MONITORS]] to wrangler.toml and deploy";
+        found.push(finding(Level::Warning, "the edge watches nothing", advice));
+    }
+    for WatchedMonitor { id, state, reason } in &edge.monitors {
+        let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let text = format!("the edge says that {id} is {state}{reason}");
+        found.push(match state.as_str() {
+            "up" | "maintenance" => fine(text),
+            "down" => finding(
+                Level::Problem,
+                text,
+                "compare the monitor's url in wrangler.toml with the server's address",
+            ),
+            _ => finding(Level::Warning, text, "its page has the reason"),
+        });
+    }
+    if edge.config_problems > 0 {
+        let text = format!("the edge's configuration has {} problems", edge.config_problems);
+        found.push(finding(Level::Warning, text, "the Worker's log and GET /api/v1/admin/status name them"));
+    }
+    found
+}

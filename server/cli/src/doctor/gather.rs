@@ -1,0 +1,73 @@
+//! Asks the server and the edge.
+
+use std::time::{Duration, SystemTime};
+
+use heapbeat::clock::Clock;
+use heapbeat_shared::signing::Secret;
+use serde_json::Value;
+use ureq::Agent;
+
+use super::findings::{Answers, EdgeAnswer, ServerAnswer};
+use crate::http_client::{build_http_client, without_userinfo};
+use crate::inspect::{InspectTarget, measure_once};
+
+/// Longest wait for a response: an instance that sleeps has to wake first.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Size limit of the edge's status, in bytes.
+const MAX_STATUS_BYTES: u64 = 4 << 20;
+
+/// Gathers the answers of a server and an edge; neither is asked that was not given.
+pub(super) fn gather(url: Option<&str>, edge: Option<&str>, secret: Option<Secret>) -> Answers {
+    let agent = build_http_client(TIMEOUT);
+    let clock = Clock::of_this_process();
+    let skew_seconds = url.and_then(|url| measure_skew(&agent, url, &clock));
+    let has_secret = secret.is_some();
+    let server = url.map(|url| ask_server(url, secret));
+    let now = clock.now().wall;
+    Answers { has_secret, skew_seconds, server, edge: edge.map(|edge| ask_edge(&agent, edge)), now }
+}
+
+/// Asks the server for its report, or for the public figures.
+fn ask_server(url: &str, secret: Option<Secret>) -> Result<ServerAnswer, String> {
+    let target = InspectTarget::Url { url: url.to_owned(), secret: secret.map(Box::new) };
+    let snapshot = measure_once(&target).map_err(|error| error.to_string())?;
+    Ok(ServerAnswer {
+        target: snapshot.target,
+        is_signed: snapshot.version.is_some(),
+        note: snapshot.note,
+        rss: snapshot.sample.rss,
+        limit: snapshot.limit,
+        version: snapshot.version,
+        unavailable_sources: snapshot.unavailable_sources,
+    })
+}
+
+/// Returns by how many seconds the server's clock is ahead of this one, if its response states a time.
+fn measure_skew(agent: &Agent, url: &str, clock: &Clock) -> Option<i64> {
+    let before = clock.now().wall;
+    let response = agent.get(url).call().ok()?;
+    let after = clock.now().wall;
+    let date = response.headers().get("date")?.to_str().ok()?;
+    let date = httpdate::parse_http_date(date).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let stated = i64::try_from(date.as_millis()).ok()?;
+    // The time is stated in whole seconds, somewhere between the request and the response.
+    let middle = i64::midpoint(before.0, after.0);
+    Some((stated + 500 - middle) / 1000)
+}
+
+/// Asks the edge for its status.
+fn ask_edge(agent: &Agent, edge: &str) -> Result<EdgeAnswer, String> {
+    let address = format!("{}/api/v1/status", edge.trim_end_matches('/'));
+    let url = without_userinfo(&address).to_owned();
+    let mut response =
+        agent.get(&address).call().map_err(|error| format!("{url} does not answer: {error}"))?;
+    if response.status() != 200 {
+        return Err(format!("{url} answered {}", response.status().as_u16()));
+    }
+    let body = response.body_mut().with_config().limit(MAX_STATUS_BYTES).read_to_vec();
+    let body = body.map_err(|error| format!("{url} does not answer: {error}"))?;
+    let status: Value =
+        serde_json::from_slice(&body).map_err(|_| format!("{url} is not the status of an edge"))?;
+    EdgeAnswer::parse(url, &status)
+}

@@ -1,0 +1,258 @@
+//! Projects as people have them, and what is proposed for each.
+
+use super::project::Project;
+use super::proposal::Proposal;
+
+/// A project: its name, its files, what is recognized, the file that changes with the line afterwards, and the first next step.
+struct Case {
+    name: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    recognized: &'static str,
+    changed: &'static [(&'static str, &'static str)],
+    next: &'static str,
+}
+
+const EXPRESS: &str = r#"{ "name": "shop", "scripts": { "test": "node server.js", "start": "node server.js" }, "dependencies": { "express": "^5" } }"#;
+
+const CASES: [Case; 19] = [
+    Case {
+        name: "express",
+        files: &[("package.json", EXPRESS)],
+        recognized: "Express, which package.json starts: node server.js",
+        changed: &[(
+            "package.json",
+            r#""test": "node server.js", "start": "exec heapbeat run -- node server.js""#,
+        )],
+        next: "npm install heapbeat",
+    },
+    Case {
+        name: "express on render",
+        files: &[
+            ("package.json", EXPRESS),
+            ("pnpm-lock.yaml", ""),
+            ("render.yaml", "services:\n  - type: web\n    startCommand: node server.js # the shop\n"),
+        ],
+        recognized: "Express, which render.yaml starts: node server.js",
+        changed: &[(
+            "render.yaml",
+            "    startCommand: node_modules/.bin/heapbeat run -- node server.js # the shop\n",
+        )],
+        next: "pnpm add heapbeat",
+    },
+    Case {
+        name: "next",
+        files: &[
+            (
+                "package.json",
+                r#"{"name":"web","scripts":{"start":"next start"},"dependencies":{"next":"16","next-auth":"5"}}"#,
+            ),
+            ("render.yaml", "services:\n  - startCommand: npm start\n"),
+        ],
+        recognized: "Next.js, which package.json starts: next start",
+        changed: &[("package.json", r#""start":"exec heapbeat run -- next start""#)],
+        next: "npm install heapbeat",
+    },
+    Case {
+        name: "nest",
+        files: &[(
+            "package.json",
+            r#"{"scripts":{"start":"nest start","start:prod":"node dist/main"},"dependencies":{"@nestjs/core":"11","express":"5"}}"#,
+        )],
+        recognized: "NestJS, which package.json starts: node dist/main",
+        changed: &[(
+            "package.json",
+            r#""start":"nest start","start:prod":"exec heapbeat run -- node dist/main""#,
+        )],
+        next: "npm install heapbeat",
+    },
+    Case {
+        name: "fastapi",
+        files: &[
+            ("requirements.txt", "fastapi==0.120.0\nuvicorn[standard]"),
+            (
+                "render.yaml",
+                "services:\n- runtime: python\n  startCommand: \"uvicorn app:app --host 0.0.0.0 --port $PORT\"\n",
+            ),
+        ],
+        recognized: "FastAPI, which render.yaml starts: uvicorn app:app --host 0.0.0.0 --port $PORT",
+        changed: &[
+            (
+                "render.yaml",
+                "startCommand: heapbeat run -- sh -c 'exec uvicorn app:app --host 0.0.0.0 --port $PORT'\n",
+            ),
+            ("requirements.txt", "uvicorn[standard]\nheapbeat\n"),
+        ],
+        next: "pip install -r requirements.txt",
+    },
+    Case {
+        name: "flask",
+        files: &[
+            ("requirements.txt", "Flask\ngunicorn\n"),
+            ("Procfile", "web: gunicorn app:app\nworker: python w.py\n"),
+        ],
+        recognized: "Flask, which Procfile starts: gunicorn app:app",
+        changed: &[
+            ("Procfile", "web: heapbeat run -- gunicorn app:app\nworker: python w.py\n"),
+            ("requirements.txt", "gunicorn\nheapbeat\n"),
+        ],
+        next: "pip install -r requirements.txt",
+    },
+    Case {
+        name: "rails",
+        files: &[
+            ("Gemfile", "gem \"rails\", \"~> 8\"\n"),
+            ("Procfile", "web: bundle exec puma -C config/puma.rb"),
+        ],
+        recognized: "Rails, which Procfile starts: bundle exec puma -C config/puma.rb",
+        changed: &[("Procfile", "web: bin/heapbeat run -- bundle exec puma -C config/puma.rb")],
+        next: "put the program heapbeat of a release into bin/, in the build of the deployment",
+    },
+    Case {
+        name: "spring",
+        files: &[
+            ("pom.xml", "<groupId>org.springframework.boot</groupId>"),
+            (
+                "Dockerfile",
+                "FROM eclipse-temurin:21\nCOPY app.jar /\nCMD [\"java\", \"-jar\", \"/app.jar\"]\n",
+            ),
+        ],
+        recognized: "Spring, which Dockerfile starts: java -jar /app.jar",
+        changed: &[(
+            "Dockerfile",
+            "COPY --from=ghcr.io/heapbeat/heapbeat:run /heapbeat /usr/local/bin/heapbeat\nCMD [\"heapbeat\",\"run\",\"--\",\"java\",\"-jar\",\"/app.jar\"]\n",
+        )],
+        next: "curl localhost:8080/health shows the memory of the program once it runs",
+    },
+    Case {
+        name: "axum",
+        files: &[("Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\naxum = \"0.8\"\n")],
+        recognized: "An axum application, which embeds heapbeat instead of running behind it",
+        changed: &[],
+        next: "cargo add heapbeat",
+    },
+    Case {
+        name: "a Procfile alone",
+        files: &[("Procfile", "web: ./api --port $PORT\n")],
+        recognized: "A program that Procfile starts: ./api --port $PORT",
+        changed: &[("Procfile", "web: bin/heapbeat run -- sh -c 'exec ./api --port $PORT'\n")],
+        next: "put the program heapbeat of a release into bin/, in the build of the deployment",
+    },
+    Case {
+        name: "a Dockerfile with a shell",
+        files: &[
+            ("requirements.txt", "django"),
+            ("Dockerfile", "FROM python\nCMD gunicorn site.wsgi -b :$PORT"),
+        ],
+        recognized: "Django, which Dockerfile starts: gunicorn site.wsgi -b :$PORT",
+        changed: &[("Dockerfile", "CMD exec heapbeat run -- sh -c 'exec gunicorn site.wsgi -b :$PORT'")],
+        next: "curl localhost:8080/health shows the memory of the program once it runs",
+    },
+    Case {
+        name: "a Dockerfile with a list that starts a shell",
+        files: &[
+            ("package.json", EXPRESS),
+            ("Dockerfile", "FROM node\nCMD [\"sh\", \"-c\", \"migrate && node server.js\"]\n"),
+        ],
+        recognized: "Express, which Dockerfile starts: sh -c migrate && node server.js",
+        changed: &[(
+            "Dockerfile",
+            "CMD [\"heapbeat\",\"run\",\"--\",\"sh\",\"-c\",\"migrate && node server.js\"]\n",
+        )],
+        next: "curl localhost:8080/health shows the memory of the program once it runs",
+    },
+    Case {
+        name: "a Dockerfile with an entry point",
+        files: &[("Dockerfile", "FROM node\nENTRYPOINT [\"node\"]\nCMD [\"server.js\"]\n")],
+        recognized: "A program that Dockerfile starts: node",
+        changed: &[(
+            "Dockerfile",
+            "ENTRYPOINT [\"heapbeat\",\"run\",\"--\",\"node\"]\nCMD [\"server.js\"]\n",
+        )],
+        next: "curl localhost:8080/health shows the memory of the program once it runs",
+    },
+    Case {
+        name: "a port of its own",
+        files: &[(
+            "package.json",
+            r#"{"scripts":{"start":"next start -p 3000"},"dependencies":{"next":"16"}}"#,
+        )],
+        recognized: "Next.js, which package.json starts: next start -p 3000",
+        changed: &[("package.json", r#""exec heapbeat run --upstream=3000 -- next start -p 3000""#)],
+        next: "npm install heapbeat",
+    },
+    Case {
+        name: "a list of YAML with two services",
+        files: &[
+            ("requirements.txt", "flask\nheapbeat\n"),
+            ("render.yaml", "services:\n  - startCommand: flask run\n  - startCommand: python w.py\n"),
+        ],
+        recognized: "Flask, which render.yaml starts: flask run",
+        changed: &[(
+            "render.yaml",
+            "- startCommand: heapbeat run -- flask run\n  - startCommand: python w.py\n",
+        )],
+        next: "pip install -r requirements.txt",
+    },
+    Case {
+        name: "a start command of several lines",
+        files: &[("render.yaml", "services:\n  - startCommand: |\n      node a.js\n")],
+        recognized: "A start command that is not changed here, as startCommand: of render.yaml has more than one line, or an anchor: |",
+        changed: &[],
+        next: "put the program heapbeat of a release into bin/, in the build of the deployment",
+    },
+    Case {
+        name: "guarded already",
+        files: &[("package.json", r#"{"scripts":{"start":"exec heapbeat run -- node a.js"}}"#)],
+        recognized: "Node, which package.json starts: exec heapbeat run -- node a.js\nIt is guarded already",
+        changed: &[],
+        next: "",
+    },
+    Case {
+        name: "python without a start command",
+        files: &[("requirements.txt", "flask\n")],
+        recognized: "Flask, without a start command in a file of this folder",
+        changed: &[],
+        next: "pip install -r requirements.txt",
+    },
+    Case {
+        name: "unknown",
+        files: &[],
+        recognized: "Nothing that is known: there is no start command in a file of this folder",
+        changed: &[],
+        next: "put the program heapbeat of a release into bin/, in the build of the deployment",
+    },
+];
+
+#[test]
+fn projects_and_what_is_proposed() {
+    for case in CASES {
+        let project = Project::of(case.files);
+        let proposal = Proposal::of(&project);
+        assert_eq!(proposal.recognized, case.recognized, "{}", case.name);
+        let files: Vec<&str> = proposal.edits.iter().map(|edit| edit.file).collect();
+        let expected: Vec<&str> = case.changed.iter().map(|(file, _)| *file).collect();
+        assert_eq!(files, expected, "{}", case.name);
+        for (edit, (file, part)) in proposal.edits.iter().zip(case.changed) {
+            let text = edit.apply(project.text(file).unwrap());
+            assert!(text.contains(part), "{}: {text}", case.name);
+        }
+        assert_eq!(proposal.next.first().map_or("", String::as_str), case.next, "{}", case.name);
+    }
+}
+
+#[test]
+fn what_was_changed_is_not_changed_again() {
+    for case in CASES {
+        let project = Project::of(case.files);
+        let mut files = case.files.to_vec();
+        let edits = Proposal::of(&project).edits;
+        let texts: Vec<(&str, String)> =
+            edits.iter().map(|edit| (edit.file, edit.apply(project.text(edit.file).unwrap()))).collect();
+        for (file, text) in &mut files {
+            if let Some((_, new)) = texts.iter().find(|(changed, _)| changed == file) {
+                *text = new;
+            }
+        }
+        assert_eq!(Proposal::of(&Project::of(&files)).edits, [], "{}", case.name);
+    }
+}

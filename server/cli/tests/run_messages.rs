@@ -1,0 +1,84 @@
+//! What `heapbeat run` says to those who start and stop it.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
+
+use std::process::Command;
+
+use heapbeat_test_support::programs::PATH;
+use heapbeat_test_support::{
+    Server, binary_path, child_pids, heapbeat_command, is_alive, send_signal, wait_for,
+};
+
+/// Runs `heapbeat` with wrong arguments, and returns what it says.
+fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let variables = [&[("PATH", PATH)], variables].concat();
+    let output = heapbeat_command(arguments, &variables).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_wrong_command_line_is_answered_with_the_right_one() {
+    // Arguments, a variable, and what is said.
+    let cases = [
+        ("run --memory-limit 512MB -- true", ("HOME", "/"), "is --limit 512MB"),
+        ("run node server.js", ("HOME", "/"), "heapbeat run -- node …"),
+        ("run --upstream 19085 -- true", ("PORT", "19085"), "listens on port 19085"),
+        ("run --upstream 19085 --port 19085 -- true", ("HOME", "/"), "listens on port 19085"),
+        ("run -- true", ("HEAPBEAT_AGENT", "maybe"), "it is on or off"),
+    ];
+    for (arguments, variable, expected) in cases {
+        let words: Vec<&str> = arguments.split(' ').collect();
+        let said = refusal(&words, &[variable]);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
+/// Starts a program that takes no requests and ignores SIGTERM.
+fn guard_stubborn(options: &[&str]) -> Server {
+    let script = "trap '' TERM; while :; do sleep 0.1; done";
+    let run =
+        [&["run", "--side-port", "0", "--port", "0", "--no-listen"], options, &["--", "sh", "-c", script]];
+    let variables = [("PATH", PATH), ("HEAPBEAT_DRAIN_WINDOW", "0s"), ("HEAPBEAT_AGENT", "off")];
+    Server::spawn(heapbeat_command(&run.concat(), &variables))
+}
+
+#[test]
+fn the_first_line_has_the_command_and_where_the_limit_comes_from() {
+    let server = guard_stubborn(&["--limit", "300MB"]);
+    let line = server.wait_for_log("guarding ")["message"].as_str().unwrap().to_owned();
+    assert!(line.starts_with("guarding sh -c 'trap '\\'''\\'' TERM; while"), "{line}");
+    assert!(line.contains("memory limit: 300.0 MB (") && line.ends_with("; --limit sets it)"), "{line}");
+}
+
+#[test]
+fn a_stop_says_at_once_what_it_waits_for() {
+    let mut server = guard_stubborn(&[]);
+    server.wait_for_log("instance 1 is ready");
+    server.send_signal("TERM");
+    let line = server.wait_for_log("SIGTERM: stopping")["message"].as_str().unwrap().to_owned();
+    assert!(line.contains("requests in flight: 0, time to finish: at most"), "{line}");
+    wait_for("another request to stop", || {
+        server.send_signal("TERM");
+        (!server.log_events("SIGTERM again: ending at once").is_empty()).then_some(())
+    });
+    server.send_signal("KILL");
+    server.wait();
+}
+
+/// As `npm start` does where `sh` is dash: the shell waits for heapbeat, and ends at SIGTERM without passing it on.
+#[test]
+fn heapbeat_stops_when_the_shell_of_its_package_manager_ends() {
+    let script = format!("{} run --side-port 0 --port 0 --no-listen -- sleep 600; true", binary_path());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &script]).env_clear().env("PATH", PATH).env("npm_lifecycle_event", "start");
+    shell.envs([("HEAPBEAT_DRAIN_WINDOW", "0s"), ("HEAPBEAT_AGENT", "off")]);
+    shell.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let server = Server::spawn(shell);
+    let warning = server.wait_for_log("does not pass SIGTERM on")["message"].to_string();
+    assert!(warning.contains("exec heapbeat run"), "{warning}");
+    server.wait_for_log("instance 1 is ready");
+    let guard = wait_for("heapbeat", || child_pids(server.pid()).into_iter().next());
+    let program = wait_for("the program", || child_pids(guard).into_iter().next());
+    send_signal(server.pid(), "TERM");
+    wait_for("both to end", || (!is_alive(guard) && !is_alive(program)).then_some(()));
+}
