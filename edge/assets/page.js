@@ -150,7 +150,14 @@ async function addPushButton() {
   await addPushToggle(button);
 }
 
+/** Lets the owner see the alert channels, on the page that has the form for it. */
+async function addOwnerForm() {
+  const form = document.querySelector("[data-owner]");
+  if (form) (await import("/owner.js")).addOwnerView(form);
+}
+
 addThemeSwitch();
 enhance(document);
 addPushButton();
+addOwnerForm();
 setInterval(refresh, 60_000);

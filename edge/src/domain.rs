@@ -1,9 +1,9 @@
 //! Decisions about monitors, as pure functions of (state, input, now).
 
+pub mod cell_rate;
 pub mod check;
 pub(crate) mod constant_time;
 pub mod engine;
-pub(crate) mod fnv;
 pub mod heartbeat;
 pub mod history;
 pub mod incident;

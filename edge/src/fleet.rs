@@ -13,11 +13,13 @@ use heapbeat_shared::UnixMillis;
 use worker::{Delay, Env, Method, Request, RequestInit, Stub, console_error};
 
 use crate::hub_api::{Audience, HubCall, HubError, HubReply, HubRequest, HubResponse};
+use crate::notify::ChannelId;
 use crate::platform::concurrency::for_each_concurrent;
 
 pub mod assignment;
 pub mod membership;
 pub(crate) mod merge;
+pub mod subscription_round;
 
 /// The Durable Object namespace of the hubs.
 const BINDING: &str = "HUB";
@@ -46,10 +48,35 @@ pub async fn request_fleet(env: &Env, request: &HubRequest) -> HubResult {
         HubRequest::Status { audience } => request_status(env, request, *audience).await,
         HubRequest::StatusPage => request_status(env, request, Audience::Public).await,
         HubRequest::Incidents { .. } => {
-            let lists = require_any(request_all_hubs(env, request).await)?.into_iter().flatten();
+            let lists = request_all_hubs(env, request).await;
+            // One of them knows that the page begins after an incident that does not exist.
+            if let Some(unknown) = lists.iter().find(|list| matches!(list, Err(HubError::NotFound(_)))) {
+                return unknown.clone();
+            }
+            let lists = require_any(lists)?.into_iter().flatten();
             Ok(HubResponse::Incidents(merge::merge_incidents(lists)))
         }
+        HubRequest::Channels => {
+            let lists = require_any(request_all_hubs(env, request).await)?.into_iter().flatten();
+            Ok(HubResponse::Channels(merge::merge_channels(lists)))
+        }
+        HubRequest::TestAlerts => {
+            let tested = request_owning_hub(env, request).await?;
+            retry_channels(env, &tested).await;
+            Ok(tested)
+        }
         request => request_owning_hub(env, request).await,
+    }
+}
+
+/// After a test of the channels by the first hub: what waits in the other hubs for the channels that accepted it is due at once.
+async fn retry_channels(env: &Env, tested: &HubResponse) {
+    let HubResponse::AlertsTested(view) = tested else { return };
+    let accepted = view.channels.iter().filter(|channel| channel.accepted);
+    let channels: Vec<ChannelId> = accepted.filter_map(|channel| channel.channel.parse().ok()).collect();
+    let request = |hub| (hub, HubRequest::RetryChannels { channels: channels.clone() });
+    if !channels.is_empty() {
+        request_each_hub(env, (1..HUB_COUNT.get()).map(request).collect()).await;
     }
 }
 

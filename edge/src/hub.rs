@@ -39,6 +39,7 @@ use crate::store::Store;
 mod alarm;
 mod alert_test;
 mod applied;
+mod channel_list;
 mod config_state;
 mod dispatch;
 mod engine_state;
@@ -121,8 +122,12 @@ impl DurableObject for Hub {
             quota: Rc::clone(&quota),
             store: store.clone(),
         };
-        let incidents =
-            Incidents { config: Rc::clone(&config), engine: Rc::clone(&engine), store: store.clone() };
+        let incidents = Incidents {
+            config: Rc::clone(&config),
+            membership: Rc::clone(&membership),
+            engine: Rc::clone(&engine),
+            store: store.clone(),
+        };
         Hub {
             lists: SharedLists::new(
                 env.clone(),
@@ -161,6 +166,7 @@ impl DurableObject for Hub {
     /// instant follows from the last tick's.
     async fn alarm(&self) -> Result<Response> {
         self.quota.count_request();
+        let began = wall_clock();
         self.alarm.schedule_next(true).await;
         let last = self.engine.loaded().map(|engine| engine.last_tick());
         match last {
@@ -174,11 +180,13 @@ impl DurableObject for Hub {
             Ok(None) => {}
             Err(error) => console_error!("the alarm failed: {error}"),
         }
+        self.quota.count_active(wall_clock().since(began));
         Response::empty()
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         self.quota.count_request();
+        let began = wall_clock();
         let result = match request.json::<HubCall>().await {
             Ok(call) => self.handle_call(call).await,
             Err(error) => Err(HubError::Invalid(error.to_string())),
@@ -186,6 +194,7 @@ impl DurableObject for Hub {
         if let Err(error @ HubError::Store(_)) = &result {
             console_error!("hub: {error}");
         }
+        self.quota.count_active(wall_clock().since(began));
         let first = self.membership.current().ok().filter(|membership| membership.number == 0);
         Response::from_json(&HubReply { hub_count: first.map(|membership| membership.hub_count), result })
     }

@@ -13,19 +13,23 @@ use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::IncidentId;
 use crate::monitor_config::MonitorId;
 use crate::monitor_config::applied::Applied;
+use crate::notify::ChannelId;
 use crate::notify::subscriber::Subscription;
 use crate::view::{
-    AlertTestView, AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, IncidentPageView,
-    IncidentView, LatencyHistoryView, MaintenanceListView, MaintenanceResultView, MemoryHistoryView,
-    MonitorDetailView, MonitorPageView, StatusPageView, StatusView, SubscriptionsView, UptimeHistoryView,
-    VersionsView,
+    AlertTestView, AppliedMonitorsView, ChannelsView, DayView, ImportResultView, IncidentDetailView,
+    IncidentPageView, IncidentView, LatencyHistoryView, MaintenanceListView, MaintenanceResultView,
+    MemoryHistoryView, MonitorDetailView, MonitorPageView, StatusPageView, StatusView, SubscriptionsView,
+    UptimeHistoryView, VersionsView,
 };
 
 mod export_cursor;
 mod range;
 
 pub use export_cursor::{ExportCursor, ExportCursorError, ExportHeader};
-pub use range::{NamedRange, PageRange, TimeRange};
+pub use range::{NamedRange, PageRange, TimeRange, quantize, quantize_length};
+
+/// The most rows that a hub reads for one question of the public, at full rings. `tests/e2e/security/reader-rows.test.mjs` asks them all.
+pub const MAX_QUESTION_ROWS: u64 = 100;
 
 /// A request with the number of the hub that it is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +120,7 @@ pub enum HubRequest {
     Incidents {
         /// The length of the page. A hub returns one more, so that the Worker knows whether there are more.
         limit: u8,
-        /// The incident after which the page begins.
+        /// The incident after which the page begins, which has to exist.
         before: Option<IncidentId>,
     },
     /// One incident with the samples before it.
@@ -147,6 +151,13 @@ pub enum HubRequest {
     },
     /// Send a test message to each alert channel.
     TestAlerts,
+    /// Whether the alert channels accept alerts.
+    Channels,
+    /// What waits for these channels is due at once, as they accepted a message of another hub.
+    RetryChannels {
+        /// The ids of the channels.
+        channels: Vec<ChannelId>,
+    },
     /// The maintenance that was set.
     Maintenance,
     /// Set the list of maintenance.
@@ -167,6 +178,8 @@ pub enum HubRequest {
         url: String,
         /// The browser's keys, which must be those of the subscription; `None` if the request is the owner's or the address's own.
         browser_keys: Option<String>,
+        /// A hash of the network of the stranger who asks; `None` if the owner or a hub does.
+        client: Option<u16>,
     },
     /// Record what a job reports.
     Heartbeat {
@@ -179,6 +192,9 @@ pub enum HubRequest {
     Export {
         /// Where the page begins.
         from: ExportCursor,
+        /// Whether the subscriptions are in it, with their secrets.
+        #[serde(default)]
+        with_subscriptions: bool,
     },
     /// Store the rows of an export.
     Import {
@@ -258,6 +274,7 @@ pub enum HubResponse {
     MaintenanceSet(MaintenanceResultView),
     Subscriptions(SubscriptionsView),
     AlertsTested(AlertTestView),
+    Channels(ChannelsView),
     /// Lines of JSON.
     Export(String),
     Imported(ImportResultView),
@@ -288,6 +305,12 @@ pub enum HubError {
     /// Readers have used their part of the day's quota.
     #[error("the part of the day's quota that is for readers is used up")]
     ReaderBudget,
+    /// Strangers changed subscriptions too often, or a job reported too often.
+    #[error("too many changes; retry in {retry_after_seconds} s")]
+    TooMany {
+        /// The seconds until the next one is accepted.
+        retry_after_seconds: u64,
+    },
 }
 
 impl HubRequest {
@@ -309,7 +332,7 @@ impl HubRequest {
                 | HubRequest::Incident { .. }
                 | HubRequest::IncidentPage { .. }
                 | HubRequest::Subscribe { .. }
-                | HubRequest::Unsubscribe { .. }
+                | HubRequest::Unsubscribe { client: Some(_), .. }
         )
     }
 
@@ -334,7 +357,7 @@ impl HubRequest {
     /// Returns the hub to which the request is sent first: the one that it names, else the first hub, which knows all others.
     pub fn hub(&self) -> usize {
         match self {
-            HubRequest::Export { from } => from.hub,
+            HubRequest::Export { from, .. } => from.hub,
             HubRequest::Import { hub, .. } => *hub,
             HubRequest::Sync(assignment) => assignment.number,
             _ => 0,
@@ -367,6 +390,7 @@ impl HubResponse {
             HubResponse::Subscriptions(value) => serde_json::to_string(value),
             HubResponse::Imported(value) => serde_json::to_string(value),
             HubResponse::AlertsTested(value) => serde_json::to_string(value),
+            HubResponse::Channels(value) => serde_json::to_string(value),
             HubResponse::RegionResults(value) => serde_json::to_string(value),
         };
         // Serialization fails only for maps whose keys are not text, and no value has one.
@@ -406,7 +430,7 @@ mod tests {
             (HubRequest::StatusPage, None, 0),
             (HubRequest::Days { monitor: monitor.clone() }, Some(&monitor), 0),
             (HubRequest::Incident { incident }, Some(&monitor), 0),
-            (HubRequest::Export { from }, None, 3),
+            (HubRequest::Export { from, with_subscriptions: false }, None, 3),
             (HubRequest::Import { hub: 12, schema: 1, lines: String::new() }, None, 12),
             (HubRequest::Sync(HubAssignment { number: 5, ..HubAssignment::default() }), None, 5),
         ];

@@ -22,6 +22,10 @@ pub mod web;
 /// The configuration of monitors, which `heapbeat apply` parses by the same rules.
 pub use heapbeat_monitors as monitor_config;
 
+/// What unit tests share with the tests in `tests` names the crate as those do.
+#[cfg(test)]
+extern crate self as heapbeat_edge;
+
 use heapbeat_shared::UnixMillis;
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 

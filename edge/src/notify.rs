@@ -13,8 +13,10 @@ pub(crate) mod push;
 pub mod quiet_hours;
 pub mod recipient;
 pub mod records;
+pub mod send_queue;
 pub mod service;
 pub mod subscriber;
+pub mod subscription_pace;
 pub mod template;
 pub mod turn;
 
@@ -23,5 +25,6 @@ pub use circuit::DeliveryResult;
 pub use message::Message;
 pub use recipient::Recipient;
 pub use records::{NotificationRecords, RecipientRecord, RecordChange};
+pub use send_queue::SendQueue;
 pub use subscriber::Subscriber;
 pub use turn::{Delivery, Situation, Turn};

@@ -9,14 +9,18 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use heapbeat_monitors::condition::ObservedHeaders;
 use heapbeat_shared::health::MAX_HEALTH_BODY;
 use heapbeat_shared::report::MAX_REPORT;
 use heapbeat_shared::signing;
 use web_sys::{AbortController, AbortSignal, Response};
 use worker::Delay;
 
+mod body;
 mod context;
+mod dns;
 mod fetch_error;
+mod rdap;
 mod redirect_chain;
 mod references;
 mod request;
@@ -26,11 +30,14 @@ mod tcp;
 pub(crate) use self::context::{MonitorHeaders, ProbeContext, ProbeHeader, SigningKeys};
 pub(crate) use self::references::check_references;
 
-use self::fetch_error::{TcpCheck, classify_error, explain_error, is_gateway_status, read_gateway_error};
+use self::fetch_error::{
+    TcpCheck, classify_error, explain_error, is_gateway_status, read_error_code, read_gateway_error,
+};
 use self::redirect_chain::{RedirectChain, is_redirect};
 use self::request::ProbeRequest;
 use self::signed_request::SignedRequest;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ProbeResult, ResponseBody};
+use crate::domain::check::own_zone::read_own_zone;
 use crate::domain::check::probe_schedule::AttemptOutcome;
 use crate::domain::check::request_plan::{RequestAllowance, RequestPurpose};
 use crate::domain::check::verdict::should_retry;
@@ -38,7 +45,7 @@ use crate::domain::engine::{PlannedProbe, ProbeAttempt};
 use crate::domain::report::verification::SigningKey;
 use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::{HttpUrl, Monitor, Target};
-use crate::platform::body::{cancel_body, read_body};
+use crate::platform::body::cancel_body;
 use crate::platform::clock::wall_clock;
 use crate::platform::concurrency::for_each_concurrent;
 
@@ -116,6 +123,10 @@ async fn probe_monitor(
         Ok(_) => AttemptOutcome::Responded(requests),
         Err(_) => AttemptOutcome::Failed,
     };
+    if let Ok(response) = &mut result {
+        response.domain = rdap::update_domain(monitor, context).await;
+        response.domain_left_ms = response.domain.as_ref().and_then(|record| record.time_left(wall_clock()));
+    }
     let result = ProbeResult { monitor: monitor.id.clone(), received: wall_clock(), result };
     ProbeAttempt {
         monitor: monitor.id.clone(),
@@ -138,6 +149,10 @@ async fn probe_once(
         Target::Tcp(address) => {
             spend(allowance, purpose)?;
             return tcp::probe_tcp(address, timeout, context.allow_private).await;
+        }
+        Target::Dns(query) => {
+            spend(allowance, purpose)?;
+            return dns::probe_dns(query, timeout, context.allow_private).await;
         }
         // Jobs report by themselves (`hub/heartbeat_state.rs`).
         Target::Heartbeat(_) => return Err(ProbeSkipped::Platform.into()),
@@ -191,9 +206,9 @@ async fn request_target(
     let (response, signed) = loop {
         spend(requests.allowance, purpose)?;
         purpose = RequestPurpose::Probe;
-        let signing_key = key.filter(|_| chain.is_at_first_host());
-        let target = chain.current().path_and_query();
-        let signed = signing_key.map(|key| SignedRequest::sign_get(key, target)).transpose()?;
+        // Nothing that is signed follows a redirect: a watched host could have any path signed.
+        let signing_key = key.filter(|_| chain.is_at_first());
+        let signed = signing_key.map(|key| SignedRequest::sign_get(key, chain.current())).transpose()?;
         let response =
             send_request(&chain, &request, signed.as_ref(), signal, (context, requests.allowance)).await?;
         if !request.follows_redirects || !is_redirect(response.status()) {
@@ -203,6 +218,9 @@ async fn request_target(
             Some(location) => {
                 request.apply_redirect(response.status());
                 chain.follow_redirect(&location)?;
+                if !chain.is_at_first_origin() {
+                    request.leave_origin();
+                }
             }
             None => break (response, signed),
         }
@@ -217,29 +235,47 @@ async fn request_target(
         _ if signature.is_some() => MAX_REPORT,
         _ => MAX_HEALTH_BODY,
     };
-    let body = if monitor.reads_body() || is_gateway_status(status) {
-        read_limited(&response, limit).await?
+    let by_cloudflare = is_by_cloudflare(&response);
+    let body = if monitor.reads_body() || is_gateway_status(status) || (by_cloudflare && status == 404) {
+        body::read_decoded(&response, limit, matches!(monitor.target, Target::Http(_))).await?
     } else {
         cancel_body(&response);
         ResponseBody::Unread
     };
     if let ResponseBody::Whole(bytes) = &body
-        && let Some(failure) = read_gateway_error(status, bytes)
+        && let Some(code) = read_error_code(bytes)
     {
-        return Err(failure.into());
+        if let Some(reason) = read_own_zone(status, code, by_cloudflare, latency) {
+            return Err(reason.into());
+        }
+        if let Some(failure) = read_gateway_error(status, code) {
+            return Err(failure.into());
+        }
     }
-    verify_answer(ProbeResponse { status, latency, body, report: None }, key, signed, signature.as_deref())
+    let headers = read_headers(&response, monitor);
+    let answer = ProbeResponse { headers, ..ProbeResponse::new(status, latency, body) };
+    verify_answer(answer, key, signed, signature.as_deref())
 }
 
-async fn read_limited(response: &Response, limit: usize) -> Result<ResponseBody, ProbeError> {
-    match read_body(response, limit).await {
-        Ok(Some(bytes)) => Ok(ResponseBody::Whole(bytes)),
-        Ok(None) => Ok(ResponseBody::TooLarge),
-        Err(error) => Err(explain_error(classify_error(&error.to_string()), TcpCheck::Skipped)),
-    }
+/// Whether Cloudflare made the response, or passed it on.
+fn is_by_cloudflare(response: &Response) -> bool {
+    let header = |name: &str| response.headers().get(name).ok().flatten();
+    header("server").is_some_and(|server| server.eq_ignore_ascii_case("cloudflare"))
+        && header("cf-ray").is_some()
 }
 
-/// Verifies the signature of the response to a signed request. If the request was redirected to another host, and therefore not
+/// Reads the headers that the monitor's conditions ask for.
+fn read_headers(response: &Response, monitor: &Monitor) -> ObservedHeaders {
+    let mut observed = ObservedHeaders::new(wall_clock());
+    for name in monitor.observed_headers() {
+        if let Some(value) = response.headers().get(name).ok().flatten() {
+            observed.insert(name, &value);
+        }
+    }
+    observed
+}
+
+/// Verifies the signature of the response to a signed request. If the request was redirected, and therefore not
 /// signed, a monitor that requires signatures accepts no response.
 fn verify_answer(
     answer: ProbeResponse,
@@ -262,7 +298,7 @@ async fn send_request(
     signal: &AbortSignal,
     (context, allowance): (&ProbeContext, &RequestAllowance<'_>),
 ) -> Result<Response, ProbeError> {
-    let request = request.build(chain.is_at_first_origin(), signed, &context.shared_requests);
+    let request = request.build(signed, &context.shared_requests);
     let url = &chain.current().href;
     let error = match request.map_err(|_| ProbeSkipped::Platform)?.send(url, signal).await {
         Ok(response) => return Ok(response),

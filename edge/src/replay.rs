@@ -30,7 +30,9 @@ use crate::domain::report::verification::VerifiedReport;
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
 use crate::monitor_config::{MonitorConfig, MonitorId};
-use crate::notify::{Channel, Channels, DeliveryResult, NotificationRecords, Recipient, Situation};
+use crate::notify::{
+    Channel, Channels, DeliveryResult, NotificationRecords, Recipient, SendQueue, Situation,
+};
 
 pub use error::ReplayError;
 
@@ -158,11 +160,7 @@ impl Replay {
 
     /// Sends the messages of a turn.
     fn deliver(&mut self, shown: &str, now: UnixMillis) {
-        let situation = Situation {
-            config: &self.config,
-            incidents: self.engine.incident_statuses(),
-            status_page: self.page.as_deref(),
-        };
+        let situation = Situation::new(&self.engine, &self.config, now, self.page.as_deref());
         let recipient = |channel| {
             // Time zones are known to the platform only; here all of them are UTC.
             let is_quiet =
@@ -171,44 +169,35 @@ impl Replay {
         };
         let recipients: Vec<_> = self.channels.list.iter().map(recipient).collect();
         let turn = self.book.plan_turn(&situation, &recipients, now, MAX_MESSAGES);
-        let mut failed: Vec<MonitorId> = Vec::new();
-        for delivery in turn.deliveries {
-            let (channel, message) = (&delivery.recipient, &delivery.message);
-            if failed.contains(channel) {
-                continue;
+        for mut queue in SendQueue::list(&turn, now) {
+            while let Some(delivery) = queue.next(&mut self.book, now) {
+                let (channel, message) = (&delivery.recipient, &delivery.message);
+                let input = self.services.get(channel).copied().unwrap_or(DeliveryInput::Accepted);
+                let (result, name) = match input {
+                    DeliveryInput::Accepted => (DeliveryResult::Accepted, "accepted".to_owned()),
+                    DeliveryInput::Failed => (DeliveryResult::Failed(None), "failed".to_owned()),
+                    DeliveryInput::RateLimited(seconds) => {
+                        let delay = Some(Duration::from_secs(seconds));
+                        (DeliveryResult::Deferred(429, delay), "rate-limited".to_owned())
+                    }
+                    DeliveryInput::Rejected(status) => {
+                        (DeliveryResult::Rejected(status), format!("rejected: {status}"))
+                    }
+                };
+                let line = json!({
+                    "at": shown, "alert": message.key, "channel": channel, "event": message.event.as_str(),
+                    "title": message.title, "result": name,
+                });
+                let _ = queue.record_result(&mut self.book, delivery, result, now);
+                self.write_line(&line);
             }
-            let input = self.services.get(channel).copied().unwrap_or(DeliveryInput::Accepted);
-            let (result, name) = match input {
-                DeliveryInput::Accepted => (DeliveryResult::Accepted, "accepted".to_owned()),
-                DeliveryInput::Failed => (DeliveryResult::Failed(None), "failed".to_owned()),
-                DeliveryInput::RateLimited(seconds) => {
-                    let delay = Some(Duration::from_secs(seconds));
-                    (DeliveryResult::Deferred(429, delay), "rate-limited".to_owned())
-                }
-                DeliveryInput::Rejected(status) => {
-                    (DeliveryResult::Rejected(status), format!("rejected: {status}"))
-                }
-            };
-            if result != DeliveryResult::Accepted {
-                failed.push(channel.clone());
-            }
-            let line = json!({
-                "at": shown, "alert": message.key, "channel": channel, "event": message.event.as_str(),
-                "title": message.title, "result": name,
-            });
-            let _ = self.book.record_result(&delivery, result, now);
-            self.write_line(&line);
         }
     }
 
     fn probe_result(&mut self, monitor: MonitorId, input: ProbeInput, at: UnixMillis) -> ProbeResult {
         let response = |status, ms, body: Vec<u8>, report| {
-            Ok(ProbeResponse {
-                status,
-                latency: Duration::from_millis(ms),
-                body: ResponseBody::Whole(body),
-                report,
-            })
+            let latency = Duration::from_millis(ms);
+            Ok(ProbeResponse { report, ..ProbeResponse::new(status, latency, ResponseBody::Whole(body)) })
         };
         let result = match input {
             ProbeInput::Response { status, ms, body } => response(status, ms, body.into_bytes(), None),
@@ -262,6 +251,7 @@ impl Replay {
             previous_exit: input.previous_exit,
             earlier: EarlierInstances::default(),
             last_samples: None,
+            instances: Vec::new(),
             traffic: None,
         };
         VerifiedReport { report, series: Series { first, samples } }

@@ -17,15 +17,17 @@ use crate::domain::check::self_check::parse_references;
 use crate::domain::quota::{FREE_PLAN, Quotas};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
-use crate::monitor_config::{ConfigProblem, HttpUrl, MonitorConfig, SecretName};
+use crate::monitor_config::{
+    APPLIED_PREFIX, ConfigProblem, DEFAULT_SECRET, HttpUrl, MonitorConfig, MonitorId, SecretName,
+};
 use crate::notify::circuit::Obstacle;
-use crate::notify::message::cut;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
 use crate::notify::{Channel, Channels};
 use crate::platform::bindings::{read_json, read_text, read_text_variable};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 use crate::platform::url::WebUrl;
+use heapbeat_shared::text::shorten;
 
 /// The list of monitors: `[[vars.MONITORS]]`, or the same as JSON in a text.
 const MONITORS: &str = "MONITORS";
@@ -63,11 +65,18 @@ const PAGE: &str = "PAGE";
 /// The most subscriptions of the public, by webhook or in a browser; without it there are none.
 const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS";
 
+/// The secrets that applied monitors may name, a list.
+const MONITOR_SECRETS: &str = "MONITOR_SECRETS";
+
 /// The highest value of [`SUBSCRIPTIONS`].
 const MAX_SUBSCRIPTIONS: usize = 40;
 
 /// Cloudflare's plan: `free`, whose daily quotas the edge keeps, or `paid`.
 const PLAN: &str = "PLAN";
+const RDAP: &str = "RDAP";
+
+/// The bootstrap service that redirects to the registry of each domain.
+const DEFAULT_RDAP: &str = "https://rdap.org";
 
 /// What a hub needs of the Worker's variables.
 #[derive(Debug)]
@@ -86,12 +95,16 @@ pub(crate) struct WorkerSettings {
     pub(crate) maintenance: Vec<Maintenance>,
     /// The reference addresses, which are requested when all probes fail at once.
     pub(crate) references: Vec<HttpUrl>,
+    /// The address of the bootstrap service of RDAP.
+    pub(crate) rdap: String,
     /// The most subscriptions.
     pub(crate) max_subscriptions: usize,
     /// The keys that sign notifications to browsers.
     pub(crate) vapid: Option<Vapid>,
     /// The secrets of the Worker.
     pub(crate) secrets: SecretStore,
+    /// The secrets that applied monitors may name, besides those with the prefix.
+    pub(crate) applied_secrets: Vec<String>,
 }
 
 /// The secrets of the Worker, of which it tells only whether they are set.
@@ -117,11 +130,14 @@ pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
         quotas: read_quotas(env),
         maintenance: read_maintenance(env, &mut problems),
         references: read_references(env, &mut problems),
+        rdap: read_text(env, RDAP)
+            .filter(|url| text_variables::is_web_address(url))
+            .unwrap_or_else(|| DEFAULT_RDAP.to_owned()),
         max_subscriptions: read_max_subscriptions(env).unwrap_or_else(|| {
             let text = read_json(env, SUBSCRIPTIONS).unwrap_or_default();
             let reason = format!(
                 "`{}` should be a number up to {MAX_SUBSCRIPTIONS}; 0 applies until it is fixed",
-                cut(&text, 60)
+                shorten(&text, 60)
             );
             problems.push(ConfigProblem { position: SUBSCRIPTIONS.to_owned(), reason });
             0
@@ -133,6 +149,7 @@ pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
         channels,
         config: MonitorConfig::default(),
         secrets: SecretStore(env.clone()),
+        applied_secrets: read_applied_secrets(env, &mut problems),
     };
     config.problems.append(&mut problems);
     report_missing_secrets(&mut config, &settings.secrets);
@@ -182,10 +199,16 @@ pub(crate) fn read_branding(env: &Env) -> (Branding, Vec<ConfigProblem>) {
     Branding::read(read_json(env, PAGE).as_deref())
 }
 
-/// Returns the tokens that authorize the owner, or a job that reports a heartbeat. One that is not set is `None`.
-pub(crate) fn read_tokens(env: &Env, for_heartbeats: bool) -> Vec<Option<String>> {
-    let names: &[&str] = if for_heartbeats { &[ADMIN_TOKEN, HEARTBEAT_TOKEN] } else { &[ADMIN_TOKEN] };
-    names.iter().map(|name| read_text(env, name)).collect()
+/// Returns the tokens that authorize the owner's requests, or the heartbeats of a `job`: those of the owner, and that of the job. A job
+/// without a token of its own shares the one for all such jobs.
+pub(crate) fn read_tokens(env: &Env, job: Option<&MonitorId>) -> Vec<Option<String>> {
+    let mut tokens = vec![read_text(env, ADMIN_TOKEN)];
+    if let Some(job) = job {
+        let own = format!("{HEARTBEAT_TOKEN}_{}", job.as_str().replace('-', "_").to_ascii_uppercase());
+        let own = read_text(env, &own).filter(|token| !token.is_empty());
+        tokens.push(own.or_else(|| read_text(env, HEARTBEAT_TOKEN)));
+    }
+    tokens
 }
 
 /// Returns the secret of this name.
@@ -203,6 +226,35 @@ pub(crate) fn report_unknown_channels(config: &mut MonitorConfig, channels: &Cha
     }
 }
 
+/// Reads the secrets that applied monitors may name.
+fn read_applied_secrets(env: &Env, problems: &mut Vec<ConfigProblem>) -> Vec<String> {
+    let Some(json) = read_json(env, MONITOR_SECRETS) else { return Vec::new() };
+    serde_json::from_str(&json).unwrap_or_else(|_| {
+        let reason = "should be a list of names, such as [\"API_TOKEN\"]; until it is fixed, applied monitors may name none of them";
+        problems.push(ConfigProblem { position: MONITOR_SECRETS.to_owned(), reason: reason.to_owned() });
+        Vec::new()
+    })
+}
+
+/// Removes the secrets that applied monitors must not name, with the monitors, and reports them: the holder of the admin token could send
+/// each secret of the Worker to a host of his own.
+pub(crate) fn refuse_foreign_secrets(config: &mut MonitorConfig, listed: &[String]) {
+    let problems = &mut config.problems;
+    config.monitors.retain(|monitor| {
+        let foreign = monitor.secrets().into_iter().find(|secret| !secret.may_be_applied(listed));
+        if let Some(secret) = foreign {
+            problems.push(ConfigProblem {
+                position: monitor.id.to_string(),
+                reason: format!(
+                    "names the secret `{secret}`, which is not set aside for applied monitors: give it a name that begins with {APPLIED_PREFIX}, or \
+                     list it in {MONITOR_SECRETS} of wrangler.toml"
+                ),
+            });
+        }
+        foreign.is_none()
+    });
+}
+
 /// Reports the monitors that name a secret that the Worker does not have.
 pub(crate) fn report_missing_secrets(config: &mut MonitorConfig, secrets: &SecretStore) {
     for monitor in &config.monitors {
@@ -213,6 +265,22 @@ pub(crate) fn report_missing_secrets(config: &mut MonitorConfig, secrets: &Secre
             }
         }
     }
+}
+
+/// Reports the monitors of further servers that would be signed with the default secret, which belongs to one server unless the owner says
+/// otherwise.
+pub(crate) fn report_shared_secret(config: &mut MonitorConfig, secrets: &SecretStore) {
+    if read_text(&secrets.0, DEFAULT_SECRET).is_none_or(|text| text.is_empty()) {
+        return;
+    }
+    let unsigned: Vec<_> = config.servers_without_secret().map(|monitor| monitor.id.to_string()).collect();
+    config.problems.extend(unsigned.into_iter().map(|position| ConfigProblem {
+        position,
+        reason: format!(
+            "its requests are not signed, as {DEFAULT_SECRET} belongs to one server and is used for another one: name a secret of its own, or \
+             write secret = \"{DEFAULT_SECRET}\" if both have the same"
+        ),
+    }));
 }
 
 /// Describes what is wrong with the secret of an entry.

@@ -13,17 +13,19 @@ mod latency_series;
 mod ledger;
 mod memory_series;
 mod notifications;
+mod recent_ticks;
+pub mod row_check;
 mod schema;
 mod settings;
+mod space;
 mod sql;
 mod tick_codec;
+mod tick_ring;
 mod tick_samples;
 mod ticks;
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
@@ -34,7 +36,7 @@ use worker::State as ObjectState;
 
 pub use self::binary::PackError;
 pub use self::latency_codec::{MonitorHour, append_hour};
-pub use self::latency_series::latency_day;
+pub use self::latency_series::latency_chunk;
 pub use self::notifications::StoredNotifications;
 pub use self::settings::{Setting, SettingChange, encode_setting};
 pub use self::sql::StoreError;
@@ -42,11 +44,11 @@ pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
 
 use self::export_format::Cell as ExportCell;
 use self::sql::Sql;
+use self::tick_ring::TickRing;
 use crate::domain::engine::{PersistedStates, ProbeRecord, Tick, TickChanges};
 use crate::domain::heartbeat::{JobState, JobStates};
-use crate::domain::history::latency_series::LatencySeriesBuilder;
+use crate::domain::history::latency::LatencySummary;
 use crate::domain::history::ledger::LedgerEntry;
-use crate::domain::history::memory_chart;
 use crate::domain::history::rollup::{MemoryLine, Tier};
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
@@ -55,15 +57,11 @@ use crate::domain::report::last_report::SampleRun;
 use crate::monitor_config::MonitorId;
 use crate::notify::RecordChange;
 
-/// The time for which a closed incident is kept in memory.
-const RECENTLY_CLOSED: Duration = Duration::from_secs(86_400);
-
 /// The store of one hub.
 #[derive(Clone, Debug)]
 pub struct Store {
     sql: Sql,
-    /// The slot of the last tick in the ring.
-    slot: Rc<Cell<i64>>,
+    ticks: TickRing,
 }
 
 /// The contents of the store that a hub keeps in memory.
@@ -75,7 +73,7 @@ pub struct StoredHub {
     pub persisted_states: PersistedStates,
     /// Every ledger's entries, oldest first.
     pub ledgers: LiteMap<MonitorId, Vec<LedgerEntry>>,
-    /// Incidents that are open or were closed within the last day, oldest first.
+    /// Incidents that are open, and the latest of each monitor.
     pub incidents: Vec<Incident>,
     /// The quota that was used on the day of the last tick.
     pub usage: QuotaUsage,
@@ -89,8 +87,10 @@ impl Store {
         let state = ObjectState::from(raw);
         let storage = storage.map_err(|thrown| StoreError::from(worker::Error::from(thrown)));
         let opened = storage.and_then(|storage| {
-            let store =
-                Store { sql: Sql::new(state.storage().sql(), storage.unchecked_into()), slot: Rc::default() };
+            let store = Store {
+                sql: Sql::new(state.storage().sql(), storage.unchecked_into()),
+                ticks: TickRing::default(),
+            };
             let sql = store.sql.clone();
             store.sql.transaction(move || schema::migrate(&sql, now.0))?;
             Ok(store)
@@ -114,37 +114,73 @@ impl Store {
     }
 
     /// Loads everything that the hub keeps in memory. `wall` is the time by the edge's own clock.
-    pub fn load(&self, wall: UnixMillis) -> Result<StoredHub, StoreError> {
+    pub fn load(&self) -> Result<StoredHub, StoreError> {
+        self.sql.forget_unreadable();
         let mut loaded = StoredHub::default();
         if let Some(last) = ticks::load_last(&self.sql)? {
-            self.slot.set(last.slot);
+            self.ticks.reset(last.slot);
             (loaded.last, loaded.persisted_states, loaded.usage) = (Some(last.tick), last.states, last.usage);
         }
-        let now = loaded.last.map_or(wall, |last| last.scheduled_time_at(wall));
         loaded.ledgers = ledger::load(&self.sql)?;
-        loaded.incidents = incidents::load_recent(&self.sql, now.minus(RECENTLY_CLOSED))?;
+        let known = loaded.ledgers.keys().chain(loaded.persisted_states.iter().map(|(id, _)| id));
+        loaded.incidents = incidents::load_latest(&self.sql, known)?;
         Ok(loaded)
     }
 
-    /// Reads the probes of the last day, oldest first, and calls `visit` for each tick.
+    /// Reads the probes of the stored ticks, oldest first, and calls `visit` for each tick. Returns whether older ticks were replaced. It
+    /// follows [`Store::load`].
     pub fn for_each_tick(
         &self,
-        now: UnixMillis,
-        visit: impl FnMut(UnixMillis, Vec<ProbeRecord>),
-    ) -> Result<(), StoreError> {
-        ticks::for_each_since(&self.sql, now.minus(memory_chart::SPAN), visit)
+        mut visit: impl FnMut(UnixMillis, Vec<ProbeRecord>),
+    ) -> Result<bool, StoreError> {
+        ticks::for_each(&self.sql, |at, packed, readings| {
+            self.ticks.restore(at, packed);
+            visit(at, readings);
+        })
     }
 
-    /// Writes a tick in one transaction. `last` is the tick before it.
-    pub fn commit(&self, last: Option<UnixMillis>, commit: TickChanges) -> Result<(), StoreError> {
-        let sql = self.sql.clone();
-        let slot = (self.slot.get() + 1) % ticks::SLOTS;
-        self.sql.transaction(move || {
-            let at = commit.tick.at;
-            if let Some(last) = last {
-                memory_series::compact(&sql, last, at)?;
+    /// Writes a tick in one transaction. `last` is the tick before it. If the store of one of `hub_count` hubs is full, samples are deleted
+    /// first.
+    pub fn commit(
+        &self,
+        last: Option<UnixMillis>,
+        commit: TickChanges,
+        hub_count: usize,
+    ) -> Result<(), StoreError> {
+        let packed: Rc<[u8]> = pack_tick(&commit.probes, commit.persisted_states.len()).into();
+        let (at, commit) = (commit.tick.at, Rc::new(commit));
+        let max_bytes = space::max_bytes(hub_count);
+        // The database grows by the hour, when the samples of an hour are stored.
+        let is_first_of_hour = last.is_some_and(|last| memory_series::is_in_another_hour(last, at));
+        if is_first_of_hour && self.sql.database_size() > max_bytes {
+            space::make_room(&self.sql, max_bytes)?;
+        }
+        match self.write_tick(last, &commit, &packed) {
+            Err(error @ StoreError::Full(_)) => {
+                if !space::make_room(&self.sql, max_bytes)? {
+                    return Err(error);
+                }
+                self.write_tick(last, &commit, &packed)?;
             }
-            ticks::write(&sql, slot, &commit)?;
+            written => written?,
+        }
+        self.ticks.push(at, packed);
+        Ok(())
+    }
+
+    fn write_tick(
+        &self,
+        last: Option<UnixMillis>,
+        commit: &Rc<TickChanges>,
+        packed: &Rc<[u8]>,
+    ) -> Result<(), StoreError> {
+        let (sql, ring) = (self.sql.clone(), self.ticks.clone());
+        let (commit, probes, at) = (Rc::clone(commit), Rc::clone(packed), commit.tick.at);
+        self.sql.transaction(move || {
+            if let Some(last) = last {
+                memory_series::compact(&sql, &ring, last, at)?;
+            }
+            ticks::write(&sql, ring.next_slot(), &commit, &probes)?;
             for (monitor, changes) in &commit.ledgers {
                 ledger::write(&sql, monitor, changes)?;
             }
@@ -153,9 +189,7 @@ impl Store {
                 incidents::write_recording(&sql, monitor, *opened, runs, at)?;
             }
             Ok(())
-        })?;
-        self.slot.set(slot);
-        Ok(())
+        })
     }
 
     /// Lists at most `most` incidents of the monitors `ids`, newest first, that follow the incident of a monitor in a second of Unix
@@ -164,9 +198,14 @@ impl Store {
         &self,
         ids: &[&str],
         before: (i64, &str),
-        most: i64,
+        most: usize,
     ) -> Result<Vec<Incident>, StoreError> {
         incidents::list_before(&self.sql, ids, before, most)
+    }
+
+    /// Whether there is an incident.
+    pub fn has_incident(&self, id: &IncidentId) -> Result<bool, StoreError> {
+        incidents::exists(&self.sql, id)
     }
 
     /// Finds an incident and the samples before it.
@@ -197,7 +236,7 @@ impl Store {
         window: (UnixMillis, UnixMillis),
         last: UnixMillis,
     ) -> Result<(Tier, MemoryLine), StoreError> {
-        memory_series::read(&self.sql, monitor, window, last)
+        memory_series::read(&self.sql, &self.ticks, monitor, window, last)
     }
 
     /// The sample runs of a monitor in about a window, oldest first; `last` is the last tick.
@@ -207,18 +246,26 @@ impl Store {
         window: (UnixMillis, UnixMillis),
         last: UnixMillis,
     ) -> Result<Vec<SampleRun>, StoreError> {
-        Ok(memory_series::read_runs(&self.sql, monitor, window, last)?.1)
+        Ok(memory_series::read_runs(&self.sql, &self.ticks, monitor, window, last)?.1)
     }
 
-    /// Adds the latencies of a monitor in a window to a series; `last` is the last tick.
-    pub fn latency(
+    /// Returns the latencies of a monitor by hour in a window, oldest first, without those of the present hour.
+    pub fn latency_hours(
         &self,
         monitor: &MonitorId,
         window: (UnixMillis, UnixMillis),
-        last: UnixMillis,
-        series: &mut LatencySeriesBuilder,
-    ) -> Result<(), StoreError> {
-        latency_series::read(&self.sql, monitor, window, last, series)
+    ) -> Result<Vec<(UnixMillis, LatencySummary)>, StoreError> {
+        latency_series::read(&self.sql, monitor, window)
+    }
+
+    /// Returns the monitors whose samples were deleted to make room since the hub started.
+    pub fn trimmed(&self) -> Vec<String> {
+        self.sql.trimmed()
+    }
+
+    /// Returns how many rows of each table were set aside because they cannot be read.
+    pub fn unreadable(&self) -> Vec<(&'static str, usize)> {
+        self.sql.unreadable()
     }
 
     /// Reads a setting; `None` if it is not set.

@@ -3,7 +3,10 @@
 use std::io::{self, BufRead, Read, Write};
 use std::time::Duration;
 
-use heapbeat_monitors::condition::{Condition, ConditionResult, EvalContext, ObservedBody, Outcome};
+use heapbeat_monitors::condition::{
+    Condition, ConditionResult, EvalContext, ObservedBody, ObservedHeaders, Outcome,
+};
+use heapbeat_shared::UnixMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,9 +31,14 @@ struct OutcomeInput {
     duration_ms: f64,
     #[serde(default)]
     body: Option<String>,
-    /// No condition uses them.
-    #[serde(default, rename = "headers")]
-    _headers: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    headers: Option<serde_json::Map<String, Value>>,
+    /// When the response came, in milliseconds since 1970; for `age()`.
+    #[serde(default)]
+    received_ms: i64,
+    /// The response code of a DNS query.
+    #[serde(default)]
+    dns_rcode: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -86,12 +94,17 @@ fn evaluate_line(line: &[u8]) -> Result<String, String> {
         duration: Duration::try_from_secs_f64(observed.duration_ms / 1000.0)
             .map_err(|_| "outcome.duration_ms should be a number of milliseconds from 0".to_owned())?,
         body: if body.len() > MAX_BODY_BYTES {
-            ObservedBody::TooLarge
+            ObservedBody::Unusable
         } else {
             ObservedBody::Whole(body.as_bytes())
         },
     };
-    let context = EvalContext::new(outcome);
+    let mut headers = ObservedHeaders::new(UnixMillis(observed.received_ms));
+    for (name, value) in observed.headers.iter().flatten() {
+        headers.insert(name, value.as_str().unwrap_or_default());
+    }
+    let context =
+        EvalContext::new(outcome).with_headers(&headers).with_dns_rcode(observed.dns_rcode.as_deref());
     let checked: Vec<ConditionResult> =
         conditions.iter().map(|condition| condition.evaluate(&context)).collect();
     let results = conditions.iter().zip(&checked).map(|(condition, checked)| ConditionOutput {

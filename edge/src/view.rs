@@ -16,6 +16,7 @@ mod scalar;
 pub(crate) mod schema;
 mod statement;
 mod status;
+mod traffic;
 mod uptime;
 mod versions;
 
@@ -31,8 +32,8 @@ pub use monitor::{
     ExitView, ForecastView, MemoryView, MonitorDetailView, MonitorView, RegionView, UptimeWindowsView,
 };
 pub use owner::{
-    AlertTestView, AppliedMonitorsView, ChannelTestView, ImportResultView, MaintenanceListView,
-    MaintenanceResultView, SubscriptionView, SubscriptionsView,
+    AlertTestView, AppliedMonitorsView, ChannelState, ChannelTestView, ChannelView, ChannelsView,
+    ImportResultView, MaintenanceListView, MaintenanceResultView, SubscriptionView, SubscriptionsView,
 };
 pub use page::{
     ForecastLine, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView, MonitorPageView,
@@ -41,5 +42,6 @@ pub use page::{
 pub use scalar::{Date, Percent, Timestamp};
 pub use statement::TranslationView;
 pub use status::{EdgeView, StatusView};
+pub use traffic::{RouteTrafficView, TrafficView};
 pub use uptime::{UptimeHistoryView, UptimeView};
 pub use versions::{ComparisonView, VersionView, VersionsView};

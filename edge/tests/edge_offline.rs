@@ -73,7 +73,7 @@ fn time_in_which_the_edge_is_offline_is_no_downtime() {
                     // Half of the outages look like a network that is down.
                     (_, true) if minute / 50 % 2 == 0 => Err(Failure::Timeout.into()),
                     (_, true) => Err(Failure::ConnectionRefused.into()),
-                    _ => Ok(ProbeResponse { status: 200, latency, body: ResponseBody::Unread, report: None }),
+                    _ => Ok(ProbeResponse::new(200, latency, ResponseBody::Unread)),
                 };
                 ProbeResult { monitor: id.parse().unwrap(), received: at, result }
             };

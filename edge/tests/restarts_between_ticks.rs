@@ -116,6 +116,7 @@ fn report(instances: &[Instance], index: usize, second: i64, last: (usize, i64))
         earlier: EarlierInstances::default(),
         last_samples: left(instances, index, last)
             .map(|left| LastSamples { instance: InstanceId(last.0 as u64), samples: Block::of(&left, 0) }),
+        instances: Vec::new(),
         traffic: None,
     };
     VerifiedReport { report, series }
@@ -185,7 +186,8 @@ fn restarts_between_two_ticks_are_found_in_reports() {
             last = (index, *second);
             let body = ResponseBody::Whole(signed.report.health().to_json());
             let latency = Duration::from_millis(5);
-            let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed)) };
+            let answer =
+                ProbeResponse { report: Some(Box::new(signed)), ..ProbeResponse::new(200, latency, body) };
             let at = UnixMillis(second * 1000);
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result: Ok(answer) }];
             let commit = engine.apply_tick(&config, Tick { at, received: at }, &probes);

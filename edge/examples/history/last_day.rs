@@ -85,11 +85,12 @@ pub(crate) fn write(scenarios: &[Scenario], request: &HistoryRequest, rows: &mut
         // Only the newest row's states are ever read.
         let persisted_states =
             if at == until { commit.persisted_states } else { codec::encode(&PersistedStates::new()) };
+        let probes = pack_tick(&commit.probes, persisted_states.len());
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),
             Cell::Integer(tick.received.0),
-            Cell::Bytes(pack_tick(&commit.probes)),
+            Cell::Bytes(probes),
             Cell::Bytes(persisted_states),
             Cell::Bytes(codec::encode(&usage)),
         ];
@@ -123,12 +124,8 @@ fn initial_states(scenarios: &[Scenario], before: i64) -> PersistedStates {
 /// The result of a probe in the tick at `at`; `since` is the tick before it.
 fn probe_result(scenario: &Scenario, since: i64, at: i64) -> ProbeResult {
     let response = |status, ms: u32, body, report| {
-        Ok(ProbeResponse {
-            status,
-            latency: Duration::from_millis(ms.into()),
-            body: ResponseBody::Whole(body),
-            report,
-        })
+        let latency = Duration::from_millis(ms.into());
+        Ok(ProbeResponse { report, ..ProbeResponse::new(status, latency, ResponseBody::Whole(body)) })
     };
     let ms = scenario.latency(at);
     let signed = scenario.instances.as_ref().and_then(|instances| verified_report(instances, since, at));
@@ -196,6 +193,7 @@ pub(crate) fn verified_report(instances: &Instances, since: i64, at: i64) -> Opt
         previous_exit: before.filter(|instance| instance.killed).map(oom_kill),
         earlier: EarlierInstances::default(),
         last_samples: None,
+        instances: Vec::new(),
         traffic: None,
     };
     Some(VerifiedReport { report, series: Series { first, samples } })

@@ -9,7 +9,7 @@ use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::report::last_report::SampleRun;
 use heapbeat_edge::monitor_config::MonitorId;
 use heapbeat_edge::store::export_format::{Cell, format_row};
-use heapbeat_edge::store::{MonitorHour, append_hour, latency_day, pack_runs};
+use heapbeat_edge::store::{MonitorHour, append_hour, latency_chunk, pack_runs};
 use heapbeat_shared::{UnixMillis, codec};
 
 use crate::HOUR;
@@ -95,17 +95,17 @@ impl Rows {
             ];
             self.row("incident", &cells);
         }
-        let mut days: BTreeMap<(i64, i64, i64), Vec<u8>> = BTreeMap::new();
+        let mut chunks: BTreeMap<(i64, i64, i64), Vec<u8>> = BTreeMap::new();
         for (at, hours) in std::mem::take(&mut self.hours) {
-            let (tier, from, slot) = latency_day(UnixMillis(at));
-            let day = days.entry((from.0, tier, slot)).or_default();
+            let (tier, from, slot) = latency_chunk(UnixMillis(at));
+            let chunk = chunks.entry((from.0, tier, slot)).or_default();
             let hour = u8::try_from((at - from.0) / HOUR).unwrap_or_default();
             for (monitor, figures) in hours {
-                append_hour(day, &MonitorHour { monitor, hour, figures });
+                append_hour(chunk, &MonitorHour { monitor, hour, figures });
             }
         }
-        for ((from, tier, slot), day) in days {
-            self.series("", tier, slot, UnixMillis(from), day);
+        for ((from, tier, slot), chunk) in chunks {
+            self.series("", tier, slot, UnixMillis(from), chunk);
         }
         self.out
     }

@@ -13,6 +13,7 @@ use super::incident::recording::select_recording;
 use super::incident::tracker::TickObservation;
 use super::monitor_state::{MonitorState, PersistedState, StateUpdate, TickContext};
 use super::{ProbeSkipped, State};
+use crate::domain::check::domain_record::DomainRecord;
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::verdict::CheckVerdict;
@@ -30,17 +31,21 @@ mod unwatched;
 
 pub use incident_status::{IncidentStatus, dependencies};
 pub use probe_round::{PlannedProbe, ProbeAttempt, ProbeRound};
-pub use snapshot::WindowStatistics;
+pub use snapshot::{ProbeHistory, WindowStatistics};
 pub use tick_changes::{EngineEvent, PersistedStates, ProbeRecord, Tick, TickChanges};
-pub use unwatched::{UNWATCHED_ALERT_AFTER, Unwatched};
+pub use unwatched::{UNWATCHED_ALERT_AFTER, Unwatched, WatchStatus};
 
 /// The state of all monitors of one hub.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Engine {
     monitors: LiteMap<MonitorId, MonitorState>,
     last_tick: Option<Tick>,
-    /// The monitors that are under announced maintenance.
-    under_maintenance: Vec<MonitorId>,
+    /// The oldest tick whose probes were restored or applied.
+    first_tick: Option<UnixMillis>,
+    /// Whether there were older ticks, which the store no longer has.
+    lost_ticks: bool,
+    /// The monitors that are under announced maintenance; `None` until that is known.
+    under_maintenance: Option<Vec<MonitorId>>,
     /// Nothing is probed more often than this.
     min_interval: Duration,
 }
@@ -68,23 +73,38 @@ impl Engine {
 
     /// Adds the figures of a stored tick to the charts; ticks come oldest first.
     pub fn restore_tick(&mut self, at: UnixMillis, probes: &[ProbeRecord]) {
+        self.first_tick.get_or_insert(at);
         for probe in probes {
             let Some(state) = self.monitors.get_mut(&probe.monitor) else { continue };
-            state.add_latency(at, probe.evaluation.latency_ms);
+            state.add_latency(at, &probe.evaluation);
             if let Some(health) = probe.evaluation.health {
                 state.add_memory(at, health.memory, &probe.runs);
             }
         }
     }
 
-    /// Restores stored incidents; of each monitor the latest is kept.
-    pub fn restore_incidents(&mut self, incidents: Vec<Incident>) {
+    /// Records that the store had older ticks than those that were restored.
+    pub fn mark_lost_ticks(&mut self) {
+        self.lost_ticks = true;
+    }
+
+    /// Restores stored incidents; of each monitor the latest is kept. It returns those that are open beside a later one, as after an
+    /// import, and closes them: nothing else would. They have to be stored.
+    #[must_use]
+    pub fn restore_incidents(&mut self, incidents: Vec<Incident>) -> Vec<Incident> {
+        let mut superseded = Vec::new();
         for incident in incidents {
             let latest = &mut self.monitors.entry(incident.monitor.clone()).or_default().incidents.latest;
-            if latest.as_ref().is_none_or(|other| other.opened < incident.opened) {
-                *latest = Some(incident);
-            }
+            let is_older = latest.as_ref().is_some_and(|other| other.opened > incident.opened);
+            let older = if is_older { Some(incident) } else { latest.replace(incident) };
+            superseded.extend(older.filter(|older| older.closed.is_none()));
         }
+        for incident in &mut superseded {
+            let at = self.latest_incident(&incident.monitor).map_or(incident.opened, |latest| latest.opened);
+            incident.close(at);
+            incident.add_timeline_entry(at, Statement::incident_superseded());
+        }
+        superseded
     }
 
     /// The last signed report of `monitor`; `None` if it never signed one.
@@ -95,6 +115,12 @@ impl Engine {
     /// The verdict of the last probe of `monitor`.
     pub fn last_verdict(&self, monitor: &MonitorId) -> Option<CheckVerdict> {
         self.monitors.get(monitor)?.persisted.verdict
+    }
+
+    /// What is known of a domain: the record of the monitor that was looked up last.
+    pub fn domain_record(&self, domain: &str) -> Option<&DomainRecord> {
+        let records = self.monitors.values().filter_map(|state| state.persisted.domain.as_ref());
+        records.filter(|record| record.domain == domain).max_by_key(|record| record.looked_up)
     }
 
     /// Since which tick `monitor` cannot be probed because the edge is offline; `None` if it is online.
@@ -125,7 +151,7 @@ impl Engine {
     /// The spans up to `now` in which nobody watched `monitor`, oldest first.
     pub fn unwatched_spans(&self, monitor: &MonitorId, now: UnixMillis) -> Vec<UnwatchedSpan> {
         let ledger = self.monitors.get(monitor).map(|state| &state.ledger);
-        ledger.map_or_else(Vec::new, |ledger| unwatched_spans(ledger.segments(now)))
+        unwatched_spans(ledger.into_iter().flat_map(|ledger| ledger.segments(now)), now)
     }
 
     /// Sets the shortest interval at which any monitor is probed.
@@ -135,7 +161,7 @@ impl Engine {
 
     /// Sets the monitors that are under announced maintenance in the next tick.
     pub fn set_maintenance(&mut self, monitors: Vec<MonitorId>) {
-        self.under_maintenance = monitors;
+        self.under_maintenance = Some(monitors);
     }
 
     /// Sets the verdicts from other regions for the next tick.
@@ -148,6 +174,7 @@ impl Engine {
     /// Applies the probes of a tick. Probes of monitors that are not configured are ignored.
     pub fn apply_tick(&mut self, config: &MonitorConfig, tick: Tick, probes: &[ProbeResult]) -> TickChanges {
         let mut commit = TickChanges::new(tick);
+        self.under_maintenance.get_or_insert_default();
         for probe in probes {
             if let Some(monitor) = config.monitors.iter().find(|monitor| monitor.id == probe.monitor) {
                 self.apply_probe(monitor, probe, &mut commit);
@@ -161,6 +188,7 @@ impl Engine {
         self.retire_monitors(config, tick.at, &mut commit);
         self.record_dependencies(config, &mut commit);
         self.last_tick = Some(tick);
+        self.first_tick.get_or_insert(tick.at);
         commit.persisted_states = self.encode_states();
         commit
     }
@@ -174,7 +202,7 @@ impl Engine {
         let from = before.map_or(State::Unobserved, |it| it.state);
         let context = TickContext {
             at,
-            under_maintenance: self.under_maintenance.contains(&monitor.id),
+            under_maintenance: self.under_maintenance.as_ref().is_some_and(|it| it.contains(&monitor.id)),
             min_interval: self.min_interval,
         };
         let StateUpdate { evaluation, changes, restarted, delta } =
@@ -198,7 +226,7 @@ impl Engine {
             commit.ledgers.push((id(), changes));
         }
         let unheard = CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet);
-        if evaluation.verdict == unheard && state.incidents.close(at, Statement::monitor_removed()) {
+        if evaluation.verdict == unheard && state.incidents.close(at, Statement::job_rescheduled()) {
             // A job that was added again or rescheduled is another one.
             commit.incidents.extend(state.incidents.latest.clone());
         }

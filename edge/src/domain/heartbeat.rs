@@ -7,6 +7,7 @@
 
 mod check;
 mod due_times;
+pub mod report_pace;
 mod runs;
 mod unwatched;
 
@@ -52,6 +53,9 @@ pub struct JobState {
     /// The last run that ended.
     #[n(4)]
     last_run: Option<JobRun>,
+    /// When the first report came.
+    #[n(5)]
+    first_report: UnixMillis,
 }
 
 /// A run of a job that ended.
@@ -87,7 +91,8 @@ impl JobState {
         let due = DueTimes::new(job, &offset);
         let schedule = due.fingerprint();
         let known = before.filter(|state| state.schedule == schedule);
-        let mut state = known.cloned().unwrap_or_else(|| JobState { schedule, ..JobState::default() });
+        let mut state =
+            known.cloned().unwrap_or_else(|| JobState { schedule, first_report: now, ..JobState::default() });
         let counted = match signal {
             JobSignal::Start => state.start_run(&due, now),
             JobSignal::Success => state.end_run(&due, now, true, None),

@@ -123,12 +123,7 @@ mod tests {
         let (mut engine, mut states, mut notified) = (Engine::default(), String::new(), Vec::new());
         let mut recipient = PromptRecipient::default();
         for (minute, letter) in (0..).zip(minutes.chars()) {
-            let answer = ProbeResponse {
-                status: 200,
-                latency: Duration::ZERO,
-                body: ResponseBody::Unread,
-                report: None,
-            };
+            let answer = ProbeResponse::new(200, Duration::ZERO, ResponseBody::Unread);
             let up = letter.eq_ignore_ascii_case(&'u');
             let result = if up { Ok(answer) } else { Err(Failure::ConnectionRefused.into()) };
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at(minute), result }];

@@ -14,7 +14,8 @@ pub use persisted::{ExitRecord, PersistedState};
 use super::incident::recording::RECORDING_LENGTH;
 use super::incident::tracker::IncidentTracker;
 use super::{ProbeSkipped, State};
-use crate::domain::check::outcome::ProbeResult;
+use crate::domain::check::outcome::{ProbeResponse, ProbeResult};
+use crate::domain::check::own_zone::settle_own_zone;
 use crate::domain::check::quorum::{RegionVerdict, combine_verdicts};
 use crate::domain::check::schedule;
 use crate::domain::check::threshold::ThresholdState;
@@ -22,9 +23,11 @@ use crate::domain::check::verdict::{CheckVerdict, Evaluation, evaluate};
 use crate::domain::history::latency::RecentLatency;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, Validity};
 use crate::domain::history::memory_chart::MemoryChart;
+use crate::domain::history::recent_probes::RecentProbes;
 use crate::domain::report::exit_matching::InstanceExit;
 use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 use crate::domain::report::restart::{MAX_RESTARTS, UptimeReading};
+use crate::domain::report::restart_gap::GAP_RATE;
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::snapshot::ExitSummary;
 use crate::monitor_config::Monitor;
@@ -40,6 +43,8 @@ pub struct MonitorState {
     pub memory_chart: MemoryChart,
     /// Latencies of the last day.
     pub recent_latency: RecentLatency,
+    /// The latency of each probe of about the last day.
+    pub recent_probes: RecentProbes,
     /// The incident that is open or closed last.
     pub incidents: IncidentTracker,
     /// The samples of the last minutes, for the recording before an incident.
@@ -83,6 +88,14 @@ impl MonitorState {
         let TickContext { at, under_maintenance, min_interval } = context;
         let mut evaluation = evaluate(monitor, &probe.result);
         self.region_verdicts.retain(|region| monitor.regions.contains(&region.region));
+        if let Ok(ProbeResponse { domain: Some(domain), .. }) = &probe.result {
+            self.persisted.domain = Some(domain.clone());
+        }
+        let was_up = self.ledger.was_up();
+        evaluation.verdict = settle_own_zone(evaluation.verdict, was_up);
+        for region in &mut self.region_verdicts {
+            region.verdict = region.verdict.map(|verdict| settle_own_zone(verdict, was_up));
+        }
         evaluation.verdict = combine_verdicts(evaluation.verdict, &self.region_verdicts);
         self.persisted.verdict = Some(evaluation.verdict);
         self.persisted.schedule.record_result(at, evaluation.verdict.skipped());
@@ -90,7 +103,11 @@ impl MonitorState {
         self.persisted.offline_since = is_offline.then(|| self.persisted.offline_since.unwrap_or(at));
         let Some(result) = evaluation.verdict.check_result() else {
             let changes = if evaluation.verdict == CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet) {
-                self.forget_state(at)
+                self.forget_state(
+                    at,
+                    schedule::validity(monitor.interval.max(min_interval)),
+                    under_maintenance,
+                )
             } else {
                 self.ledger.expire(at)
             };
@@ -108,7 +125,7 @@ impl MonitorState {
         self.persisted.validity = self.ledger.validity();
         self.persisted.flaps.get_or_insert_default().record_state(state, at);
         self.persisted.latency_ms = evaluation.latency_ms;
-        self.add_latency(at, evaluation.latency_ms);
+        self.add_latency(at, &evaluation);
         let (mut restarted, mut delta) = (false, ReportDelta::default());
         if let Some(health) = evaluation.health {
             self.persisted.memory = Some((health.memory, at));
@@ -118,6 +135,8 @@ impl MonitorState {
                 (restarted, delta) = self.apply_report(report, at);
                 self.persisted.uptime = Some(uptime);
                 for gap in &delta.gaps {
+                    let Ok(reached) = GAP_RATE.admit(self.persisted.recorded_gaps, at) else { break };
+                    self.persisted.recorded_gaps = Some(reached);
                     changes = changes.followed_by(self.ledger.amend(*gap));
                 }
             } else {
@@ -128,14 +147,16 @@ impl MonitorState {
         StateUpdate { evaluation, changes, restarted, delta }
     }
 
-    /// Forgets the state of a job that was added again or rescheduled: nothing is known of it from `at` on.
-    fn forget_state(&mut self, at: UnixMillis) -> LedgerChanges {
+    /// Forgets the state of a job that was added again or rescheduled: nothing is known of it from `at` on, but that maintenance is
+    /// announced for it.
+    fn forget_state(&mut self, at: UnixMillis, validity: Duration, under_maintenance: bool) -> LedgerChanges {
         self.persisted.threshold = ThresholdState::default();
-        if self.ledger.current_entry(at).is_none_or(|entry| entry.state == State::Unobserved) {
+        let state = if under_maintenance { State::Maintenance } else { State::Unobserved };
+        let before = self.ledger.current_entry(at).map_or(State::Unobserved, |entry| entry.state);
+        if before == State::Unobserved && state == before {
             return self.ledger.expire(at);
         }
-        let until = at.plus(schedule::TICK);
-        let changes = self.ledger.record_state(Validity { at, until }, State::Unobserved);
+        let changes = self.ledger.record_state(Validity { at, until: at.plus(validity) }, state);
         self.persisted.validity = self.ledger.validity();
         changes
     }
@@ -199,8 +220,9 @@ impl MonitorState {
     }
 
     /// Adds the latency of the tick at `at`, if there was a response.
-    pub fn add_latency(&mut self, at: UnixMillis, latency_ms: Option<u32>) {
-        if let Some(ms) = latency_ms {
+    pub fn add_latency(&mut self, at: UnixMillis, evaluation: &Evaluation) {
+        self.recent_probes.add(at, evaluation);
+        if let Some(ms) = evaluation.latency_ms {
             self.recent_latency.add(at, ms);
         }
     }

@@ -5,5 +5,6 @@ pub mod exit_matching;
 pub mod last_report;
 pub mod restart;
 pub mod restart_gap;
+pub mod traffic;
 pub mod verification;
 pub mod version_comparison;

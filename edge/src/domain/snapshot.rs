@@ -3,6 +3,8 @@
 //! The hub makes one [`StatusSnapshot`]; views are pure functions of it. What is not in here cannot leak: no URL, header or secret
 //! of a monitor's configuration has a field.
 
+use std::time::Duration;
+
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Slope;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, Statement, UnixMillis};
@@ -145,8 +147,12 @@ pub struct WindowUptime {
     pub window: String,
     /// The share of the observed time that was up or degraded, in percent; `None` if nothing was observed.
     pub percent: Option<f64>,
-    /// The share of the window that was observed, in percent; time before the monitor existed counts as unobserved.
+    /// The share of the window that was observed, in percent; of a younger monitor, of the time since it was first observed.
     pub coverage: f64,
+    /// When the monitor was first observed, if that is within the window.
+    pub since: Option<UnixMillis>,
+    /// The time that was observed.
+    pub observed: Duration,
 }
 
 /// The memory figures of the last response that had any.

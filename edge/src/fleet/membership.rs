@@ -13,6 +13,9 @@ pub struct Membership {
     pub hub_count: usize,
     /// The numbers of the hubs that have not stored their part of the current lists; the first hub sends it again with every tick.
     pub out_of_sync: Vec<usize>,
+    /// Whether some other hub does not have the present subscriptions.
+    #[serde(default)]
+    pub subscriptions_changed: bool,
     /// Which hub has which monitor; empty in all hubs but the first.
     pub assignment: Assignment,
 }
@@ -20,7 +23,13 @@ pub struct Membership {
 impl Default for Membership {
     /// Returns the membership of the only hub.
     fn default() -> Self {
-        Membership { number: 0, hub_count: 1, out_of_sync: Vec::new(), assignment: Assignment::default() }
+        Membership {
+            number: 0,
+            hub_count: 1,
+            out_of_sync: Vec::new(),
+            subscriptions_changed: false,
+            assignment: Assignment::default(),
+        }
     }
 }
 

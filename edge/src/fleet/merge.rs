@@ -6,7 +6,8 @@ use crate::domain::State;
 use crate::domain::check::state::overall;
 use crate::hub_api::HubResponse;
 use crate::view::{
-    EdgeView, IncidentSummaryView, IncidentView, MaintenanceView, StatusPageView, StatusView, TranslationView,
+    ChannelsView, EdgeView, IncidentSummaryView, IncidentView, MaintenanceView, StatusPageView, StatusView,
+    TranslationView,
 };
 
 /// Merges the statuses, or the data of the status page, of all hubs. The result has the kind of the first; `None` if there is none.
@@ -38,6 +39,21 @@ pub(super) fn merge_incidents(lists: impl IntoIterator<Item = HubResponse>) -> V
     }
     all.sort_by(|a, b| b.id.opened.cmp(&a.id.opened).then_with(|| a.monitor.cmp(&b.monitor)));
     all
+}
+
+/// Merges what all hubs say of the alert channels.
+pub(super) fn merge_channels(lists: impl IntoIterator<Item = HubResponse>) -> ChannelsView {
+    let mut merged = ChannelsView::default();
+    for list in lists {
+        let HubResponse::Channels(list) = list else { continue };
+        for channel in list.channels {
+            match merged.channels.iter_mut().find(|known| known.channel == channel.channel) {
+                Some(known) => known.merge(channel),
+                None => merged.channels.push(channel),
+            }
+        }
+    }
+    merged
 }
 
 /// Returns the status in place of a hub whose monitors are not known.
@@ -117,6 +133,7 @@ fn merge_edge(edge: &mut EdgeView, other: &EdgeView) {
         reader_rows_read: edge.reader_rows_read.saturating_add(other.reader_rows_read),
         rows_written: edge.rows_written.saturating_add(other.rows_written),
         subrequests: edge.subrequests.saturating_add(other.subrequests),
+        active_seconds: edge.active_seconds.saturating_add(other.active_seconds),
         max_tick_subrequests: edge.max_tick_subrequests.max(other.max_tick_subrequests),
         min_interval_seconds: edge.min_interval_seconds.max(other.min_interval_seconds),
         hubs: edge.hubs.saturating_add(other.hubs),
@@ -133,7 +150,7 @@ mod tests {
     use super::*;
     use crate::domain::snapshot::{MonitorSnapshot, StatusSnapshot};
     use crate::monitor_config::ConfigProblem;
-    use crate::view::Timestamp;
+    use crate::view::{ChannelState, ChannelView, Timestamp};
 
     fn status(state: State, updated: Option<i64>, ids: &[&str], rows: u64, ticks: u64) -> StatusView {
         let monitor =
@@ -164,6 +181,29 @@ mod tests {
         assert_eq!((merged.problems.len(), merged.notices.len(), merged.notice_statements.len()), (1, 1, 1));
         assert_eq!(merged.edge, EdgeView { ticks: 12, rows_written: 7, hubs: 3, ..EdgeView::default() });
         assert_eq!(merge_statuses(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_channel_is_listed_once_with_the_worst_that_a_hub_says_of_it() {
+        let channel = |state, minute: Option<i64>, waiting| ChannelView {
+            channel: "ops".into(),
+            kind: "slack".into(),
+            state,
+            reason: minute.map(|minute| format!("status {minute}")),
+            since: minute.map(|minute| Timestamp(UnixMillis(minute * 60_000))),
+            failures: u32::from(minute.is_some()),
+            next_attempt: minute.map(|minute| Timestamp(UnixMillis(minute * 60_000 + 20_000))),
+            waiting,
+        };
+        let of_hub = |one| HubResponse::Channels(ChannelsView { channels: vec![one] });
+        let merged = merge_channels([
+            of_hub(channel(ChannelState::Working, None, 0)),
+            of_hub(channel(ChannelState::Refusing, Some(9), 2)),
+            of_hub(channel(ChannelState::Failing, Some(5), 1)),
+        ]);
+        let expected =
+            ChannelView { reason: Some("status 9".into()), ..channel(ChannelState::Refusing, Some(5), 3) };
+        assert_eq!(merged.channels, [expected]);
     }
 
     #[test]

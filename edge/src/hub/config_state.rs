@@ -17,7 +17,9 @@ use crate::monitor_config::maintenance::Maintenance;
 use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, MonitorConfig, MonitorId, VARIABLE};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
-use crate::settings::{WorkerSettings, report_missing_secrets, report_unknown_channels};
+use crate::settings::{
+    WorkerSettings, report_missing_secrets, report_shared_secret, report_unknown_channels,
+};
 use crate::store::Setting;
 
 /// The name of the list of maintenance in positions.
@@ -163,7 +165,8 @@ impl ConfigState {
     fn with_applied(&self, list: &[Value], first: bool) -> MonitorConfig {
         let fixed = &self.settings.config;
         let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
-        let mut applied = read_applied(list, self.settings.allow_private, fixed, room);
+        let mut applied =
+            read_applied(list, self.settings.allow_private, fixed, room, &self.settings.applied_secrets);
         report_missing_secrets(&mut applied, &self.settings.secrets);
         report_unknown_channels(&mut applied, &self.settings.channels);
         let mut config = if first { fixed.clone() } else { MonitorConfig::default() };
@@ -174,6 +177,7 @@ impl ConfigState {
         config.monitors.extend(applied.monitors);
         config.problems.extend(applied.problems);
         remove_unknown_zones(&mut config);
+        report_shared_secret(&mut config, &self.settings.secrets);
         config
     }
 }

@@ -1,12 +1,19 @@
 //! Dispatching requests to the parts of the hub.
 
+use std::time::Duration;
+
 use super::Hub;
 use super::alert_test::test_channels;
+use super::channel_list::list_channels;
 use super::error::HubResult;
 use super::tick::TickSource;
 use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
 use crate::platform::clock::wall_clock;
+use crate::store::row_check::ImportRules;
 use crate::view::ImportResultView;
+
+/// How far the clock of an edge may be ahead whose export is imported.
+const CLOCK_RESERVE: Duration = Duration::from_secs(3600);
 
 impl Hub {
     /// Handles a call from a Worker or another hub.
@@ -43,7 +50,11 @@ impl Hub {
                 Ok(HubResponse::AlertsTested(tested))
             }
             request if request.is_from_reader() => {
-                let answer = self.quota.answer_reader(|| self.handle_local(request));
+                // What a hub loads when it starts is not the reader's.
+                let now = self.engine.now()?;
+                self.outbox.count_failing()?;
+                self.subscriptions.subscribers()?;
+                let answer = self.quota.answer_reader(now, || self.handle_local(request));
                 answer.unwrap_or(Err(HubError::ReaderBudget))
             }
             request => self.handle_local(request),
@@ -87,14 +98,25 @@ impl Hub {
                 HubResponse::Incident(self.incidents.update(&incident, &update)?)
             }
             HubRequest::AppliedMonitors => HubResponse::AppliedMonitors(self.lists.applied_monitors()?),
+            HubRequest::Channels => {
+                HubResponse::Channels(list_channels(&self.env, self.config.settings(), &self.outbox)?)
+            }
+            HubRequest::RetryChannels { channels } => {
+                for channel in &channels {
+                    self.outbox.close_circuit(channel)?;
+                }
+                HubResponse::Done
+            }
             HubRequest::Maintenance => HubResponse::Maintenance(self.lists.maintenance()?),
             HubRequest::Subscriptions => HubResponse::Subscriptions(self.subscriptions.view()?),
             HubRequest::Subscribe { subscription } => {
-                self.lists.subscribe(subscription)?;
+                self.lists.subscribe(subscription, self.engine.now()?)?;
                 HubResponse::Done
             }
-            HubRequest::Unsubscribe { url, browser_keys } => {
-                self.lists.unsubscribe(&url, browser_keys.as_deref())?;
+            HubRequest::Unsubscribe { url, browser_keys, client } => {
+                let now = self.engine.now()?;
+                let stranger = client.map(|client| (client, now));
+                self.lists.unsubscribe(&url, browser_keys.as_deref(), stranger)?;
                 HubResponse::Done
             }
             HubRequest::Heartbeat { monitor, signal } => {
@@ -102,8 +124,12 @@ impl Hub {
                 self.heartbeats.record(&*self.config.monitors()?, monitor, signal, now)?;
                 HubResponse::Done
             }
-            HubRequest::Export { from } => HubResponse::Export(self.exporter.export(from)?),
-            HubRequest::Import { schema, lines, .. } => HubResponse::Imported(self.import(schema, &lines)?),
+            HubRequest::Export { from, with_subscriptions } => {
+                HubResponse::Export(self.exporter.export(from, with_subscriptions)?)
+            }
+            HubRequest::Import { hub, schema, lines } => {
+                HubResponse::Imported(self.import(hub, schema, &lines)?)
+            }
             HubRequest::Sync(assignment) => {
                 self.lists.store_assignment(assignment)?;
                 self.heartbeats.forget_removed(&*self.config.monitors()?)?;
@@ -120,14 +146,24 @@ impl Hub {
     }
 
     /// Stores the rows of an export. Everything is loaded again from the store afterwards.
-    fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
+    fn import(&self, hub: usize, schema: i64, lines: &str) -> HubResult<ImportResultView> {
         let Some(_guard) = self.ticking.try_lock() else {
             return Err(HubError::Conflict("a tick is under way; retry in a moment".to_owned()));
         };
-        let imported = self.exporter.import(schema, lines)?;
+        let settings = self.config.settings();
+        let rules = ImportRules {
+            allow_private: settings.allow_private,
+            max_subscriptions: settings.max_subscriptions,
+            hub,
+            latest: self.engine.now()?.max(wall_clock()).plus(CLOCK_RESERVE),
+        };
+        let imported = self.exporter.import(schema, lines, rules)?;
+        self.outbox.invalidate()?;
         self.engine.invalidate();
         self.heartbeats.invalidate();
         self.lists.invalidate();
+        // Incidents that later ones supersede are closed as the engine is loaded.
+        self.engine.loaded()?;
         Ok(imported)
     }
 }

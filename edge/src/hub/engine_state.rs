@@ -4,6 +4,7 @@ use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
+use worker::console_error;
 
 use super::error::HubResult;
 use super::quota_meter::QuotaMeter;
@@ -68,11 +69,18 @@ impl EngineState {
     }
 
     fn load(&self) -> HubResult<Engine> {
-        let (store, wall) = (self.store.opened()?, wall_clock());
-        let StoredHub { last, persisted_states, ledgers, incidents, usage } = store.load(wall)?;
+        let store = self.store.opened()?;
+        let StoredHub { last, persisted_states, ledgers, incidents, usage } = store.load()?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);
-        store.for_each_tick(engine.clock(wall), |at, readings| engine.restore_tick(at, &readings))?;
-        engine.restore_incidents(incidents);
+        if store.for_each_tick(|at, readings| engine.restore_tick(at, &readings))? {
+            engine.mark_lost_ticks();
+        }
+        for superseded in engine.restore_incidents(incidents) {
+            // A full store must not keep the hub from answering; it is closed again with the next start.
+            if let Err(error) = store.update_incident(&superseded) {
+                console_error!("could not store the end of an incident that a later one supersedes: {error}");
+            }
+        }
         self.quota.set_usage(usage);
         engine.set_min_interval(usage.min_interval());
         Ok(engine)

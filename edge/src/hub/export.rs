@@ -9,8 +9,9 @@ use super::error::HubResult;
 use super::membership_state::MembershipState;
 use super::store_handle::StoreHandle;
 use crate::hub_api::{ExportCursor, ExportHeader, HubError};
-use crate::store::Store;
-use crate::store::export_format::{TABLES, format_row, parse_row};
+use crate::store::export_format::{Cell, TABLES, format_row, parse_row};
+use crate::store::row_check::{ImportRules, check_row};
+use crate::store::{Setting, Store};
 use crate::view::ImportResultView;
 
 /// The most rows of a page.
@@ -34,8 +35,9 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    /// Returns the page that begins at `from`. Its last line contains the position of the next one.
-    pub(super) fn export(&self, from: ExportCursor) -> HubResult<String> {
+    /// Returns the page that begins at `from`. Its last line contains the position of the next one. The subscriptions have addresses and
+    /// signing secrets of strangers, so they are left out unless they are asked for.
+    pub(super) fn export(&self, from: ExportCursor, with_subscriptions: bool) -> HubResult<String> {
         let membership = self.membership.current()?;
         let (hub, mut table, mut row) = (membership.number, from.table, from.row);
         let mut out = String::new();
@@ -43,8 +45,10 @@ impl Exporter {
         while let Some((name, _)) = TABLES.get(table) {
             let before = row;
             self.store.opened()?.for_each_export_row(table, before.into(), MAX_ROWS.into(), |cells| {
-                out.push_str(&format_row(name, cells));
-                out.push('\n');
+                if with_subscriptions || !is_subscriptions(name, cells) {
+                    out.push_str(&format_row(name, cells));
+                    out.push('\n');
+                }
                 row += 1;
                 if out.len() > MAX_BYTES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
@@ -64,8 +68,8 @@ impl Exporter {
         Ok(out)
     }
 
-    /// Stores the rows of an export. What was loaded from the store before has to be loaded again.
-    pub(super) fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
+    /// Stores the rows of an export, all of them or none. Each is read by the types of its columns before. What was loaded from the store before has to be loaded again.
+    pub(super) fn import(&self, schema: i64, lines: &str, rules: ImportRules) -> HubResult<ImportResultView> {
         if schema != Store::schema() {
             let ours = Store::schema();
             return Err(HubError::Invalid(format!(
@@ -78,7 +82,11 @@ impl Exporter {
             if text.trim().is_empty() || text.starts_with("{\"schema\"") || text.starts_with("{\"next\"") {
                 continue;
             }
-            rows.push(parse_row(text).map_err(|error| HubError::Invalid(format!("line {number}: {error}")))?);
+            let invalid =
+                |reason: String| HubError::Invalid(format!("line {number}: {reason}; no row was imported"));
+            let (table, row) = parse_row(text).map_err(|error| invalid(error.to_string()))?;
+            check_row(table, &row, rules).map_err(|error| invalid(error.to_string()))?;
+            rows.push((table, row));
         }
         let count = rows.len() as u64;
         if let Err(error) = self.store.opened()?.import_rows(rows) {
@@ -86,6 +94,11 @@ impl Exporter {
         }
         Ok(ImportResultView { rows: count })
     }
+}
+
+fn is_subscriptions(table: &str, cells: &[Cell]) -> bool {
+    let subscriptions = Setting::Subscriptions.as_str();
+    table == "setting" && matches!(cells.first(), Some(Cell::Text(name)) if name == subscriptions)
 }
 
 fn push_line(out: &mut String, value: &impl Serialize) -> HubResult<()> {

@@ -1,5 +1,6 @@
 //! The last heartbeats of jobs, which are loaded from the store when they are needed first.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
@@ -9,7 +10,8 @@ use super::store_handle::{Cached, StoreHandle};
 use crate::domain::check::outcome::{ProbeError, ProbeResult};
 use crate::domain::engine::Engine;
 use crate::domain::heartbeat;
-use crate::domain::heartbeat::{JobSignal, JobState, JobStates};
+use crate::domain::heartbeat::report_pace::ReportPace;
+use crate::domain::heartbeat::{DueTimes, JobSignal, JobState, JobStates};
 use crate::domain::{Failure, ProbeSkipped};
 use crate::hub_api::HubError;
 use crate::monitor_config::{
@@ -23,12 +25,13 @@ use crate::platform::intl::zone_offset;
 pub(super) struct HeartbeatState {
     store: StoreHandle,
     heartbeats: Cached<JobStates>,
+    pace: RefCell<ReportPace>,
 }
 
 impl HeartbeatState {
     /// Creates the state, which is loaded from `store`.
     pub(super) fn new(store: StoreHandle) -> Self {
-        HeartbeatState { store, heartbeats: Cached::default() }
+        HeartbeatState { store, heartbeats: Cached::default(), pace: RefCell::default() }
     }
 
     /// Records what the job of a monitor of `config` reports, at the instant `now` at which the report came.
@@ -41,8 +44,11 @@ impl HeartbeatState {
     ) -> HubResult<()> {
         let job = config.monitors.iter().filter(|monitor| monitor.id == id).find_map(job_of);
         let job = job.ok_or_else(|| HubError::NotFound("heartbeat monitor".to_owned()))?;
+        let zone = zone_of(job);
+        let counted = self.pace.borrow_mut().count_report(&id, &DueTimes::new(job, &zone), now);
+        counted.map_err(|wait| HubError::TooMany { retry_after_seconds: wait.as_secs() + 1 })?;
         let mut heartbeats = JobStates::clone(&*self.heartbeats()?);
-        let state = JobState::after_signal(heartbeats.get(&id), job, signal, now, zone_of(job));
+        let state = JobState::after_signal(heartbeats.get(&id), job, signal, now, zone);
         self.store.opened()?.record_heartbeat(&id, &state)?;
         heartbeats.insert(id, state);
         self.heartbeats.set(heartbeats);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
+use super::membership_state::MembershipState;
 use super::store_handle::StoreHandle;
 use crate::domain::incident::Incident;
 use crate::domain::incident::actions::IncidentUpdate;
@@ -20,15 +21,34 @@ use crate::view::{IncidentDetailView, IncidentView};
 #[derive(Clone, Debug)]
 pub(super) struct Incidents {
     pub(super) config: Rc<ConfigState>,
+    pub(super) membership: Rc<MembershipState>,
     pub(super) engine: Rc<EngineState>,
     pub(super) store: StoreHandle,
 }
 
 impl Incidents {
-    /// Returns the newest incidents of the public monitors: one more than `limit` if there are more.
+    /// Returns the newest incidents of the public monitors: one more than `limit` if there are more. `before` has to exist, so that there
+    /// are no more different questions than incidents.
     pub(super) fn list_public(&self, limit: u8, before: Option<&IncidentId>) -> HubResult<Vec<IncidentView>> {
-        let list = self.newest_incidents(&self.config.public_monitors()?, before, i64::from(limit) + 1)?;
+        let config = self.config.public_monitors()?;
+        if let Some(before) = before {
+            self.require_incident(before, &config)?;
+        }
+        let list = self.newest_incidents(&config, before, usize::from(limit) + 1)?;
         Ok(list.iter().map(IncidentView::from).collect())
+    }
+
+    /// Fails if there is no incident `id` of a public monitor. That of another hub is checked by that one.
+    fn require_incident(&self, id: &IncidentId, public: &MonitorConfig) -> HubResult<()> {
+        let is_own = public.monitors.iter().any(|monitor| monitor.id == id.monitor);
+        let exists = if is_own {
+            self.store.opened()?.has_incident(id)?
+        } else {
+            let membership = self.membership.current()?;
+            let owner = membership.assignment.hub_of(id.monitor.as_str());
+            membership.number != 0 || owner.is_some_and(|hub| hub != 0)
+        };
+        if exists { Ok(()) } else { Err(incident_not_found()) }
     }
 
     /// Returns at most `limit` incidents of the monitors of `config`, newest first, starting after the incident `before`.
@@ -36,7 +56,7 @@ impl Incidents {
         &self,
         config: &MonitorConfig,
         before: Option<&IncidentId>,
-        limit: i64,
+        limit: usize,
     ) -> HubResult<Vec<Incident>> {
         let (monitor, second) =
             before.map_or(("", LAST_SECOND + 1), |before| (before.monitor.as_str(), before.opened));

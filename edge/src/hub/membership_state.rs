@@ -43,6 +43,16 @@ impl MembershipState {
         self.save(membership)
     }
 
+    /// Stores whether some other hub lacks the present subscriptions. The only hub has no other.
+    pub(super) fn set_subscriptions_changed(&self, has_changed: bool) -> HubResult<()> {
+        let current = self.current()?;
+        let has_changed = has_changed && current.hub_count > 1;
+        if current.subscriptions_changed == has_changed {
+            return Ok(());
+        }
+        self.save(Membership { subscriptions_changed: has_changed, ..Membership::clone(&current) })
+    }
+
     /// Discards what is loaded, so that it is loaded again when it is needed next.
     pub(super) fn invalidate(&self) {
         self.membership.invalidate();

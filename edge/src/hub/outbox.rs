@@ -17,8 +17,8 @@ use crate::monitor_config::{ConfigProblem, MonitorConfig};
 use crate::notify::push::Vapid;
 use crate::notify::subscriber::{SUBSCRIBER_SERVICE, is_expired, is_subscriber_id, push_payload};
 use crate::notify::{
-    Channel, ChannelId, Delivery, DeliveryResult, Message, NotificationRecords, Recipient, RecordChange,
-    Situation, Subscriber, http_client, push, service,
+    Channel, ChannelId, DeliveryResult, Message, NotificationRecords, Recipient, RecipientRecord,
+    RecordChange, SendQueue, Situation, Subscriber, http_client, push, service,
 };
 use crate::platform::clock::wall_clock;
 use crate::platform::concurrency::for_each_concurrent;
@@ -165,6 +165,14 @@ impl Outbox {
             .map_err(|_| HubError::Store("the outbox is not loaded".to_owned()))
     }
 
+    /// Discards what is loaded, so that it is loaded again together with the incidents that it mentions, which an import may have changed.
+    pub(super) fn invalidate(&self) -> HubResult<()> {
+        let changes = self.book()?.take_changes();
+        self.write(&changes);
+        *self.book.borrow_mut() = None;
+        Ok(())
+    }
+
     /// Returns the problems of channels at `now`, for the owner.
     pub(super) fn list_problems(&self, now: UnixMillis) -> HubResult<Vec<ConfigProblem>> {
         Ok(self.book()?.list_problems(now))
@@ -173,6 +181,11 @@ impl Outbox {
     /// Returns the number of channels that do not accept messages.
     pub(super) fn count_failing(&self) -> HubResult<u64> {
         Ok(self.book()?.failing_channels().count() as u64)
+    }
+
+    /// Returns what is recorded of a recipient.
+    pub(super) fn record_of(&self, recipient: &ChannelId) -> HubResult<RecipientRecord> {
+        Ok(self.book()?.record(recipient).cloned().unwrap_or_default())
     }
 
     /// Records that a channel accepted a test message.
@@ -187,6 +200,7 @@ impl Outbox {
         engine: &EngineState,
         config: &MonitorConfig,
         status_page: Option<&str>,
+        hub: usize,
         route: DeliveryRoute<'_>,
         now: UnixMillis,
     ) -> HubResult<u64> {
@@ -202,48 +216,43 @@ impl Outbox {
         };
         let turn = {
             let engine = engine.loaded()?;
-            let situation = Situation { config, incidents: engine.incident_statuses(), status_page };
+            let situation = Situation { hub, ..Situation::new(&engine, config, now, status_page) };
             let mut book = self.book()?;
             book.retain(|id| !route.is_removed(id));
             book.plan_turn(&situation, &route.recipients(now), now, limit.min(available))
         };
         self.write(&turn.changes);
         let sent = Cell::new(0);
-        let queues: Vec<&[Delivery]> =
-            turn.deliveries.chunk_by(|one, next| one.recipient == next.recipient).collect();
+        let queues = SendQueue::list(&turn, wall_clock());
         for_each_concurrent(queues, |queue| self.send_queue(route, queue, &sent, now)).await;
         self.spare_requests.set(self.spare_requests.get() + available.saturating_sub(sent.get()));
         Ok(sent.get() as u64)
     }
 
-    /// Sends the messages of one recipient in their order, until one fails.
+    /// Sends the messages of one recipient.
     async fn send_queue(
         &self,
         route: DeliveryRoute<'_>,
-        queue: &[Delivery],
+        mut queue: SendQueue<'_>,
         sent: &Cell<usize>,
         now: UnixMillis,
     ) {
-        for delivery in queue {
+        while let Some(delivery) = self.book().ok().and_then(|mut book| queue.next(&mut book, wall_clock())) {
             let (recipient, key) = (&delivery.recipient, &delivery.message.key);
             sent.set(sent.get() + 1);
             let result = route.send(recipient, &delivery.message).await;
-            let is_accepted = result == DeliveryResult::Accepted;
-            if is_accepted {
+            if result == DeliveryResult::Accepted {
                 console_log!("alert delivered: {key} for {recipient}");
             } else {
                 console_warn!("alert not delivered: {key} for {recipient}: {result:?}");
             }
             let Ok(mut book) = self.book() else { return };
-            let changes = book.record_result(delivery, result, now);
+            let changes = queue.record_result(&mut book, delivery, result, now);
             let circuit = book.record(recipient).and_then(|record| record.circuit);
             drop(book);
             self.write(&changes);
-            if !is_accepted {
-                if is_subscriber_id(recipient) && is_expired(result, circuit.as_ref(), now) {
-                    self.expired.borrow_mut().push(recipient.clone());
-                }
-                return;
+            if is_subscriber_id(recipient) && is_expired(result, circuit.as_ref(), now) {
+                self.expired.borrow_mut().push(recipient.clone());
             }
         }
     }

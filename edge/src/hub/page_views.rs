@@ -14,7 +14,7 @@ use crate::monitor_config::MonitorId;
 use crate::platform::clock::wall_clock;
 use crate::view::{
     ComparisonView, DayView, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView,
-    MonitorPageView, MonitorView, RestartView, StatusPageView, StatusView,
+    MonitorPageView, MonitorView, RestartView, StatusPageView, StatusView, TrafficView,
 };
 
 /// How long the status page lists a closed incident.
@@ -24,7 +24,7 @@ const CLOSED_FOR_MS: i64 = 14 * 86_400_000;
 const MAX_CLOSED: usize = 10;
 
 /// The most incidents of a page.
-const MAX_INCIDENTS: i64 = 30;
+const MAX_INCIDENTS: usize = 30;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -98,6 +98,7 @@ impl PageViews {
             restarts,
             compared: engine.version_comparison(&monitor.id).and_then(ComparisonView::of),
             growing_route: report.and_then(|report| report.top_route.clone()),
+            traffic: report.and_then(|report| report.traffic.as_ref()).map(TrafficView::for_the_public),
             incidents: incidents.iter().map(|it| IncidentSummaryView::new(it, &shown.name)).collect(),
             days: shown.days.iter().map(DayView::from).collect(),
             latency: self.queries.latency_in(monitor, window, last, true)?,

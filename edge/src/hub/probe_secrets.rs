@@ -38,11 +38,11 @@ pub(super) fn read_headers(env: &Env, monitor: &Monitor) -> Option<Result<Vec<Pr
     let headers = check.headers.iter().map(|header| {
         let name = header.name.clone();
         match &header.value {
-            HeaderValue::Literal(value) => Ok(ProbeHeader { name, value: value.clone(), is_secret: false }),
+            HeaderValue::Literal(value) => Ok(ProbeHeader { name, value: value.clone() }),
             HeaderValue::Secret { name: secret, prefix } => {
                 let text = read_secret(env, secret).filter(|text| !text.is_empty());
                 let text = text.ok_or(ProbeSkipped::Secret)?;
-                Ok(ProbeHeader { name, value: format!("{prefix}{text}"), is_secret: true })
+                Ok(ProbeHeader { name, value: format!("{prefix}{text}") })
             }
         }
     });

@@ -39,12 +39,20 @@ impl Prober {
     /// Returns what the probes of a round share: the requests that are left for all, and the secrets of all monitors of `config`.
     pub(super) fn prepare_context(&self, config: &MonitorConfig, spare: u32) -> HubResult<ProbeContext> {
         let engine = self.engine.loaded()?;
+        let unsigned: Vec<_> = config.servers_without_secret().map(|monitor| &monitor.id).collect();
         let key = |monitor: &Monitor| {
+            if unsigned.contains(&&monitor.id) {
+                return None;
+            }
             let key = read_signing_key(&self.env, monitor, engine.last_report(&monitor.id))?;
             Some((monitor.id.clone(), key))
         };
         let keys = config.monitors.iter().filter_map(key).collect();
-        Ok(ProbeContext::new(self.pool(spare), self.allows_private(), keys, self.headers_of(config)))
+        let domains = config.monitors.iter().filter_map(Monitor::observed_domain);
+        let known = domains.filter_map(|domain| engine.domain_record(&domain).cloned()).collect();
+        let context =
+            ProbeContext::new(self.pool(spare), self.allows_private(), keys, self.headers_of(config));
+        Ok(context.with_domains(&self.config.settings().rdap, known))
     }
 
     /// Probes monitors. If all probes fail at once, requests to the reference addresses decide whether the edge itself has no
@@ -81,7 +89,7 @@ impl Prober {
         let settings = self.config.settings();
         let mut config = settings.config.clone();
         let room = MONITORS_PER_HUB + config.monitors.len();
-        let applied = read_applied(entries, settings.allow_private, &config, room);
+        let applied = read_applied(entries, settings.allow_private, &config, room, &settings.applied_secrets);
         config.monitors.extend(applied.monitors);
         config.monitors.retain(|monitor| probes.iter().any(|probe| probe.monitor == monitor.id));
         let kept_for = |id: &MonitorId| {

@@ -21,11 +21,11 @@ use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::snapshot::StatusSnapshot;
 use crate::hub_api::{Audience, HubError, TimeRange};
-use crate::monitor_config::{MONITORS_PER_HUB, Monitor, MonitorConfig, MonitorId};
+use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, Monitor, MonitorConfig, MonitorId};
 use crate::platform::clock::wall_clock;
 use crate::view::{
     DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, StatusView, Timestamp,
-    UptimeHistoryView, VersionsView,
+    TrafficView, UptimeHistoryView, VersionsView,
 };
 
 /// The default window of memory.
@@ -33,6 +33,8 @@ const MEMORY_WINDOW: Duration = Duration::from_secs(3 * 3600);
 
 /// The default window of latency.
 const LATENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+const HOUR_MS: i64 = 3_600_000;
 
 /// Answers queries about monitors.
 #[derive(Clone, Debug)]
@@ -50,15 +52,35 @@ impl Queries {
     pub(super) fn status(&self, audience: Audience) -> HubResult<StatusView> {
         Ok(match audience {
             Audience::Public => StatusView::public(&self.snapshot_of(&self.config.public_monitors()?)?),
-            Audience::Owner => StatusView::from(&self.snapshot_of(&*self.config.monitors()?)?),
+            Audience::Owner => self.owners_status()?,
         })
+    }
+
+    /// Returns the status with what only the owner may see.
+    fn owners_status(&self) -> HubResult<StatusView> {
+        let config = self.config.monitors()?;
+        let mut status = StatusView::from(&self.snapshot_of(&config)?);
+        let engine = self.engine.loaded()?;
+        for view in &mut status.monitors {
+            let monitor = config.monitors.iter().find(|monitor| monitor.id.as_str() == view.id);
+            let report = monitor.and_then(|monitor| engine.last_report(&monitor.id));
+            view.traffic = report.and_then(|report| report.traffic.as_ref()).map(TrafficView::from);
+        }
+        Ok(status)
     }
 
     /// Returns the status of a hub that does not respond: its monitors, without a state.
     pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
         let fixed = &self.config.settings().config;
         let list = entries_of_hub(&self.config.applied_in_all_hubs()?, &*self.membership.current()?, hub);
-        let mut monitors = read_applied(&list, true, fixed, MONITORS_PER_HUB + fixed.monitors.len()).monitors;
+        let mut monitors = read_applied(
+            &list,
+            true,
+            fixed,
+            MONITORS_PER_HUB + fixed.monitors.len(),
+            &self.config.settings().applied_secrets,
+        )
+        .monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
         let mut snapshot =
@@ -72,6 +94,19 @@ impl Queries {
     pub(super) fn snapshot_of(&self, config: &MonitorConfig) -> HubResult<StatusSnapshot> {
         let mut snapshot = self.engine.loaded()?.snapshot(config, wall_clock());
         snapshot.problems.extend(self.outbox.list_problems(snapshot.now)?);
+        let unreadable = self.store.opened()?.unreadable().into_iter();
+        snapshot.problems.extend(unreadable.map(|(table, rows)| ConfigProblem {
+            position: format!("store.{table}"),
+            reason: format!(
+                "{rows} stored rows cannot be read and are left out; import an export of a time when they could be read"
+            ),
+        }));
+        snapshot.problems.extend(self.store.opened()?.trimmed().into_iter().map(|monitor| ConfigProblem {
+            position: "store".to_owned(),
+            reason: format!(
+                "the store was full, and the memory samples by the second of {monitor} were deleted; those by the minute are kept"
+            ),
+        }));
         snapshot.failing_channels = self.outbox.count_failing()?;
         let announced = self.config.announced_maintenance(snapshot.now)?;
         snapshot.maintenance =
@@ -127,7 +162,22 @@ impl Queries {
         if chart {
             series.downsample(window);
         }
-        self.store.opened()?.latency(&monitor.id, window, last, &mut series)?;
+        let (from, to) = window;
+        let history = self.engine.loaded()?.probe_history(&monitor.id);
+        if history.shows(window, chart) {
+            for probe in history.probes.between(from, to) {
+                series.push(probe.at, &[probe.latency_ms]);
+            }
+        } else {
+            series.switch_to_hours();
+            for (at, figures) in self.store.opened()?.latency_hours(&monitor.id, window)? {
+                series.push(at, &figures);
+            }
+            let present = UnixMillis(last.0 - last.0.rem_euclid(HOUR_MS));
+            if let Some(hour) = history.probes.summarize(present, to).filter(|_| present >= from) {
+                series.push(present, &hour);
+            }
+        }
         Ok(LatencyHistoryView::new(monitor.id.as_str(), window, series.finish()))
     }
 

@@ -4,9 +4,11 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use worker::console_error;
 
 use super::store_handle::StoreHandle;
 use crate::domain::quota::{QuotaCost, QuotaUsage, Quotas, ReaderCost};
+use crate::hub_api::MAX_QUESTION_ROWS;
 use crate::store::Store;
 
 /// What was used since the last tick, and the day's sum up to it.
@@ -19,6 +21,7 @@ pub(super) struct QuotaMeter {
     readers: Cell<ReaderCost>,
     subrequests: Cell<u64>,
     alarms: Cell<u64>,
+    active: Cell<Duration>,
     usage: Cell<QuotaUsage>,
 }
 
@@ -33,6 +36,7 @@ impl QuotaMeter {
             readers: Cell::default(),
             subrequests: Cell::default(),
             alarms: Cell::default(),
+            active: Cell::default(),
             usage: Cell::default(),
         }
     }
@@ -42,18 +46,22 @@ impl QuotaMeter {
         self.requests.set(self.requests.get() + 1);
     }
 
-    /// Answers a reader's question by `answer`, and counts what it costs. `None`: readers have used their part of the quota.
-    pub(super) fn answer_reader<T>(&self, answer: impl FnOnce() -> T) -> Option<T> {
+    /// Answers a reader's question by `answer` at `now`, and counts what it costs. `None`: readers have used their part of the quota.
+    pub(super) fn answer_reader<T>(&self, now: UnixMillis, answer: impl FnOnce() -> T) -> Option<T> {
         let mut readers = self.readers.get();
         readers.requests += 1;
         self.readers.set(readers);
         let share = self.quotas.map(|quotas| quotas.divided_by(self.hub_count.get()));
-        if share.is_some_and(|share| self.usage().is_closed_for_readers(readers, share)) {
+        if share.is_some_and(|share| self.usage().is_closed_for_readers(readers, now, share)) {
             return None;
         }
         let before = self.rows_read();
         let answered = answer();
-        readers.rows_read += self.rows_read().saturating_sub(before);
+        let rows_read = self.rows_read().saturating_sub(before);
+        if rows_read > MAX_QUESTION_ROWS {
+            console_error!("a question read {rows_read} rows, more than {MAX_QUESTION_ROWS}");
+        }
+        readers.rows_read += rows_read;
         self.readers.set(readers);
         Some(answered)
     }
@@ -65,6 +73,11 @@ impl QuotaMeter {
     /// Counts outgoing requests.
     pub(super) fn count_subrequests(&self, requests: u64) {
         self.subrequests.set(self.subrequests.get() + requests);
+    }
+
+    /// Counts time in which this object, or one in a region that works for it, was active.
+    pub(super) fn count_active(&self, time: Duration) {
+        self.active.set(self.active.get() + time);
     }
 
     /// Counts an alarm that was scheduled, which writes a row.
@@ -113,6 +126,7 @@ impl QuotaMeter {
             rows_read,
             rows_written: rows_written + self.alarms.take(),
             subrequests: self.subrequests.take(),
+            active_ms: u64::try_from(self.active.take().as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

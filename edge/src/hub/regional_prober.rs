@@ -18,6 +18,7 @@ use crate::domain::engine::{PlannedProbe, ProbeRound};
 use crate::fleet;
 use crate::hub_api::{HubRequest, HubResponse, RegionProbe};
 use crate::monitor_config::{Monitor, MonitorId};
+use crate::platform::clock::wall_clock;
 use crate::platform::concurrency::for_each_concurrent;
 
 /// Requests probes from other regions.
@@ -57,7 +58,10 @@ impl RegionalProber {
     /// Returns the results from one region; none if it does not reply.
     async fn probe_region(&self, region: &str, request: HubRequest) -> Vec<RegionResult> {
         self.quota.count_request();
-        match fleet::request_region(&self.env, region, request).await {
+        let began = wall_clock();
+        let reply = fleet::request_region(&self.env, region, request).await;
+        self.quota.count_active(wall_clock().since(began));
+        match reply {
             Ok(HubResponse::RegionResults(results)) => return results,
             Ok(_) => console_warn!("region {region}: unexpected response"),
             Err(error) => console_warn!("region {region}: {error}"),

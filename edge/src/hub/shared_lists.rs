@@ -3,6 +3,7 @@
 //! The first hub stores a change before it sends it to any other hub. From then on the change is in force; to a hub that has not
 //! stored its part, it is sent again with every tick.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
@@ -14,12 +15,13 @@ use super::config_state::ConfigState;
 use super::error::HubResult;
 use super::membership_state::{MembershipState, entries_of_hub};
 use super::store_handle::StoreHandle;
-use super::subscription_list::SubscriptionList;
+use super::subscription_list::{Changer, SubscriptionList};
 use super::try_lock::TryLock;
 use super::unknown_zones::remove_unknown_zones;
 use crate::fleet;
 use crate::fleet::assignment::Assignment;
 use crate::fleet::membership::Membership;
+use crate::fleet::subscription_round::SubscriptionRound;
 use crate::hub_api::{HubAssignment, HubError, HubRequest};
 use crate::monitor_config::MAX_MONITORS;
 use crate::monitor_config::applied::{Applied, Difference};
@@ -38,6 +40,8 @@ pub(super) struct SharedLists {
     subscriptions: Rc<SubscriptionList>,
     /// Held while a change is sent to the other hubs.
     syncing: TryLock,
+    /// The rounds in which changed subscriptions are sent to the other hubs; `None` until the membership is loaded.
+    round: RefCell<Option<SubscriptionRound>>,
 }
 
 impl SharedLists {
@@ -49,7 +53,15 @@ impl SharedLists {
         membership: Rc<MembershipState>,
         subscriptions: Rc<SubscriptionList>,
     ) -> Self {
-        SharedLists { env, store, config, membership, subscriptions, syncing: TryLock::default() }
+        SharedLists {
+            env,
+            store,
+            config,
+            membership,
+            subscriptions,
+            syncing: TryLock::default(),
+            round: RefCell::default(),
+        }
     }
 
     /// Returns the applied monitors of all hubs, and the ids of those in `wrangler.toml`.
@@ -62,7 +74,8 @@ impl SharedLists {
     pub(super) async fn apply_monitors(&self, list: Vec<Value>, dry_run: bool) -> HubResult<Applied> {
         let settings = self.config.settings();
         let fixed = &settings.config;
-        let mut wanted = read_applied(&list, settings.allow_private, fixed, MAX_MONITORS);
+        let mut wanted =
+            read_applied(&list, settings.allow_private, fixed, MAX_MONITORS, &settings.applied_secrets);
         remove_unknown_zones(&mut wanted);
         report_unknown_channels(&mut wanted, &settings.channels);
         let mut problems = wanted.problems;
@@ -113,20 +126,78 @@ impl SharedLists {
         Ok(MaintenanceResultView { applied, problems })
     }
 
-    /// Adds a subscription. It is sent to the other hubs with the next tick.
-    pub(super) fn subscribe(&self, subscription: Subscription) -> HubResult<()> {
+    /// Adds a subscription at `now`. It is sent to the other hubs in rounds.
+    pub(super) fn subscribe(&self, subscription: Subscription, now: UnixMillis) -> HubResult<()> {
         self.refuse_while_syncing()?;
-        if self.subscriptions.add(subscription)? { self.membership.mark_out_of_sync() } else { Ok(()) }
+        let client = subscription.client;
+        if self.subscriptions.add(subscription, self.stranger(client, now)?)? {
+            self.record_change()?;
+        }
+        Ok(())
     }
 
-    /// Removes the subscription of an address. The change is sent to the other hubs with the next tick.
-    pub(super) fn unsubscribe(&self, url: &str, browser_keys: Option<&str>) -> HubResult<()> {
+    /// Removes the subscription of an address, for a stranger of this network at this instant, or for the owner or a hub. The change is
+    /// sent to the other hubs in rounds.
+    pub(super) fn unsubscribe(
+        &self,
+        url: &str,
+        browser_keys: Option<&str>,
+        stranger: Option<(u16, UnixMillis)>,
+    ) -> HubResult<()> {
         self.refuse_while_syncing()?;
-        if self.subscriptions.remove(url, browser_keys)? {
-            self.membership.mark_out_of_sync()
-        } else {
-            Ok(())
+        let by = match stranger {
+            Some((client, now)) => self.stranger(client, now)?,
+            None => Changer::Trusted,
+        };
+        if self.subscriptions.remove(url, browser_keys, by)? {
+            self.record_change()?;
         }
+        Ok(())
+    }
+
+    fn stranger(&self, client: u16, now: UnixMillis) -> HubResult<Changer> {
+        Ok(Changer::Stranger { client, now, hub_count: self.membership.current()?.hub_count })
+    }
+
+    /// Records that the other hubs lack a change of the subscriptions.
+    fn record_change(&self) -> HubResult<()> {
+        self.with_round(SubscriptionRound::record_change)?;
+        self.membership.set_subscriptions_changed(true)
+    }
+
+    /// Works with the rounds. A round that a restart of the hub has interrupted begins anew.
+    fn with_round<T>(&self, work: impl FnOnce(&mut SubscriptionRound) -> T) -> HubResult<T> {
+        let mut round = self.round.borrow_mut();
+        if round.is_none() {
+            let mut begun = SubscriptionRound::default();
+            if self.membership.current()?.subscriptions_changed {
+                begun.record_change();
+            }
+            *round = Some(begun);
+        }
+        Ok(work(round.get_or_insert_default()))
+    }
+
+    /// Whether the next tick sends subscriptions to another hub.
+    pub(super) fn sends_subscriptions(&self, now: UnixMillis) -> HubResult<bool> {
+        let hub_count = self.membership.current()?.hub_count;
+        self.with_round(|round| round.next_hub(hub_count, now).is_some())
+    }
+
+    /// Sends the subscriptions to the hub whose turn it is, and returns how many requests were made.
+    pub(super) async fn sync_subscriptions(&self, now: UnixMillis) -> HubResult<usize> {
+        let hub_count = self.membership.current()?.hub_count;
+        let Some(_guard) = self.syncing.try_lock() else { return Ok(0) };
+        let Some(hub) = self.with_round(|round| round.next_hub(hub_count, now))? else { return Ok(0) };
+        let results = self.send_assignments(&[hub]).await?;
+        let is_settled = self.with_round(|round| {
+            round.record_result(results.iter().all(Result::is_ok));
+            round.is_settled()
+        })?;
+        if is_settled {
+            self.membership.set_subscriptions_changed(false)?;
+        }
+        Ok(1)
     }
 
     /// Removes one of the `expired` subscriptions, and returns those that are left for the next tick.
@@ -136,13 +207,14 @@ impl SharedLists {
             return Ok(Vec::new());
         };
         let removed = if self.membership.current()?.number == 0 {
-            self.unsubscribe(one.url(), None).is_ok()
+            self.unsubscribe(one.url(), None, None).is_ok()
         } else {
-            let request = HubRequest::Unsubscribe { url: one.url().to_owned(), browser_keys: None };
-            fleet::request_each_hub(&self.env, vec![(0, request)])
-                .await
-                .pop()
-                .is_some_and(|result| result.is_ok())
+            let (url, client) = (one.url().to_owned(), None);
+            let request = HubRequest::Unsubscribe { url, browser_keys: None, client };
+            let results = fleet::request_each_hub(&self.env, vec![(0, request)]).await;
+            // The first hub sends its list later.
+            results.iter().all(Result::is_ok)
+                && self.subscriptions.remove(one.url(), None, Changer::Trusted).is_ok()
         };
         Ok(expired.into_iter().filter(|id| *id != one.id || !removed).collect())
     }
@@ -153,9 +225,20 @@ impl SharedLists {
         let Some(_guard) = self.syncing.try_lock().filter(|_| !membership.out_of_sync.is_empty()) else {
             return Ok(0);
         };
+        let hubs: Vec<usize> = membership.out_of_sync.iter().copied().take(limit).collect();
+        let results = self.send_assignments(&hubs).await?;
+        let is_synced =
+            |hub: &usize| hubs.iter().zip(&results).any(|(it, result)| it == hub && result.is_ok());
+        membership.out_of_sync.retain(|hub| !is_synced(hub));
+        self.membership.save(membership)?;
+        Ok(hubs.len())
+    }
+
+    /// Sends their part of all lists to hubs, and returns the results in their order.
+    async fn send_assignments(&self, hubs: &[usize]) -> HubResult<Vec<fleet::HubResult>> {
+        let membership = self.membership.current()?;
         let (list, maintenance) = (self.config.applied_in_all_hubs()?, self.config.stored_maintenance()?);
         let subscriptions = self.subscriptions.subscriptions()?;
-        let hubs: Vec<usize> = membership.out_of_sync.iter().copied().take(limit).collect();
         let request = |hub: usize| {
             let assignment = HubAssignment {
                 number: hub,
@@ -166,13 +249,7 @@ impl SharedLists {
             };
             (hub, HubRequest::Sync(assignment))
         };
-        let requests = hubs.iter().copied().map(request).collect();
-        let results = fleet::request_each_hub(&self.env, requests).await;
-        let is_synced =
-            |hub: &usize| hubs.iter().zip(&results).any(|(it, result)| it == hub && result.is_ok());
-        membership.out_of_sync.retain(|hub| !is_synced(hub));
-        self.membership.save(membership)?;
-        Ok(hubs.len())
+        Ok(fleet::request_each_hub(&self.env, hubs.iter().copied().map(request).collect()).await)
     }
 
     /// Stores what the first hub assigned to this one.

@@ -67,6 +67,11 @@ impl Hub {
             Ok(synced) => self.quota.count_subrequests(synced as u64),
             Err(error) => console_error!("could not sync the other hubs: {error}"),
         }
+        let now = self.engine.now()?;
+        match self.lists.sync_subscriptions(now).await {
+            Ok(requests) => self.quota.count_subrequests(requests as u64),
+            Err(error) => console_error!("could not send subscriptions to another hub: {error}"),
+        }
         Ok(outcome)
     }
 
@@ -74,11 +79,12 @@ impl Hub {
     async fn deliver_messages(&self, now: UnixMillis) -> HubResult<()> {
         let (settings, subscribers) = (self.config.settings(), self.subscriptions.subscribers()?);
         let (config, page) = (self.config.monitors()?, settings.status_url.as_deref());
+        let hub = self.membership.current()?.number;
         for route in [
             DeliveryRoute::Channels(settings, &self.env),
             DeliveryRoute::Subscribers(&subscribers, settings.vapid.as_ref()),
         ] {
-            let sent = self.outbox.run_turn(&self.engine, &config, page, route, now).await?;
+            let sent = self.outbox.run_turn(&self.engine, &config, page, hub, route, now).await?;
             self.quota.count_subrequests(sent);
         }
         let left = self.lists.remove_expired(self.outbox.expired.take()).await?;
@@ -102,7 +108,8 @@ impl Hub {
         }
         let tick = Tick { at, received: wall_clock() };
         let membership = self.membership.current()?;
-        let reserved = if membership.out_of_sync.is_empty() { 0 } else { u32::from(MAX_SYNCS_PER_TICK) };
+        let mut reserved = if membership.out_of_sync.is_empty() { 0 } else { u32::from(MAX_SYNCS_PER_TICK) };
+        reserved += u32::from(self.lists.sends_subscriptions(at)?);
         let budget = RoundBudget { local: REQUESTS_PER_TICK - reserved, regional: REQUESTS_PER_TICK };
         let round = self.engine.loaded()?.plan_round(&config, at, budget);
         if source == TickSource::Alarm && round.probes.is_empty() {
@@ -143,7 +150,7 @@ impl Hub {
         engine.set_min_interval(usage.min_interval());
         let events = std::mem::take(&mut commit.events);
         commit.usage = usage;
-        if let Err(error) = self.store.opened()?.commit(last, commit) {
+        if let Err(error) = self.store.opened()?.commit(last, commit, membership.hub_count) {
             self.backoff.record_failure();
             return Err(error.into());
         }

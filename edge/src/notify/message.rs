@@ -2,6 +2,7 @@
 
 mod batch;
 mod text;
+mod unwatched;
 
 use heapbeat_shared::UnixMillis;
 
@@ -12,8 +13,8 @@ use crate::domain::incident::{Incident, Severity};
 use crate::domain::instant::{format_duration_english, rfc3339};
 
 pub use self::batch::MessagePart;
-pub use self::text::cut;
 use self::text::one_line;
+pub use self::unwatched::{UnwatchedNews, WatchEnd};
 
 /// One message to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,10 @@ pub enum MessageEvent {
     ChannelFails,
     /// Another channel accepts messages again.
     ChannelWorks,
+    /// Monitors have had no result for a while, although they should be watched.
+    Unwatched,
+    /// They are watched again.
+    Watched,
     /// The owner tests the channel.
     Test,
 }
@@ -64,6 +69,8 @@ impl MessageEvent {
             MessageEvent::Incident(reason) => reason.as_str(),
             MessageEvent::ChannelFails => "channel-fails",
             MessageEvent::ChannelWorks => "channel-works",
+            MessageEvent::Unwatched => "unwatched",
+            MessageEvent::Watched => "watched",
             MessageEvent::Test => "test",
         }
     }
@@ -72,8 +79,8 @@ impl MessageEvent {
     pub const fn is_end(self) -> bool {
         match self {
             MessageEvent::Incident(reason) => reason.is_end(),
-            MessageEvent::ChannelWorks => true,
-            MessageEvent::ChannelFails | MessageEvent::Test => false,
+            MessageEvent::ChannelWorks | MessageEvent::Watched => true,
+            MessageEvent::ChannelFails | MessageEvent::Unwatched | MessageEvent::Test => false,
         }
     }
 }
@@ -102,10 +109,19 @@ pub struct IncidentNews<'n> {
 pub struct ChannelNotice<'n> {
     /// The channel's id.
     pub id: &'n str,
+    /// The number of the hub whose messages the channel does not accept, or accepts again.
+    pub hub: usize,
     /// Its circuit; `None` if it accepts messages again.
     pub circuit: Option<Circuit>,
     /// The number of messages that wait for it.
     pub waiting: usize,
+}
+
+impl ChannelNotice<'_> {
+    /// The name by which services identify it. No monitor's incident and no other hub's notice has it.
+    pub(super) fn subject(&self) -> String {
+        format!("channel:{}:{}", self.id, self.hub)
+    }
 }
 
 impl Message {
@@ -136,7 +152,7 @@ impl Message {
 
     /// Renders the message about another channel.
     pub fn about_channel(notice: &ChannelNotice<'_>, key: String, at: UnixMillis) -> Message {
-        let ChannelNotice { id, circuit, waiting } = *notice;
+        let ChannelNotice { id, circuit, waiting, .. } = *notice;
         let (event, title, text, since) = match circuit {
             Some(circuit) => {
                 let verb = match circuit.obstacle {
@@ -163,7 +179,7 @@ impl Message {
         };
         Message {
             key,
-            incident: format!("channel-{id}"),
+            incident: notice.subject(),
             monitor: String::new(),
             name: id.to_owned(),
             event,
@@ -181,7 +197,7 @@ impl Message {
     pub fn test(id: &str, at: UnixMillis, status_page: Option<&str>) -> Message {
         Message {
             key: format!("test:{id}:{}", at.0),
-            incident: format!("test-{id}-{}", at.0.div_euclid(1000)),
+            incident: format!("test:{id}:{}", at.0.div_euclid(1000)),
             monitor: String::new(),
             name: id.to_owned(),
             event: MessageEvent::Test,

@@ -51,7 +51,7 @@ pub(crate) fn endpoint(url: &str, private: bool) -> Option<String> {
     (private || is_push_service(&url.host)).then_some(url.href)
 }
 
-fn is_push_service(host: &str) -> bool {
+pub(crate) fn is_push_service(host: &str) -> bool {
     SERVICES.iter().any(|known| if known.starts_with('.') { host.ends_with(known) } else { host == *known })
 }
 

@@ -3,7 +3,7 @@
 use heapbeat_monitors::schedule::{Schedule, ScheduleError};
 use heapbeat_shared::UnixMillis;
 
-use super::message::cut;
+use heapbeat_shared::text::shorten;
 
 /// The minutes of a day.
 const MINUTES_PER_DAY: i64 = 24 * 60;
@@ -47,7 +47,7 @@ impl QuietHours {
         let times = text.split_once('-').and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
         match times.filter(|(from, to)| from != to) {
             Some((from, to)) => Ok(QuietHours { from, to, zone: zone.to_owned() }),
-            None => Err(QuietHoursError::Times(cut(text, 60))),
+            None => Err(QuietHoursError::Times(shorten(text, 60))),
         }
     }
 

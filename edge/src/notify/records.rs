@@ -3,6 +3,7 @@
 //! A recipient has one record, which is stored as one row. The book knows what is stored, so that a turn in which nothing changes
 //! writes nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
@@ -12,7 +13,7 @@ use minicbor::{Decode, Encode};
 use super::channel::ChannelId;
 use super::circuit::{Circuit, DeliveryResult, Obstacle};
 use super::subscriber::is_subscriber_id;
-use super::turn::Delivery;
+use super::turn::{Covered, Delivery};
 use crate::domain::incident::Incident;
 use crate::domain::incident::notification::NotificationState;
 use crate::domain::instant::rfc3339;
@@ -30,12 +31,22 @@ pub enum Subject {
     /// A channel that does not accept messages.
     #[n(1)]
     Channel(#[n(0)] ChannelId),
+    /// The monitors that are not watched. It has the name of the first of them, and the second of Unix time since which that one is not
+    /// watched, until all of them are watched again.
+    #[n(2)]
+    Unwatched(#[n(0)] MonitorId, #[n(1)] i64),
 }
 
 impl Subject {
     /// The subject of messages about an incident.
     pub fn of(incident: &Incident) -> Subject {
         Subject::Incident(incident.monitor.clone(), incident.opened.0.div_euclid(1000))
+    }
+
+    /// Whether it is the subject of messages about `incident`.
+    pub(super) fn is_of(&self, incident: &Incident) -> bool {
+        let Subject::Incident(monitor, opened) = self else { return false };
+        *opened == incident.opened.0.div_euclid(1000) && *monitor == incident.monitor
     }
 }
 
@@ -48,6 +59,10 @@ pub struct RecipientRecord {
     /// What it was told about each subject.
     #[n(1)]
     pub(super) entries: Vec<SubjectState>,
+    /// The number of its last message.
+    #[n(2)]
+    #[cbor(default)]
+    last_number: i64,
 }
 
 /// What a recipient was told about one subject.
@@ -57,6 +72,38 @@ pub(super) struct SubjectState {
     pub(super) subject: Subject,
     #[n(1)]
     pub(super) state: NotificationState,
+    /// The monitors that the last accepted message names; empty unless the subject has many.
+    #[n(2)]
+    #[cbor(default)]
+    pub(super) named: Vec<MonitorId>,
+    /// The monitors that messages since then name, which may have been accepted.
+    #[n(3)]
+    #[cbor(default)]
+    pub(super) sent: Vec<MonitorId>,
+    /// The last message that was sent, if it may have been accepted and its answer has not arrived.
+    #[n(4)]
+    pub(super) unanswered: Option<Unanswered>,
+}
+
+/// A message that may have been accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Unanswered {
+    #[n(0)]
+    pub(super) number: i64,
+    /// A hash of what it says.
+    #[n(1)]
+    pub(super) claim: u64,
+}
+
+impl SubjectState {
+    /// Records that the recipient did not get what was recorded before it was sent.
+    fn release(&mut self, covered: &Covered) {
+        self.unanswered = covered.unanswered_before;
+        if !covered.was_uncertain {
+            self.state.uncertain.remove(covered.severity);
+            self.sent.clear();
+        }
+    }
 }
 
 impl RecipientRecord {
@@ -67,36 +114,77 @@ impl RecipientRecord {
 
     /// What the recipient was told about a subject, to change it; nothing if it has no entry.
     pub(super) fn state_mut(&mut self, subject: &Subject) -> &mut NotificationState {
+        &mut self.entry_mut(subject).state
+    }
+
+    /// The entry of a subject, to change it; a new one if it has none.
+    pub(super) fn entry_mut(&mut self, subject: &Subject) -> &mut SubjectState {
         let known = self.entries.iter().position(|entry| entry.subject == *subject);
         let index = known.unwrap_or_else(|| {
-            self.entries.push(SubjectState { subject: subject.clone(), state: NotificationState::default() });
+            self.entries.push(SubjectState {
+                subject: subject.clone(),
+                state: NotificationState::default(),
+                named: Vec::new(),
+                sent: Vec::new(),
+                unanswered: None,
+            });
             self.entries.len() - 1
         });
-        &mut self.entries[index].state
+        &mut self.entries[index]
+    }
+
+    /// Returns the number of a message about `subject` that is about to be sent, and records it. `claim` is a hash of what it says.
+    ///
+    /// If the last message about the subject said the same, and may have been accepted, it is that number: the message is repeated with its
+    /// key. Otherwise it is a number that no message to this recipient had before. Numbers are milliseconds of Unix time, so they
+    /// are new even if the record was lost, or if the recipient was removed and is back.
+    pub(super) fn number_message(&mut self, subject: &Subject, claim: u64, now: UnixMillis) -> i64 {
+        let last = self.last_number;
+        let entry = self.entry_mut(subject);
+        if let Some(earlier) = entry.unanswered.filter(|earlier| earlier.claim == claim) {
+            return earlier.number;
+        }
+        let number = now.0.max(last.saturating_add(1));
+        entry.unanswered = Some(Unanswered { number, claim });
+        self.last_number = number;
+        number
+    }
+
+    /// What the recipient was told about monitors that are not watched.
+    pub(super) fn unwatched(&self) -> Option<&SubjectState> {
+        self.entries.iter().find(|entry| matches!(entry.subject, Subject::Unwatched(..)))
     }
 
     /// What the recipient was told about incidents: the monitor, the second in which it opened, and the rest.
     pub fn incidents(&self) -> impl Iterator<Item = (&MonitorId, i64, &NotificationState)> {
         self.entries.iter().filter_map(|entry| match &entry.subject {
             Subject::Incident(monitor, opened) => Some((monitor, *opened, &entry.state)),
-            Subject::Channel(_) => None,
+            Subject::Channel(_) | Subject::Unwatched(..) => None,
         })
+    }
+
+    /// The number of messages that wait for the recipient.
+    pub fn waiting(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.state.owed_since.is_some()).count()
     }
 
     fn is_empty(&self) -> bool {
         self.circuit.is_none() && self.entries.is_empty()
     }
 
-    /// What has to be stored of the record of `recipient`. The failures of a subscriber are kept in memory, except for when they
+    /// What has to be stored of the circuit of `recipient`. The failures of a subscriber are kept in memory, except for when they
     /// began: a stranger's dead address must not cost a row with each attempt.
-    fn to_store(&self, recipient: &ChannelId) -> RecipientRecord {
-        let mut record = self.clone();
-        if is_subscriber_id(recipient)
-            && let Some(circuit) = &mut record.circuit
-        {
-            *circuit = Circuit::unusable(Obstacle::Silent, circuit.failing_since);
-        }
-        record
+    fn circuit_to_store(&self, recipient: &ChannelId) -> Option<Circuit> {
+        let circuit = self.circuit?;
+        let is_subscriber = is_subscriber_id(recipient);
+        Some(if is_subscriber { Circuit::unusable(Obstacle::Silent, circuit.failing_since) } else { circuit })
+    }
+
+    /// Whether `stored` is what has to be stored of it.
+    fn is_stored_as(&self, stored: &RecipientRecord, recipient: &ChannelId) -> bool {
+        stored.last_number == self.last_number
+            && stored.circuit == self.circuit_to_store(recipient)
+            && stored.entries == self.entries
     }
 }
 
@@ -114,6 +202,8 @@ pub struct RecordChange {
 pub struct NotificationRecords {
     pub(super) records: LiteMap<ChannelId, RecipientRecord>,
     stored: LiteMap<ChannelId, RecipientRecord>,
+    /// The recipients of whose rows nothing is known, as they could not be written.
+    unwritten: BTreeSet<ChannelId>,
     /// Closed incidents that a record mentions.
     pub(super) closed: Vec<Incident>,
 }
@@ -161,7 +251,7 @@ impl NotificationRecords {
     }
 
     /// Records the result of a delivery at `now`, and returns the changes to be stored.
-    pub fn record_result(
+    pub(super) fn record_result(
         &mut self,
         delivery: &Delivery,
         result: DeliveryResult,
@@ -171,19 +261,32 @@ impl NotificationRecords {
         let record = self.records.entry(delivery.recipient.clone()).or_default();
         record.circuit = Circuit::after(record.circuit, result, now);
         for covered in &delivery.covers {
-            let told = record.state_mut(&covered.subject);
+            let entry = record.entry_mut(&covered.subject);
             match result {
-                DeliveryResult::Accepted => told.accept(covered.severity, covered.is_explained, now),
+                DeliveryResult::Accepted => {
+                    entry.state.accept(covered.severity, covered.is_explained, now);
+                    entry.named.clone_from(&covered.monitors);
+                    entry.sent.clear();
+                    entry.unanswered = None;
+                }
                 // The service says that it did not accept it. For a subscriber that is not worth a row.
-                DeliveryResult::Deferred(..) | DeliveryResult::Rejected(_)
-                    if is_channel && !covered.was_uncertain =>
-                {
-                    told.uncertain.remove(covered.severity);
+                DeliveryResult::Deferred(..) | DeliveryResult::Rejected(_) if is_channel => {
+                    entry.release(covered);
                 }
                 _ => {}
             }
         }
         self.take_changes()
+    }
+
+    /// Records that deliveries were not sent. It is stored with the next change.
+    pub(super) fn release_unsent(&mut self, deliveries: &[Delivery]) {
+        for Delivery { recipient, covers, .. } in deliveries {
+            let record = self.records.entry(recipient.clone()).or_default();
+            for covered in covers {
+                record.entry_mut(&covered.subject).release(covered);
+            }
+        }
     }
 
     /// Records that a recipient accepted a message which is not about an incident: what waits for it is due at once.
@@ -208,18 +311,23 @@ impl NotificationRecords {
     }
 
     /// Returns what differs from what is stored, and takes it for stored.
-    pub(super) fn take_changes(&mut self) -> Vec<RecordChange> {
+    pub(crate) fn take_changes(&mut self) -> Vec<RecordChange> {
         let mut changes = Vec::new();
+        let unwritten = std::mem::take(&mut self.unwritten);
         for (recipient, record) in self.records.iter() {
-            let wanted = record.to_store(recipient);
             let stored = self.stored.get(recipient);
-            if stored.map_or_else(|| !wanted.is_empty(), |stored| *stored != wanted) {
-                changes.push(RecordChange { recipient: recipient.clone(), record: Some(wanted) });
+            let is_stored =
+                stored.map_or_else(|| record.is_empty(), |stored| record.is_stored_as(stored, recipient));
+            if !is_stored || unwritten.contains(recipient) {
+                let circuit = record.circuit_to_store(recipient);
+                let record = Some(RecipientRecord { circuit, ..record.clone() });
+                changes.push(RecordChange { recipient: recipient.clone(), record });
             }
         }
-        for recipient in self.stored.keys().filter(|recipient| !self.records.contains_key(recipient)) {
-            changes.push(RecordChange { recipient: recipient.clone(), record: None });
-        }
+        let removed = self.stored.keys().chain(&unwritten);
+        let removed: BTreeSet<_> =
+            removed.filter(|recipient| !self.records.contains_key(recipient)).collect();
+        changes.extend(removed.into_iter().map(|it| RecordChange { recipient: it.clone(), record: None }));
         for change in &changes {
             match &change.record {
                 Some(record) => {
@@ -235,9 +343,6 @@ impl NotificationRecords {
 
     /// Records that changes could not be written, so that the next turn writes them.
     pub fn mark_unwritten(&mut self, changes: &[RecordChange]) {
-        for change in changes {
-            // This equals no record that is worth storing, and is deleted if there is none.
-            self.stored.insert(change.recipient.clone(), RecipientRecord::default());
-        }
+        self.unwritten.extend(changes.iter().map(|change| change.recipient.clone()));
     }
 }

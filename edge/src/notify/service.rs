@@ -9,10 +9,11 @@ mod reply;
 use serde_json::json;
 
 use super::channel::{Channel, ChannelKind};
-use super::message::{Message, MessageEvent, cut};
+use super::message::{Message, MessageEvent};
 use super::template::{default_body, fill_template};
 use crate::domain::incident::Severity;
 use crate::domain::instant::rfc3339;
+use heapbeat_shared::text::shorten;
 
 pub use reply::{classify_reply, describe_reply};
 
@@ -52,7 +53,7 @@ pub fn build_call(channel: &Channel, message: &Message, secret: &str) -> HttpCal
             // Without `parse_mode` the text is plain.
             let body = json!({
                 "chat_id": chat,
-                "text": cut(&plain, 4000),
+                "text": shorten(&plain, 4000),
                 "link_preview_options": { "is_disabled": true },
             });
             (url, vec![], body.to_string())
@@ -79,8 +80,8 @@ fn slack_body(message: &Message) -> String {
     let plain = |text: String| json!({ "type": "plain_text", "text": text, "emoji": false });
     let title = format!("{} {}", status_symbol(message), message.title);
     let mut blocks = vec![
-        json!({ "type": "header", "text": plain(cut(&title, 150)) }),
-        json!({ "type": "section", "text": plain(cut(&format!("{title}\n{}", message.text), 2900)) }),
+        json!({ "type": "header", "text": plain(shorten(&title, 150)) }),
+        json!({ "type": "section", "text": plain(shorten(&format!("{title}\n{}", message.text), 2900)) }),
     ];
     if let Some(link) = &message.link {
         let link = format!("<{}|Status page>", escape(link));
@@ -93,9 +94,9 @@ fn slack_body(message: &Message) -> String {
 fn discord_body(message: &Message) -> String {
     let title = escape_markdown(&message.title);
     json!({
-        "content": cut(&format!("{} {title}", status_symbol(message)), 1900),
+        "content": shorten(&format!("{} {title}", status_symbol(message)), 1900),
         "embeds": [{
-            "description": cut(&escape_markdown(&message.text), 4000),
+            "description": shorten(&escape_markdown(&message.text), 4000),
             "url": message.link,
             "color": if message.event.is_end() { 0x002e_a043_u32 } else { 0x00d7_3a49 },
             "timestamp": rfc3339(message.at),
@@ -138,7 +139,7 @@ fn pagerduty_event(message: &Message, secret: &str) -> String {
     };
     event["event_action"] = "trigger".into();
     event["payload"] = json!({
-        "summary": cut(&message.title, 1000),
+        "summary": shorten(&message.title, 1000),
         "source": if message.monitor.is_empty() { "heapbeat" } else { &message.monitor },
         "severity": severity,
         "timestamp": rfc3339(message.at),
@@ -163,7 +164,7 @@ fn ntfy_notification(message: &Message, topic: &str) -> String {
     };
     let mut notification = json!({
         "topic": topic,
-        "title": cut(&message.title, 250),
+        "title": shorten(&message.title, 250),
         "message": message.text,
         "tags": [if is_end { "white_check_mark" } else { "rotating_light" }],
         "priority": priority,

@@ -14,17 +14,21 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelId, ChannelKind};
 use super::circuit::{Circuit, DeliveryResult};
-use super::message::{Message, cut};
+use super::message::Message;
 use super::service::HttpCall;
 use super::template::default_body;
-use crate::monitor_config::{Monitor, MonitorId};
+use crate::monitor_config::{HttpUrl, Monitor, MonitorId, is_private_host};
 use crate::notify::push;
+use heapbeat_shared::text::shorten;
 
 /// The service by whose rules a subscriber's replies are read: any 2xx accepts the message.
 pub const SUBSCRIBER_SERVICE: ChannelKind = ChannelKind::Webhook { template: None };
 
 /// How long a subscriber may accept nothing before it is removed.
 pub const SUBSCRIBER_RETRY_PERIOD: Duration = Duration::from_secs(3 * 86_400);
+
+/// The most monitors that a subscription names.
+pub const MAX_SUBSCRIBED_MONITORS: usize = 20;
 
 /// The beginning of an id; 32 hexadecimal digits follow.
 const ID_PREFIX: &str = "sub-";
@@ -41,6 +45,26 @@ pub struct Subscription {
     pub delivery: Delivery,
     /// The monitors that it is about; empty means all.
     pub monitors: Vec<MonitorId>,
+    /// Sixteen bits of a hash of the network from which it was asked for, as [`hash_client`] returns them; 0 if it is not known.
+    #[serde(default)]
+    pub client: u16,
+}
+
+/// Returns sixteen bits of a hash of a client's network: enough to count the subscriptions of one client, and too little to tell who it was.
+/// Never 0, unless the network is not known.
+pub fn hash_client(network: &str) -> u16 {
+    if network.is_empty() {
+        return 0;
+    }
+    let [high, low, ..] = hmac(b"heapbeat subscriber", &[network.as_bytes()]);
+    u16::from_be_bytes([high, low]).max(1)
+}
+
+/// Returns how many of `limit` places one client may have while others have so many: an eighth of what they leave, and three while they
+/// leave more than half. So the fuller the list is, the less of it one client takes, and no stranger takes all of it from a few networks.
+pub fn places_of_a_client(limit: usize, others: usize) -> usize {
+    let least = if 2 * others < limit { 3 } else { 1 };
+    (limit.saturating_sub(others) / 8).max(least)
 }
 
 /// How messages reach a subscriber.
@@ -66,6 +90,33 @@ impl std::fmt::Debug for Subscription {
 }
 
 impl Subscription {
+    /// Checks a subscription that did not come from its address, such as one of an import, by what an address would have been asked for.
+    /// The error says what is wrong, without the address. `allow_private`: private addresses may be notified.
+    pub fn check(&self, allow_private: bool) -> Result<(), &'static str> {
+        let url: HttpUrl = self.url.parse().map_err(|_| "its address is not valid")?;
+        // The canonical form of an address, in which it was stored, is ASCII.
+        let is_public =
+            self.url.is_ascii() && self.url.starts_with("https://") && !is_private_host(url.host());
+        if !is_public && !allow_private {
+            return Err("its address is not a public one that begins with https://");
+        }
+        if self.monitors.len() > MAX_SUBSCRIBED_MONITORS {
+            return Err("it names too many monitors");
+        }
+        match &self.delivery {
+            Delivery::Webhook { secret } => {
+                let key = secret.strip_prefix(SECRET_PREFIX).and_then(|key| Base64::decode_vec(key).ok());
+                if key.is_some_and(|key| !key.is_empty()) { Ok(()) } else { Err("its secret is not valid") }
+            }
+            Delivery::Browser { keys } => {
+                let (point, auth) = keys.split_once(':').ok_or("its keys are not valid")?;
+                push::join_keys(point, auth).ok_or("its keys are not valid")?;
+                let is_known = allow_private || push::is_push_service(url.host());
+                if is_known { Ok(()) } else { Err("its address is not that of a push service") }
+            }
+        }
+    }
+
     /// The keys of the browser; `None` for a webhook.
     pub fn browser_keys(&self) -> Option<&str> {
         match &self.delivery {
@@ -150,7 +201,7 @@ pub(crate) fn push_payload(message: &Message) -> (String, String) {
     if text.len() > push::MAX_PAYLOAD {
         text = default_body(&Message {
             text: String::new(),
-            title: cut(&message.title, 200),
+            title: shorten(&message.title, 200),
             parts: Vec::new(),
             ..message.clone()
         });
@@ -184,7 +235,7 @@ mod tests {
     fn webhook(url: &str, monitors: &[&str]) -> Subscriber {
         let monitors = monitors.iter().map(|id| id.parse().unwrap()).collect();
         let delivery = Delivery::Webhook { secret: "whsec_AAAA".into() };
-        Subscriber::new(Subscription { url: url.into(), delivery, monitors }).unwrap()
+        Subscriber::new(Subscription { url: url.into(), delivery, monitors, client: 0 }).unwrap()
     }
 
     #[test]
@@ -202,6 +253,20 @@ mod tests {
         assert_eq!(wanted_ids(&["web"]), ["web"]);
         assert_eq!(wanted_ids(&["hidden", "api"]), ["api"]);
         assert_eq!(wanted_ids(&["hidden"]), [""; 0]);
+    }
+
+    #[test]
+    fn the_fuller_the_list_the_less_of_it_one_client_takes() {
+        // Places, those of the first client, and the clients that it takes to fill the list: eight of any list before.
+        for (limit, of_the_first, clients) in [(40, 5, 23), (20, 3, 12), (10, 3, 6), (3, 3, 1)] {
+            assert_eq!(places_of_a_client(limit, 0), of_the_first, "{limit}");
+            let (mut taken, mut needed) = (0, 0);
+            while taken < limit {
+                taken += places_of_a_client(limit, taken);
+                needed += 1;
+            }
+            assert_eq!(needed, clients, "{limit}");
+        }
     }
 
     #[test]
@@ -257,11 +322,47 @@ mod tests {
     #[test]
     fn a_subscription_is_stored_whole() {
         let delivery = Delivery::Browser { keys: "BAAA:AAAA".into() };
-        let one = Subscription { url: "https://fcm.googleapis.com/x".into(), delivery, monitors: vec![] };
+        let one = Subscription {
+            url: "https://fcm.googleapis.com/x".into(),
+            delivery,
+            monitors: vec![],
+            client: 0,
+        };
         let stored = serde_json::to_string(&one).unwrap();
         assert_eq!(serde_json::from_str::<Subscription>(&stored).unwrap(), one);
         assert_eq!(Subscriber::new(one).unwrap().browser_keys(), Some("BAAA:AAAA"));
         assert_eq!(webhook("https://a.example/", &[]).browser_keys(), None);
+    }
+
+    #[test]
+    fn an_imported_subscription_is_one_that_its_address_could_have_asked_for() {
+        let point = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+        let keys = format!("{point}:BTBZMqHH6r4Tts7J_aSIgg");
+        let hook = || Delivery::Webhook { secret: format_secret(&[1; 24]) };
+        let browser = || Delivery::Browser { keys: keys.clone() };
+        let cases = [
+            ("https://hooks.example/x?key=1", hook(), true),
+            ("https://fcm.googleapis.com/fcm/send/x", browser(), true),
+            ("https://hooks.example/x", browser(), false),
+            ("https://fcm.googleapis.com/x", Delivery::Browser { keys: "BAAA:AAAA".into() }, false),
+            ("https://hooks.example/x", Delivery::Webhook { secret: "whsec_".into() }, false),
+            ("https://hooks.example/x", Delivery::Webhook { secret: "none".into() }, false),
+            ("http://hooks.example/x", hook(), false),
+            ("http://169.254.169.254/latest/meta-data", hook(), false),
+            ("https://0x7f.1/", hook(), false),
+            ("https://127\u{3002}0\u{3002}0\u{3002}1/", hook(), false),
+            ("https://me:pw@hooks.example/", hook(), false),
+            ("https://[::ffff:10.0.0.1]/", hook(), false),
+            ("javascript:alert(1)", hook(), false),
+            ("", hook(), false),
+        ];
+        for (url, delivery, expected) in cases {
+            let one = Subscription { url: url.into(), delivery, monitors: vec![], client: 0 };
+            assert_eq!(one.check(false).is_ok(), expected, "{url}");
+        }
+        let private =
+            Subscription { url: "http://127.0.0.1:9/".into(), delivery: hook(), monitors: vec![], client: 0 };
+        assert!(private.check(true).is_ok());
     }
 
     #[test]

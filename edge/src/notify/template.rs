@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::message::{Message, cut};
+use super::message::Message;
 use crate::domain::instant::rfc3339;
+use heapbeat_shared::text::shorten;
 
 /// The fields that a template may name, and that the default body has in this order.
 const FIELDS: [&str; 11] =
@@ -52,7 +53,7 @@ fn fill<'m>(
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
         let name = name.trim();
-        let value = value_of(name).ok_or_else(|| TemplateError::UnknownField(cut(name, MAX_SHOWN)))?;
+        let value = value_of(name).ok_or_else(|| TemplateError::UnknownField(shorten(name, MAX_SHOWN)))?;
         // A text can always be serialized.
         let value = serde_json::to_string(&value).unwrap_or_default();
         filled.push_str(before);

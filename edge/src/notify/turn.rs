@@ -6,23 +6,28 @@
 mod case;
 mod channel_notices;
 mod differences;
+mod unwatched_notices;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use heapbeat_shared::UnixMillis;
+use heapbeat_shared::fnv::fnv1a;
 
 use self::case::Case;
 use self::channel_notices::add_channel_notices;
 use self::differences::{Due, Queue, find_differences};
+use self::unwatched_notices::find_unwatched;
 use super::channel::ChannelId;
 use super::circuit::Circuit;
 use super::message::Message;
 use super::recipient::Recipient;
-use super::records::{NotificationRecords, RecordChange, Subject};
-use crate::domain::engine::IncidentStatus;
-use crate::domain::fnv::fnv1a;
-use crate::domain::incident::Severity;
-use crate::monitor_config::MonitorConfig;
+use super::records::{NotificationRecords, RecordChange, Subject, SubjectState, Unanswered};
+use crate::domain::engine::{Engine, IncidentStatus, WatchStatus};
+use crate::domain::incident::{Incident, Severity};
+use crate::monitor_config::{MonitorConfig, MonitorId};
+
+/// The most incidents that came and went while a recipient did not accept messages, of which it is told afterwards: the last ones.
+pub const MAX_PAST: usize = 100;
 
 /// If one recipient would get more messages than this at once, they become one, unless its service keeps incidents by a key.
 pub const MAX_SINGLE_MESSAGES: usize = 5;
@@ -34,8 +39,25 @@ pub struct Situation<'s> {
     pub config: &'s MonitorConfig,
     /// The latest incident of each monitor, open or closed.
     pub incidents: Vec<IncidentStatus<'s>>,
+    /// Whether each monitor that is probed is watched.
+    pub watched: Vec<WatchStatus<'s>>,
     /// The address of the status page, to which messages link.
     pub status_page: Option<&'s str>,
+    /// The number of the hub. Each hub has records of its own of the same channels.
+    pub hub: usize,
+}
+
+impl<'s> Situation<'s> {
+    /// The situation of an engine at `now`, in the first hub.
+    pub fn new(
+        engine: &'s Engine,
+        config: &'s MonitorConfig,
+        now: UnixMillis,
+        status_page: Option<&'s str>,
+    ) -> Self {
+        let (incidents, watched) = (engine.incident_statuses(), engine.watch_statuses(config, now));
+        Situation { config, incidents, watched, status_page, hub: 0 }
+    }
 }
 
 /// A message to one recipient, and what it knows once it has accepted it.
@@ -60,6 +82,10 @@ pub struct Covered {
     pub is_explained: bool,
     /// Whether the same was sent before, and may have been accepted then.
     pub was_uncertain: bool,
+    /// The last message before this one whose answer has not arrived.
+    pub(super) unanswered_before: Option<Unanswered>,
+    /// The monitors that the message names as not watched.
+    pub monitors: Vec<MonitorId>,
 }
 
 /// The plan of a turn.
@@ -88,7 +114,7 @@ type Planned<'p> = Vec<Due<'p>>;
 
 impl NotificationRecords {
     /// Plans the messages to `recipients` at `now`, at most `budget`. What the messages say is recorded as uncertain until
-    /// [`NotificationRecords::record_result`] has their results.
+    /// their results are recorded ([`SendQueue`](super::SendQueue)).
     pub fn plan_turn(
         &mut self,
         situation: &Situation<'_>,
@@ -102,7 +128,9 @@ impl NotificationRecords {
         let mut queues: Vec<Queue<'_>> = Vec::new();
         for recipient in recipients {
             let record = self.records.entry(recipient.id().clone()).or_default();
-            queues.push(find_differences(*recipient, record, &cases, now));
+            let mut queue = find_differences(*recipient, record, &cases, now);
+            queue.changes.extend(find_unwatched(*recipient, record, situation, now));
+            queues.push(queue);
         }
         add_channel_notices(recipients, &self.records, &mut queues, now);
         let mut lanes = Vec::new();
@@ -120,13 +148,14 @@ impl NotificationRecords {
         for lane in lanes {
             let recipient = recipients[lane.index];
             for planned in lane.chosen {
-                turn.deliveries.push(self.prepare(recipient.id(), &planned, situation.status_page, now));
+                turn.deliveries.push(self.prepare(recipient.id(), &planned, situation, now));
             }
         }
         for recipient in recipients {
             self.forget(recipient.id(), |entry| {
                 Case::is_forgotten(&cases, &entry.subject, &entry.state, now)
             });
+            self.limit_past(recipient.id(), &cases);
         }
         self.closed = closed;
         turn.changes = self.take_changes();
@@ -135,23 +164,49 @@ impl NotificationRecords {
 
     /// Keeps the closed incidents that a record mentions, as the next incident of the monitor replaces them.
     fn remember_closed(&mut self, situation: &Situation<'_>) {
-        let is_mentioned = |book: &NotificationRecords, subject: &Subject| {
-            book.records.values().any(|record| record.state(subject).is_some())
-        };
         let mut closed = std::mem::take(&mut self.closed);
-        closed.retain(|incident| is_mentioned(self, &Subject::of(incident)));
+        let is_mentioned = |incident: &Incident| {
+            let mut entries = self.records.values().flat_map(|record| &record.entries);
+            entries.any(|entry| entry.subject.is_of(incident))
+        };
+        closed.retain(is_mentioned);
         for IncidentStatus { incident, .. } in &situation.incidents {
-            let subject = Subject::of(incident);
-            let known = closed.iter().position(|other| Subject::of(other) == subject);
-            match known {
+            let is_same = |other: &Incident| {
+                other.monitor == incident.monitor && Subject::of(other) == Subject::of(incident)
+            };
+            match closed.iter().position(is_same) {
                 Some(index) if closed[index] != **incident => closed[index] = (*incident).clone(),
-                None if incident.closed.is_some() && is_mentioned(self, &subject) => {
+                None if incident.closed.is_some() && is_mentioned(incident) => {
                     closed.push((*incident).clone());
                 }
                 _ => {}
             }
         }
         self.closed = closed;
+    }
+
+    /// Forgets the oldest of more than [`MAX_PAST`] incidents that came and went, and that a recipient was never told of.
+    fn limit_past(&mut self, recipient: &ChannelId, cases: &[Case<'_>]) {
+        let Some(record) = self.records.get(recipient).filter(|it| it.entries.len() > MAX_PAST) else {
+            return;
+        };
+        let is_past = |entry: &SubjectState| {
+            let case = cases.iter().find(|case| case.subject == entry.subject);
+            let is_owed = !entry.state.knows_trouble() && entry.state.owed_since.is_some();
+            is_owed && case.is_some_and(|case| case.incident.closed.is_some())
+        };
+        let mut past: Vec<(i64, Subject)> = Vec::new();
+        for entry in record.entries.iter().filter(|entry| is_past(entry)) {
+            if let Subject::Incident(_, opened) = &entry.subject {
+                past.push((*opened, entry.subject.clone()));
+            }
+        }
+        past.sort();
+        past.truncate(past.len().saturating_sub(MAX_PAST));
+        let oldest: BTreeSet<Subject> = past.into_iter().map(|(_, subject)| subject).collect();
+        if !oldest.is_empty() {
+            self.forget(recipient, |entry| oldest.contains(&entry.subject));
+        }
     }
 
     /// Returns how many messages a recipient may get in this turn. `is_idle`: there are none for it.
@@ -180,29 +235,37 @@ impl NotificationRecords {
         &mut self,
         recipient: &ChannelId,
         planned: &Planned<'_>,
-        status_page: Option<&str>,
+        situation: &Situation<'_>,
         now: UnixMillis,
     ) -> Delivery {
         let record = self.records.entry(recipient.clone()).or_default();
         let (mut covers, mut messages) = (Vec::new(), Vec::new());
         for due in planned {
-            let told = record.state_mut(&due.subject);
-            let was_uncertain = told.uncertain.contains(due.severity);
-            told.uncertain.insert(due.severity);
+            let monitors = due.unwatched_monitors();
+            let entry = record.entry_mut(&due.subject);
+            let (was_uncertain, unanswered_before) =
+                (entry.state.uncertain.contains(due.severity), entry.unanswered);
+            entry.state.uncertain.insert(due.severity);
+            let is_new = |id: &&MonitorId| !entry.sent.contains(id);
+            let more: Vec<MonitorId> = monitors.iter().filter(is_new).cloned().collect();
+            entry.sent.extend(more);
+            let number = record.number_message(&due.subject, due.claim(), now);
+            messages.push(due.render(recipient, number, situation, now));
             covers.push(Covered {
                 subject: due.subject.clone(),
                 severity: due.severity,
                 is_explained: due.is_explained(),
                 was_uncertain,
+                unanswered_before,
+                monitors,
             });
-            messages.push(due.render(recipient, told.sequence.saturating_add(1), status_page, now));
         }
         let message = if messages.len() == 1 {
             messages.swap_remove(0)
         } else {
             let keys: Vec<&str> = messages.iter().map(|message| message.key.as_str()).collect();
             let key = format!("batch:{recipient}:{:016x}", fnv1a(keys.join(" ").as_bytes()));
-            Message::batch(&messages, key, status_page, now)
+            Message::batch(&messages, key, situation.status_page, now)
         };
         Delivery { recipient: recipient.clone(), message, covers }
     }
@@ -225,7 +288,10 @@ fn group<'p>(recipient: Recipient<'_>, list: Vec<Due<'p>>) -> VecDeque<Planned<'
             _ => planned.extend(group.into_iter().map(|(place, due)| (place, vec![due]))),
         }
     }
-    planned.sort_by_key(|(place, message)| (waiting_since(message), *place));
+    // What is over, and was never told, holds up nothing that goes on.
+    planned.sort_by_key(|(place, message)| {
+        (message.iter().all(Due::is_unknown_past), waiting_since(message), *place)
+    });
     planned.into_iter().map(|(_, message)| message).collect()
 }
 

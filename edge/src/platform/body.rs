@@ -6,7 +6,7 @@
 use js_sys::Uint8Array;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStreamDefaultReader, ReadableStreamReadResult, Response};
+use web_sys::{ReadableStream, ReadableStreamDefaultReader, ReadableStreamReadResult, Response};
 use worker::Result;
 
 /// Reads a body of at most `limit` bytes; `None` if it is longer. A longer body is canceled where it passes the limit, so one of
@@ -40,8 +40,15 @@ async fn read_whole(response: &Response, limit: usize) -> Result<Option<Vec<u8>>
 }
 
 async fn read_chunks(response: &Response, limit: usize) -> Result<Option<Vec<u8>>> {
+    match response.body() {
+        Some(stream) => read_stream(&stream, limit).await,
+        None => Ok(Some(Vec::new())),
+    }
+}
+
+/// Reads a stream of at most `limit` bytes; `None` if it is longer. A longer one is canceled where it passes the limit.
+async fn read_stream(stream: &ReadableStream, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let Some(stream) = response.body() else { return Ok(Some(bytes)) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     loop {
         let chunk: ReadableStreamReadResult = JsFuture::from(reader.read()).await?.unchecked_into();

@@ -1,9 +1,12 @@
 //! What all probes of one tick share: the requests that are left, keys, headers and requests that are alike.
 
+use std::cell::Cell;
+
 use litemap::LiteMap;
 
 use super::request::SharedRequests;
 use crate::domain::ProbeSkipped;
+use crate::domain::check::domain_record::DomainRecord;
 use crate::domain::check::request_plan::RequestPool;
 use crate::domain::report::verification::SigningKey;
 use crate::monitor_config::MonitorId;
@@ -19,10 +22,8 @@ pub(crate) type MonitorHeaders = LiteMap<MonitorId, Result<Vec<ProbeHeader>, Pro
 pub(crate) struct ProbeHeader {
     /// The name.
     pub(crate) name: String,
-    /// The value.
+    /// The value, which may contain a secret.
     pub(crate) value: String,
-    /// Whether the value contains a secret.
-    pub(crate) is_secret: bool,
 }
 
 impl std::fmt::Debug for ProbeHeader {
@@ -39,8 +40,14 @@ pub(crate) struct ProbeContext {
     /// Whether private addresses may be probed.
     pub(super) allow_private: bool,
     pub(super) shared_requests: SharedRequests,
+    /// The address of the bootstrap service of RDAP.
+    pub(super) rdap: String,
     keys: SigningKeys,
     headers: MonitorHeaders,
+    /// What is known of domains; `None` where nothing is looked up.
+    domains: Option<Vec<DomainRecord>>,
+    /// Whether this round has looked a domain up.
+    has_looked_up: Cell<bool>,
 }
 
 impl ProbeContext {
@@ -51,7 +58,31 @@ impl ProbeContext {
         keys: SigningKeys,
         headers: MonitorHeaders,
     ) -> Self {
-        ProbeContext { pool, allow_private, shared_requests: SharedRequests::default(), keys, headers }
+        ProbeContext {
+            pool,
+            allow_private,
+            shared_requests: SharedRequests::default(),
+            rdap: String::new(),
+            keys,
+            headers,
+            domains: None,
+            has_looked_up: Cell::new(false),
+        }
+    }
+
+    /// Lets the round look a domain up by the bootstrap service at `rdap`. `known` is what was found before.
+    pub(crate) fn with_domains(self, rdap: &str, known: Vec<DomainRecord>) -> Self {
+        ProbeContext { rdap: rdap.to_owned(), domains: Some(known), ..self }
+    }
+
+    /// Returns what is known of a domain.
+    pub(super) fn domain_record(&self, domain: &str) -> Option<&DomainRecord> {
+        self.domains.iter().flatten().find(|record| record.domain == domain)
+    }
+
+    /// Returns whether this round may look a domain up, which it may once.
+    pub(super) fn has_free_lookup(&self) -> bool {
+        self.domains.is_some() && !self.has_looked_up.replace(true)
     }
 
     /// Returns the key that signs a monitor's requests; `None` if they are not signed.

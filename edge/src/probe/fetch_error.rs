@@ -9,6 +9,7 @@
 //! reference = …` both for a name that does not resolve and for TLS that fails. There, a TCP connection ([`super::tcp`]) tells them
 //! apart; in production the same texts are unambiguous. No text of the platform is ever shown.
 
+use crate::domain::check::body_encoding::BodyEncoding;
 use crate::domain::check::outcome::ProbeError;
 use crate::domain::{Failure, ProbeSkipped};
 
@@ -68,8 +69,11 @@ const TEXTS: &[(&str, FetchError)] = &[
     ("too many subrequests", skipped(ProbeSkipped::Budget)),
     ("to prevent deadlock", skipped(ProbeSkipped::Budget)),
     ("connection limit", skipped(ProbeSkipped::Budget)),
+    ("loop detected", skipped(ProbeSkipped::Forbidden)),
     ("connection lost", FetchError::ConnectionLost),
     ("disconnected", FetchError::ConnectionLost),
+    ("gzip decompression", failed(Failure::Undecodable(BodyEncoding::Gzip))),
+    ("decompression", failed(Failure::Undecodable(BodyEncoding::Other))),
     ("internal error", FetchError::Internal),
     ("dns lookup failed", failed(Failure::Dns)),
     ("certificate", failed(Failure::Tls)),
@@ -101,10 +105,13 @@ pub(super) fn is_gateway_status(status: u16) -> bool {
     matches!(status, 520..=527 | 530)
 }
 
+/// Returns the number of an error that Cloudflare names in the target's place.
+pub(super) fn read_error_code(body: &[u8]) -> Option<u16> {
+    std::str::from_utf8(body).ok()?.trim().strip_prefix("error code: ")?.parse().ok()
+}
+
 /// Returns the reason of a response that Cloudflare gave in the target's place; `None` if the target gave it.
-pub(super) fn read_gateway_error(status: u16, body: &[u8]) -> Option<Failure> {
-    let text = std::str::from_utf8(body).ok()?.trim();
-    let code: u16 = text.strip_prefix("error code: ")?.parse().ok()?;
+pub(super) fn read_gateway_error(status: u16, code: u16) -> Option<Failure> {
     is_gateway_status(status).then_some(match code {
         1002 | 1003 | 1034 => Failure::PrivateAddress,
         1000 | 1001 | 1016 | 1018 | 1023 => Failure::Dns,
@@ -138,6 +145,13 @@ mod tests {
                 "Error: TLS peer's certificate is not trusted; reason = self signed certificate",
                 failed(Failure::Tls),
             ),
+            ("TypeError: Gzip decompression failed.", failed(Failure::Undecodable(BodyEncoding::Gzip))),
+            // Also of a port that refuses, so that it is no proof that the platform forbids the address.
+            (
+                "Error: proxy request failed, cannot connect to the specified address",
+                failed(Failure::Connection),
+            ),
+            ("Error: TCP Loop detected", skipped(ProbeSkipped::Forbidden)),
             ("Error: DNS lookup failed.", failed(Failure::Dns)),
             ("Error: connect(): Connection refused", failed(Failure::ConnectionRefused)),
             ("TypeError: whatever comes next year", failed(Failure::Connection)),
@@ -184,8 +198,9 @@ mod tests {
             (200, "error code: 521", None),
         ];
         for (status, body, failure) in cases {
-            assert_eq!(read_gateway_error(status, body.as_bytes()), failure, "{status} {body}");
+            let code = read_error_code(body.as_bytes());
+            assert_eq!(code.and_then(|code| read_gateway_error(status, code)), failure, "{status} {body}");
         }
-        assert_eq!(read_gateway_error(521, b"error code: \xff"), None);
+        assert_eq!(read_error_code(b"error code: \xff"), None);
     }
 }

@@ -42,14 +42,14 @@ impl RedirectChain {
         &self.visited[self.visited.len() - 1]
     }
 
-    /// Whether the current address has the origin of the first one, for which the secrets were configured.
+    /// Whether the current address has the origin of the first one, for which headers and body were configured.
     pub(super) fn is_at_first_origin(&self) -> bool {
         self.current().origin == self.visited[0].origin
     }
 
-    /// Whether the current address has the host of the first one. Requests to another host are not signed.
-    pub(super) fn is_at_first_host(&self) -> bool {
-        self.current().host == self.visited[0].host
+    /// Whether the current address is the configured one. Requests to others are not signed.
+    pub(super) fn is_at_first(&self) -> bool {
+        self.visited.len() == 1
     }
 
     /// Follows a redirect to `location`, which may be relative. Fails if it must not be followed.

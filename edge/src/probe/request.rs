@@ -1,6 +1,7 @@
 //! The request of a probe: method, headers and body, at the first address and at those that redirects lead to.
 //!
-//! A header that contains a secret is sent to the origin of the configured address only, wherever a target redirects to.
+//! The configured headers and the body are sent to the origin of the configured address only, wherever a target redirects to: the owner
+//! wrote them for that server, and any of them may be a credential.
 
 use std::cell::RefCell;
 
@@ -13,7 +14,7 @@ use crate::monitor_config::{Monitor, Target};
 use crate::platform::fetch::OutgoingRequest;
 
 /// The header `User-Agent` of every probe.
-const USER_AGENT: &str =
+pub(super) const USER_AGENT: &str =
     concat!("heapbeat/", env!("CARGO_PKG_VERSION"), " (+https://github.com/heapbeat/heapbeat)");
 
 /// The requests of a tick that differ in their address only, by their header `Accept`. Each is built once, as building one costs
@@ -68,7 +69,7 @@ impl<'m> ProbeRequest<'m> {
                 follows_redirects: check.follow_redirects,
                 ..get
             },
-            Target::Tcp(_) | Target::Heartbeat(_) => get,
+            Target::Tcp(_) | Target::Dns(_) | Target::Heartbeat(_) => get,
         }
     }
 
@@ -86,10 +87,18 @@ impl<'m> ProbeRequest<'m> {
         }
     }
 
-    /// Builds the request for the platform. `with_secrets`: it is sent to the origin that the secrets were configured for.
+    /// Removes everything that was configured for the first origin, as a redirect led to another one. It stays removed, also where a
+    /// further redirect leads back.
+    pub(super) fn leave_origin(&mut self) {
+        self.headers = &[];
+        if self.body.take().is_some() || self.method != "HEAD" {
+            self.method = "GET";
+        }
+    }
+
+    /// Builds the request for the platform.
     pub(super) fn build(
         &self,
-        with_secrets: bool,
         signed: Option<&SignedRequest>,
         shared: &SharedRequests,
     ) -> Result<OutgoingRequest> {
@@ -98,9 +107,8 @@ impl<'m> ProbeRequest<'m> {
             shared.get_or_build(self.accept, || OutgoingRequest::new("GET", own, &JsValue::UNDEFINED))?
         } else {
             let describes_body = |name: &str| name.to_ascii_lowercase().starts_with("content-");
-            let configured = self.headers.iter().filter(|header| {
-                (with_secrets || !header.is_secret) && !(self.has_lost_body && describes_body(&header.name))
-            });
+            let configured =
+                self.headers.iter().filter(|header| !(self.has_lost_body && describes_body(&header.name)));
             let configured = configured.map(|header| (header.name.as_str(), header.value.as_str()));
             OutgoingRequest::new(self.method, own.into_iter().chain(configured), &self.body.into())?
         };

@@ -1,6 +1,6 @@
 //! A signed request to a heapbeat server, and the verification of the response.
 
-use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestSignature};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestSignature, SignedParts};
 
 use crate::domain::ProbeSkipped;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse};
@@ -8,6 +8,7 @@ use crate::domain::report::verification;
 use crate::domain::report::verification::SigningKey;
 use crate::platform::clock::wall_clock;
 use crate::platform::random::fill_random;
+use crate::platform::url::WebUrl;
 
 /// The nonce and the signature of one request.
 #[derive(Debug)]
@@ -17,13 +18,15 @@ pub(super) struct SignedRequest {
 }
 
 impl SignedRequest {
-    /// Signs a `GET` of a path with its query. The time is the edge's own clock, whatever the tick's is. Fails if the platform has
-    /// no random bytes.
-    pub(super) fn sign_get(key: &SigningKey, path_and_query: &str) -> Result<Self, ProbeSkipped> {
+    /// Signs a `GET` of the configured address, with its scheme, host, port, path and query. The time is the edge's own clock, whatever the
+    /// tick's is. Fails if the platform has no random bytes.
+    pub(super) fn sign_get(key: &SigningKey, url: &WebUrl) -> Result<Self, ProbeSkipped> {
         let mut nonce = [0; NONCE_BYTES];
         fill_random(&mut nonce).ok_or(ProbeSkipped::Platform)?;
         let nonce = Nonce(nonce);
-        let signature = key.secret.sign_request("GET", path_and_query, wall_clock(), nonce);
+        let origin = url.origin.parse().map_err(|_| ProbeSkipped::Platform)?;
+        let parts = SignedParts { method: "GET", origin: &origin, target: url.path_and_query() };
+        let signature = key.secret.sign_request(parts, wall_clock(), nonce);
         Ok(SignedRequest { nonce, signature })
     }
 

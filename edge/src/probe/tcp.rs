@@ -31,12 +31,9 @@ pub(super) async fn probe_tcp(
     }
     let began = wall_clock();
     match select(pin!(check_connection(&host, address.port())), Delay::from(timeout)).await {
-        Either::Left((Ok(()), _)) => Ok(ProbeResponse {
-            status: 0,
-            latency: wall_clock().since(began),
-            body: ResponseBody::Unread,
-            report: None,
-        }),
+        Either::Left((Ok(()), _)) => {
+            Ok(ProbeResponse::new(0, wall_clock().since(began), ResponseBody::Unread))
+        }
         Either::Left((Err(error), _)) => Err(explain_tcp_error(&error.to_string())),
         Either::Right(_) => Err(Failure::ConnectTimeout.into()),
     }

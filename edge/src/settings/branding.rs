@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::monitor_config::ConfigProblem;
-use crate::notify::message::cut;
+use heapbeat_shared::text::shorten;
 
 /// The name of the variable, for error messages.
 const PAGE: &str = "PAGE";
@@ -69,7 +69,7 @@ impl Branding {
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
-        let expected = |what: &str| format!("`{}` {what}", cut(&value.to_string(), MAX_SHOWN));
+        let expected = |what: &str| format!("`{}` {what}", shorten(&value.to_string(), MAX_SHOWN));
         let text = || value.as_str().filter(|text| text.chars().count() <= MAX_LENGTH).map(str::to_owned);
         let path = || {
             let path = text().filter(|path| is_path(path));

@@ -2,8 +2,8 @@
 
 use heapbeat_shared::units::parse_duration;
 
-use crate::notify::message::cut;
 use crate::platform::bindings::TextVariable;
+use heapbeat_shared::text::shorten;
 
 /// The most characters of a value that a problem repeats.
 const MAX_SHOWN: usize = 60;
@@ -26,6 +26,12 @@ pub(super) const RULES: &[TextRule] = &[
         name: super::STATUS_URL,
         expected: "an address that begins with https:// or http://, such as https://status.example.com",
         fallback: "until it is fixed, alerts have no links, and feeds name the host of each request",
+        is_valid: is_web_address,
+    },
+    TextRule {
+        name: super::RDAP,
+        expected: "the address of a service that redirects /domain/{name}, such as https://rdap.org",
+        fallback: "https://rdap.org applies until it is fixed",
         is_valid: is_web_address,
     },
     TextRule {
@@ -68,11 +74,11 @@ pub(super) fn find_problem(rule: &TextRule, variable: &TextVariable) -> Option<S
         TextVariable::Unset => None,
         TextVariable::Text(text) if is_valid(text) => None,
         TextVariable::Text(text) => {
-            Some(format!("`{}` should be {expected}; {fallback}", cut(text, MAX_SHOWN)))
+            Some(format!("`{}` should be {expected}; {fallback}", shorten(text, MAX_SHOWN)))
         }
         TextVariable::OtherType(json) => Some(format!(
             "`{}` is not a text in quotes; it should be {expected}; {fallback}",
-            cut(json, MAX_SHOWN)
+            shorten(json, MAX_SHOWN)
         )),
     }
 }

@@ -4,7 +4,7 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 use worker::SqlStorageValue;
 
-use super::sql::{Row, Sql, StoreError, integer};
+use super::sql::{Row, Sql, StoreError, integer, name_of};
 use crate::domain::State;
 use crate::domain::history::ledger::{LedgerChanges, LedgerEntry};
 use crate::domain::history::retention;
@@ -17,8 +17,10 @@ const _: () = assert!(retention::LEDGER.as_secs() > 90 * 86_400);
 pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<LedgerEntry>>, StoreError> {
     let mut ledgers: LiteMap<MonitorId, Vec<LedgerEntry>> = LiteMap::new();
     for row in sql.rows("SELECT monitor, from_ms, state FROM ledger ORDER BY monitor, from_ms", vec![])? {
-        let (id, entry) = read(&row).ok_or(StoreError::Unexpected("ledger"))?;
-        ledgers.entry(id).or_default().push(entry);
+        match read(&row) {
+            Some((id, entry)) => ledgers.entry(id).or_default().push(entry),
+            None => sql.set_aside("ledger", &name_of(&row)),
+        }
     }
     Ok(ledgers)
 }

@@ -9,9 +9,11 @@ use heapbeat_shared::UnixMillis;
 use worker::SqlStorageValue;
 
 use super::latency_series;
-use super::sql::{Sql, StoreError};
+use super::sql::{Sql, StoreError, integer};
 use super::tick_codec::{pack_runs, unpack_runs};
-use super::tick_samples::collect_samples;
+use super::tick_ring::TickRing;
+use super::tick_samples::{collect_runs, collect_samples};
+use super::ticks;
 use crate::domain::history::rollup::{MemoryLine, Tier, build_line, keep_peaks, merge_runs};
 use crate::domain::report::last_report::SampleRun;
 use crate::monitor_config::MonitorId;
@@ -19,16 +21,30 @@ use crate::monitor_config::MonitorId;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// The most ticks of the present hour that a question reads from the store. All are in memory, unless servers send noise; then the samples
+/// before these ticks are missing until the hour is over.
+const MAX_TICKS: i64 = 15;
+
 /// The longest time from a sample to the report with it, which is what the ring of a server holds.
 const LATE: Duration = Duration::from_secs(2 * 3600);
 
+/// Whether the tick at `at` is in another hour than the one before it.
+pub(super) fn is_in_another_hour(last: UnixMillis, at: UnixMillis) -> bool {
+    Tier::Second.chunk_slot(at).0 != Tier::Second.chunk_slot(last).0
+}
+
 /// Writes the chunks of the hour of `last` if the tick at `at` is the first of another hour.
-pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(), StoreError> {
-    let (hour, _) = Tier::Second.chunk_slot(last);
-    if Tier::Second.chunk_slot(at).0 == hour {
+pub(super) fn compact(
+    sql: &Sql,
+    ring: &TickRing,
+    last: UnixMillis,
+    at: UnixMillis,
+) -> Result<(), StoreError> {
+    if !is_in_another_hour(last, at) {
         return Ok(());
     }
-    let samples = collect_samples(sql, hour, hour.plus(HOUR))?;
+    let (hour, _) = Tier::Second.chunk_slot(last);
+    let samples = collect_samples(&ring.since(sql, hour, ticks::SLOTS)?);
     latency_series::append(sql, hour, &samples)?;
     for (monitor, samples) in samples {
         if samples.runs.is_empty() {
@@ -86,7 +102,7 @@ fn chunk(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis) -> Result<V
     chunks(sql, monitor, tier, from, from)
 }
 
-/// Reads the chunks that begin between two instants, oldest first.
+/// Reads the chunks that begin between two instants, oldest first: one row each.
 fn chunks(
     sql: &Sql,
     monitor: &MonitorId,
@@ -94,31 +110,41 @@ fn chunks(
     from: UnixMillis,
     to: UnixMillis,
 ) -> Result<Vec<SampleRun>, StoreError> {
-    let query = "SELECT data FROM series WHERE monitor = ? AND tier = ? AND from_ms >= ? AND from_ms <= ? ORDER BY from_ms";
-    let values = vec![monitor.as_str().into(), tier.number().into(), from.0.into(), to.0.into()];
-    let mut runs = Vec::new();
-    for row in sql.rows(query, values)? {
-        if let Some(SqlStorageValue::Blob(blob)) = row.first() {
-            runs.extend(unpack_runs(blob).map_err(|_| StoreError::Unexpected("series"))?);
+    let query = "SELECT from_ms, data FROM series WHERE monitor = ? AND tier = ? AND slot >= ? AND slot <= ?";
+    let mut found = Vec::new();
+    for (first, last) in tier.ring().slots_between(from, to) {
+        let values = vec![monitor.as_str().into(), tier.number().into(), first.into(), last.into()];
+        for row in sql.rows(query, values)? {
+            if let [at, SqlStorageValue::Blob(blob)] = row.as_slice()
+                && let Some(at) = integer(at).filter(|at| (from.0..=to.0).contains(at))
+            {
+                match unpack_runs(blob) {
+                    Ok(runs) => found.push((at, runs)),
+                    Err(_) => sql.set_aside("series", &format!("{monitor} {} {at}", tier.number())),
+                }
+            }
         }
     }
-    Ok(runs)
+    found.sort_by_key(|(at, _)| *at);
+    Ok(found.into_iter().flat_map(|(_, runs)| runs).collect())
 }
 
 /// Reads the memory of a monitor from `from` to `to` in the finest tier for such a window. `last` is the last tick.
 pub(super) fn read(
     sql: &Sql,
+    ring: &TickRing,
     monitor: &MonitorId,
     (from, to): (UnixMillis, UnixMillis),
     last: UnixMillis,
 ) -> Result<(Tier, MemoryLine), StoreError> {
-    let (tier, runs) = read_runs(sql, monitor, (from, to), last)?;
+    let (tier, runs) = read_runs(sql, ring, monitor, (from, to), last)?;
     Ok((tier, build_line(&runs, from, to, tier == Tier::Second)))
 }
 
 /// Reads the runs of a monitor from about `from` to `to` in the finest tier that shows such a window and still has it.
 pub(super) fn read_runs(
     sql: &Sql,
+    ring: &TickRing,
     monitor: &MonitorId,
     (from, to): (UnixMillis, UnixMillis),
     last: UnixMillis,
@@ -133,9 +159,7 @@ pub(super) fn read_runs(
     let (hour, _) = Tier::Second.chunk_slot(last);
     let mut recent = Vec::new();
     if to.plus(LATE) >= hour {
-        let samples = collect_samples(sql, hour, last.plus(MINUTE))?;
-        let of_monitor = samples.into_iter().find(|(id, _)| id == monitor);
-        recent = merge_runs(of_monitor.map_or_else(Vec::new, |(_, it)| it.runs));
+        recent = merge_runs(collect_runs(&ring.since(sql, hour, MAX_TICKS)?, monitor));
     }
     match tier {
         Tier::Second => runs.extend(recent),

@@ -4,7 +4,7 @@ use heapbeat_shared::codec;
 use worker::SqlStorageValue;
 
 use super::incidents;
-use super::sql::{Sql, StoreError};
+use super::sql::{Sql, StoreError, name_of};
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::notify::{ChannelId, RecipientRecord, RecordChange};
@@ -15,8 +15,14 @@ pub type StoredNotifications = (Vec<(ChannelId, RecipientRecord)>, Vec<Incident>
 /// Loads all records, and the incidents that they mention.
 pub(super) fn load(sql: &Sql) -> Result<StoredNotifications, StoreError> {
     let rows = sql.rows("SELECT recipient, body FROM notification", vec![])?;
-    // A damaged row must not keep the hub from starting; it is skipped, and its recipient is told what is so.
-    let records: Vec<_> = rows.iter().filter_map(|row| read(row)).collect();
+    // A damaged row must not keep the hub from starting; it is set aside, and its recipient is told what is so.
+    let mut records = Vec::new();
+    for row in &rows {
+        match read(row) {
+            Some(record) => records.push(record),
+            None => sql.set_aside("notification", &name_of(row)),
+        }
+    }
     let mut ids = Vec::new();
     for (_, record) in &records {
         for (monitor, opened, _) in record.incidents() {

@@ -18,9 +18,9 @@ const MIGRATIONS: &[Migration] = &[Migration { number: 1, statements: FIRST }];
 /// * `tick`: a ring buffer of the last ticks, one row each: its probes, packed (`store/tick_codec.rs`), the state of all monitors after it, and
 ///   the quota usage of the day, including the tick.
 /// * `ledger`: the beginning of every segment; a segment ends where the next one begins.
-/// * `incident`: one row each, with the samples before it, packed.
+/// * `incident`: one row each, with the samples before it, packed. The index finds those that a hub loads when it starts.
 /// * `notification`: what each recipient was notified of last, one row each.
-/// * `series`: chunks of memory history (`store/memory_series.rs`), and days of latencies (`store/latency_series.rs`).
+/// * `series`: chunks of memory history (`store/memory_series.rs`), and latencies (`store/latency_series.rs`).
 /// * `heartbeat`: the last heartbeat of each job.
 /// * `setting`: one row for each list or value that is replaced as a whole, as JSON.
 const FIRST: &[&str] = &[
@@ -30,6 +30,7 @@ const FIRST: &[&str] = &[
         PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",
     "CREATE TABLE incident (monitor TEXT NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER,
         body BLOB NOT NULL, recording BLOB, PRIMARY KEY (monitor, opened_ms)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX incident_closed ON incident (closed_ms)",
     "CREATE TABLE notification (recipient TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE series (monitor TEXT NOT NULL, tier INTEGER NOT NULL, slot INTEGER NOT NULL,
         from_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (monitor, tier, slot)) STRICT, WITHOUT ROWID",

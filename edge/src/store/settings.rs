@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::SqlStorageValue;
 
-use super::sql::{Row, Sql, StoreError};
+use super::sql::{Row, Sql, StoreError, name_of};
 use crate::domain::heartbeat::{JobState, JobStates};
 use crate::monitor_config::MonitorId;
 
@@ -25,8 +25,17 @@ pub enum Setting {
 }
 
 impl Setting {
+    /// Every setting.
+    pub(super) const ALL: [Setting; 5] = [
+        Setting::Monitors,
+        Setting::AllMonitors,
+        Setting::Maintenance,
+        Setting::Subscriptions,
+        Setting::Membership,
+    ];
+
     /// The name in the table.
-    const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Setting::Monitors => "monitors",
             Setting::AllMonitors => "all_monitors",
@@ -46,21 +55,28 @@ pub fn encode_setting(setting: Setting, value: &impl Serialize) -> Result<Settin
     Ok((setting, Some(text)))
 }
 
-/// Reads a setting. A value of another version that cannot be read counts as not set; the next change replaces it.
+/// Reads a setting. A value that cannot be read is set aside: it counts as not set, and the next change replaces it.
 pub(super) fn read<T: DeserializeOwned>(sql: &Sql, setting: Setting) -> Result<Option<T>, StoreError> {
     let rows = sql.rows("SELECT body FROM setting WHERE name = ?", vec![setting.as_str().into()])?;
     match rows.first().and_then(|row| row.first()) {
         None => Ok(None),
-        Some(SqlStorageValue::String(text)) => Ok(serde_json::from_str(text).ok()),
+        Some(SqlStorageValue::String(text)) => {
+            let value = serde_json::from_str(text).ok();
+            if value.is_none() {
+                sql.set_aside("setting", setting.as_str());
+            }
+            Ok(value)
+        }
         Some(_) => Err(StoreError::Unexpected("setting")),
     }
 }
 
-/// Writes a setting.
+/// Writes a setting. One that is as it was costs no row: the other hubs get all lists when one of them changes.
 pub(super) fn write(sql: &Sql, (setting, value): &SettingChange) -> Result<(), StoreError> {
     match value {
         Some(body) => sql.run(
-            "INSERT OR REPLACE INTO setting (name, body) VALUES (?, ?)",
+            "INSERT INTO setting (name, body) VALUES (?, ?)
+                ON CONFLICT (name) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
             vec![setting.as_str().into(), body.as_str().into()],
         ),
         None => sql.run("DELETE FROM setting WHERE name = ?", vec![setting.as_str().into()]),
@@ -75,8 +91,10 @@ pub(super) fn heartbeats(sql: &Sql) -> Result<JobStates, StoreError> {
     };
     let mut heartbeats = JobStates::new();
     for row in &sql.rows("SELECT monitor, body FROM heartbeat", vec![])? {
-        let (id, beat) = read(row).ok_or(StoreError::Unexpected("heartbeat"))?;
-        heartbeats.insert(id, beat);
+        match read(row) {
+            Some((id, beat)) => drop(heartbeats.insert(id, beat)),
+            None => sql.set_aside("heartbeat", &name_of(row)),
+        }
     }
     Ok(heartbeats)
 }

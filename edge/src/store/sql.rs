@@ -4,12 +4,19 @@
 //! committed alone. `storage.transactionSync` rolls it back. The crate `worker` has no binding for it, so it is declared here.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
+
+/// The most rows of a table that are counted as unreadable.
+const MAX_UNREADABLE: usize = 1000;
+
+/// What the platform's error contains if the database is full.
+const FULL: &str = "SQLITE_FULL";
 
 /// A row of SQLite.
 pub(super) type Row = Vec<SqlStorageValue>;
@@ -20,6 +27,9 @@ pub enum StoreError {
     /// SQLite or the platform failed.
     #[error("the store failed: {0}")]
     Platform(String),
+    /// The database has reached the platform's limit: only deletions are accepted.
+    #[error("the store is full: {0}")]
+    Full(String),
     /// A newer version of heapbeat has written the store.
     #[error("the store has schema {found}, and this version knows {known}: deploy the newer version again")]
     NewerSchema {
@@ -35,7 +45,8 @@ pub enum StoreError {
 
 impl From<worker::Error> for StoreError {
     fn from(error: worker::Error) -> Self {
-        StoreError::Platform(error.to_string())
+        let text = error.to_string();
+        if text.contains(FULL) { StoreError::Full(text) } else { StoreError::Platform(text) }
     }
 }
 
@@ -60,12 +71,56 @@ pub(super) struct Sql {
     storage: TransactionStorage,
     /// The rows read and written since the last call of [`Sql::take_row_counts`].
     spent: Rc<Cell<(u64, u64)>>,
+    /// The rows that could not be read, by table.
+    unreadable: Rc<RefCell<BTreeMap<&'static str, BTreeSet<String>>>>,
+    /// The monitors whose samples were deleted to make room.
+    trimmed: Rc<RefCell<BTreeSet<String>>>,
 }
 
 impl Sql {
     /// Wraps the SQLite database `sql` of `storage`, the object's `ctx.storage`.
     pub(super) fn new(sql: SqlStorage, storage: TransactionStorage) -> Self {
-        Sql { statements: Rc::new(sql), storage, spent: Rc::default() }
+        Sql {
+            statements: Rc::new(sql),
+            storage,
+            spent: Rc::default(),
+            unreadable: Rc::default(),
+            trimmed: Rc::default(),
+        }
+    }
+
+    /// Records that a row cannot be read and is left out. `row` is what it is known by.
+    pub(super) fn set_aside(&self, table: &'static str, row: &str) {
+        let mut unreadable = self.unreadable.borrow_mut();
+        let rows = unreadable.entry(table).or_default();
+        if rows.len() < MAX_UNREADABLE {
+            rows.insert(row.to_owned());
+        }
+    }
+
+    /// Returns how many rows of each table could not be read, at most [`MAX_UNREADABLE`] each.
+    pub(super) fn unreadable(&self) -> Vec<(&'static str, usize)> {
+        self.unreadable.borrow().iter().map(|(table, rows)| (*table, rows.len())).collect()
+    }
+
+    /// Forgets the rows that could not be read, before all are read again.
+    pub(super) fn forget_unreadable(&self) {
+        self.unreadable.borrow_mut().clear();
+    }
+
+    /// Records that the samples of a monitor were deleted to make room.
+    pub(super) fn record_trimmed(&self, monitor: &str) {
+        self.trimmed.borrow_mut().insert(monitor.to_owned());
+    }
+
+    /// Returns the monitors whose samples were deleted to make room since the hub started.
+    pub(super) fn trimmed(&self) -> Vec<String> {
+        self.trimmed.borrow().iter().cloned().collect()
+    }
+
+    /// Returns the bytes of the database, at most 4 GiB.
+    pub(super) fn database_size(&self) -> u64 {
+        self.statements.database_size() as u64
     }
 
     /// Runs a statement without results.
@@ -142,6 +197,16 @@ impl Sql {
         let (read, written) = self.spent.get();
         self.spent.set((read + cursor.rows_read() as u64, written + cursor.rows_written() as u64));
     }
+}
+
+/// Returns what a row is known by: its first two values.
+pub(super) fn name_of(row: &[SqlStorageValue]) -> String {
+    let name = |value: &SqlStorageValue| match value {
+        SqlStorageValue::Integer(number) => number.to_string(),
+        SqlStorageValue::String(text) => text.chars().take(80).collect(),
+        _ => String::new(),
+    };
+    row.iter().take(2).map(name).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the value as a whole number; `None` if it is something else.

@@ -27,12 +27,23 @@ const ONE_RUN: u8 = 1;
 /// The layout of a tick that brought samples of two instances of one monitor.
 const SEVERAL_RUNS: u8 = 2;
 
-/// The most bytes of the samples of one probe. A row of the store has at most 2 MB, and a tick has forty probes. The samples of a report
-/// take up to 30 kB, except those of a server that sends noise.
+/// The most bytes of the row of a tick: the states of its monitors, and its probes. A row of the store has at most 2 MB, and a tick that
+/// is not stored is lost for all monitors.
+const MAX_ROW_BYTES: usize = 1_800_000;
+
+/// The most bytes of the samples of one probe. The samples of a report take up to 30 kB, except those of a server that sends noise. If all
+/// servers of a hub do so, each has an equal share of the row.
 const MAX_PROBE_BYTES: usize = 32 * 1024;
 
-/// The most bytes of the samples of one row with a chunk or a recording.
-const MAX_CHUNK_BYTES: usize = 1024 * 1024;
+/// The most bytes of a probe without its samples: the id, the verdict and the figures.
+const MAX_FIGURE_BYTES: usize = 128;
+
+/// The most bytes of the samples of one row with a chunk. An hour of a server takes 30 kB; only one that sends noise takes more, and at most
+/// 150 MB with all of its history.
+const MAX_CHUNK_BYTES: usize = 512 * 1024;
+
+/// The most bytes of the recording before an incident, of which a server that holds its secret can cause many.
+const MAX_RECORDING_BYTES: usize = 64 * 1024;
 
 /// The most samples of one row. An hour of a server under the highest pressure has 72,000. Any number of equal samples fits into a row,
 /// but not into the memory of the hub.
@@ -42,8 +53,10 @@ const MAX_CHUNK_SAMPLES: usize = 16 * series::MAX_SAMPLES;
 pub(super) type ProbeVisitor<'v, 'b> =
     dyn FnMut(&'b str, Evaluation, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
 
-/// Packs one tick.
-pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
+/// Packs one tick, whose row has `states_bytes` besides.
+pub fn pack_tick(readings: &[ProbeRecord], states_bytes: usize) -> Vec<u8> {
+    let share = MAX_ROW_BYTES.saturating_sub(states_bytes) / readings.len().max(1);
+    let max_bytes = share.saturating_sub(MAX_FIGURE_BYTES).min(MAX_PROBE_BYTES);
     let version = if readings.iter().any(|it| it.runs.len() > 1) { SEVERAL_RUNS } else { ONE_RUN };
     let mut out = vec![version];
     for ProbeRecord { monitor, evaluation, runs } in readings {
@@ -62,7 +75,7 @@ pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
             write_varint(&mut out, figure.0);
         }
         write_varint(&mut out, health.uptime);
-        let packed = pack_newest(runs, MAX_PROBE_BYTES);
+        let packed = pack_newest(runs, max_bytes);
         let ends = packed.is_empty() || version == SEVERAL_RUNS;
         out.extend(packed);
         if ends {
@@ -72,10 +85,14 @@ pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
     out
 }
 
-/// Packs a chunk of the history or the recording before an incident: its runs one after the other, each as in a tick. The oldest runs
-/// that do not fit into a row are left out.
+/// Packs a chunk of the history: its runs one after the other, each as in a tick. The oldest runs that do not fit into a row are left out.
 pub fn pack_runs(runs: &[SampleRun]) -> Vec<u8> {
     pack_newest(runs, MAX_CHUNK_BYTES)
+}
+
+/// Packs the recording before an incident in the same way.
+pub(super) fn pack_recording(runs: &[SampleRun]) -> Vec<u8> {
+    pack_newest(runs, MAX_RECORDING_BYTES)
 }
 
 /// Packs the newest runs that fit into `max_bytes` and [`MAX_CHUNK_SAMPLES`].
@@ -94,7 +111,7 @@ fn pack_newest(runs: &[SampleRun], max_bytes: usize) -> Vec<u8> {
     packed.concat()
 }
 
-/// Unpacks what [`pack_runs`] packed.
+/// Unpacks what [`pack_runs`] or the packing of a recording made.
 pub fn unpack_runs(blob: &[u8]) -> Result<Vec<SampleRun>, PackError> {
     let mut rest = BlobReader(blob);
     let mut runs = Vec::new();
@@ -129,16 +146,17 @@ fn unpack_run(bytes: &[u8]) -> Result<SampleRun, PackError> {
     Ok(SampleRun { instance: InstanceId(u64::from_be_bytes(*instance)), series })
 }
 
+/// Unpacks the samples of one probe.
+pub(super) fn unpack_packed_runs(packed: Vec<&[u8]>) -> Result<Vec<SampleRun>, PackError> {
+    packed.into_iter().map(unpack_run).collect()
+}
+
 /// Unpacks one tick.
 pub fn unpack_tick(blob: &[u8]) -> Result<Vec<ProbeRecord>, PackError> {
     let mut readings = Vec::new();
     for_each_probe(blob, &mut |id, evaluation, packed| {
         let monitor = id.parse().map_err(|_| PackError::Damaged)?;
-        let mut runs = Vec::new();
-        for run in packed {
-            runs.push(unpack_run(run)?);
-        }
-        readings.push(ProbeRecord { monitor, evaluation, runs });
+        readings.push(ProbeRecord { monitor, evaluation, runs: unpack_packed_runs(packed)? });
         Ok(())
     })?;
     Ok(readings)

@@ -1,11 +1,9 @@
-//! The samples and latencies of the ticks in an interval, by monitor.
+//! The samples and latencies of ticks, by monitor.
 
-use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
-use worker::SqlStorageValue;
 
-use super::sql::{Sql, StoreError};
-use super::tick_codec::unpack_tick;
+use super::tick_codec::{for_each_probe, unpack_packed_runs, unpack_tick};
+use super::tick_ring::PackedTick;
 use crate::domain::engine::ProbeRecord;
 use crate::domain::history::latency::LatencyAccumulator;
 use crate::domain::report::last_report::SampleRun;
@@ -20,21 +18,33 @@ pub(super) struct TickSamples {
     pub(super) probes: LatencyAccumulator,
 }
 
-/// Collects the samples and latencies of the ticks from `from` to `to`. A tick that cannot be read is skipped.
-pub(super) fn collect_samples(
-    sql: &Sql,
-    from: UnixMillis,
-    to: UnixMillis,
-) -> Result<LiteMap<MonitorId, TickSamples>, StoreError> {
-    let query = "SELECT probes FROM tick WHERE at_ms >= ? AND at_ms < ? ORDER BY at_ms";
+/// Collects the samples and latencies of ticks. A tick that cannot be read is skipped.
+pub(super) fn collect_samples(ticks: &[PackedTick]) -> LiteMap<MonitorId, TickSamples> {
     let mut by_monitor: LiteMap<MonitorId, TickSamples> = LiteMap::new();
-    for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
-        let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
-        for ProbeRecord { monitor, evaluation, runs } in unpack_tick(blob).unwrap_or_default() {
+    for (_, probes) in ticks {
+        for ProbeRecord { monitor, evaluation, runs } in unpack_tick(probes).unwrap_or_default() {
             let samples = by_monitor.entry(monitor).or_default();
             samples.runs.extend(runs);
             samples.probes.add(&evaluation);
         }
     }
-    Ok(by_monitor)
+    by_monitor
+}
+
+/// Collects the samples of one monitor in ticks. A tick that cannot be read is skipped.
+pub(super) fn collect_runs(ticks: &[PackedTick], monitor: &MonitorId) -> Vec<SampleRun> {
+    let mut runs = Vec::new();
+    for (_, probes) in ticks {
+        let mut found = Vec::new();
+        let read = for_each_probe(probes, &mut |id, _, packed| {
+            if id == monitor.as_str() {
+                found.extend(unpack_packed_runs(packed)?);
+            }
+            Ok(())
+        });
+        if read.is_ok() {
+            runs.extend(found);
+        }
+    }
+    runs
 }

@@ -17,7 +17,7 @@ pub struct DayView {
     pub state: State,
     /// The share of the observed time that was up or degraded; `null` if nothing was observed.
     pub percent: Option<Percent>,
-    /// The share of the day that was observed; of today, of the time up to now.
+    /// The share of the day that was observed; of today up to now, of the first day since the monitor was first observed.
     pub coverage: Percent,
 }
 

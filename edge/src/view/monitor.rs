@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::statement::split_statements;
-use super::{Timestamp, TranslationView, UptimeView, schema};
+use super::{Timestamp, TrafficView, TranslationView, UptimeView, schema};
 use crate::domain::State;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::verdict::CheckVerdict;
@@ -65,6 +65,9 @@ pub struct MonitorView {
     pub regions: Vec<RegionView>,
     /// The exit of the previous instance; `null` without signed reports.
     pub last_exit: Option<ExitView>,
+    /// The requests to the program; only in the owner's status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<TrafficView>,
 }
 
 impl From<&MonitorSnapshot> for MonitorView {
@@ -90,6 +93,7 @@ impl From<&MonitorSnapshot> for MonitorView {
             forecast: snapshot.forecast.as_ref().map(ForecastView::from),
             regions: snapshot.region_verdicts.iter().map(RegionView::from).collect(),
             last_exit: snapshot.last_exit.as_ref().map(ExitView::from),
+            traffic: None,
         }
     }
 }

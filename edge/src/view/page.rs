@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StateDurationView,
-    StatusView,
+    StatusView, TrafficView,
 };
 use crate::domain::State;
 use crate::domain::history::downsample::Downsampled;
@@ -89,6 +89,8 @@ pub struct MonitorPageView {
     pub compared: Option<ComparisonView>,
     /// The route that causes most of the memory growth, if it may be public.
     pub growing_route: Option<String>,
+    /// The requests to the program, if they may be public.
+    pub traffic: Option<TrafficView>,
     /// Incidents, newest first.
     pub incidents: Vec<IncidentSummaryView>,
     /// The last 90 days, oldest first.

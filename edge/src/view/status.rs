@@ -90,6 +90,9 @@ pub struct EdgeView {
     pub rows_written: u64,
     /// Requests that the hubs made.
     pub subrequests: u64,
+    /// How long the hubs were active, in seconds: nearly all of it waiting for targets.
+    #[serde(default)]
+    pub active_seconds: u64,
     /// The most requests that one tick made; with several hubs the maximum.
     pub max_tick_subrequests: u64,
     /// No monitor is probed more often than this, in seconds; with several hubs the maximum.
@@ -118,6 +121,7 @@ impl From<&QuotaUsage> for EdgeView {
             reader_rows_read: usage.reader_rows_read,
             rows_written: usage.rows_written,
             subrequests: usage.subrequests,
+            active_seconds: usage.active_ms / 1000,
             max_tick_subrequests: usage.busiest,
             min_interval_seconds: usage.min_interval().as_secs(),
             hubs: 1,
@@ -130,6 +134,8 @@ impl From<&QuotaUsage> for EdgeView {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use heapbeat_shared::exit::Evidence;
     use heapbeat_shared::{ExitKind, HealthMemory, Megabytes, Pressure, Statement};
 
@@ -159,9 +165,27 @@ mod tests {
                 reason: None,
                 latency_ms: Some(12),
                 uptime: vec![
-                    WindowUptime { window: "24h".into(), percent: Some(99.98), coverage: 100.0 },
-                    WindowUptime { window: "7d".into(), percent: Some(99.999_999_9), coverage: 14.285_714 },
-                    WindowUptime { window: "90d".into(), percent: None, coverage: 0.0 },
+                    WindowUptime {
+                        window: "24h".into(),
+                        percent: Some(99.98),
+                        coverage: 100.0,
+                        since: None,
+                        observed: Duration::ZERO,
+                    },
+                    WindowUptime {
+                        window: "7d".into(),
+                        percent: Some(99.999_999_9),
+                        coverage: 14.285_714,
+                        since: None,
+                        observed: Duration::ZERO,
+                    },
+                    WindowUptime {
+                        window: "90d".into(),
+                        percent: None,
+                        coverage: 0.0,
+                        since: None,
+                        observed: Duration::ZERO,
+                    },
                 ],
                 latencies: vec![None, Some(11)],
                 days: crate::domain::history::days::days([].into_iter(), UnixMillis(0)),
@@ -238,7 +262,7 @@ mod tests {
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
             r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"max_tick_delay_ms":0,"requests":7,"reader_requests":0,"rows_read":0,"reader_rows_read":0,"#,
-            r#""rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"silent_hubs":0,"config_problems":1,"failing_channels":0}}"#,
+            r#""rows_written":0,"subrequests":0,"active_seconds":0,"max_tick_subrequests":0,"min_interval_seconds":60,"hubs":1,"silent_hubs":0,"config_problems":1,"failing_channels":0}}"#,
         );
         assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
         let read: StatusView = serde_json::from_str(expected).unwrap();
@@ -256,7 +280,7 @@ mod tests {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"reader_requests":0,"rows_read":0,"reader_rows_read":0,"rows_written":0,"subrequests":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0,"failing_channels":0}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"max_tick_delay_ms":0,"requests":0,"reader_requests":0,"rows_read":0,"reader_rows_read":0,"rows_written":0,"subrequests":0,"active_seconds":0,"max_tick_subrequests":0,"min_interval_seconds":0,"hubs":1,"silent_hubs":0,"config_problems":0,"failing_channels":0}}"#
         );
     }
 }

@@ -3,23 +3,30 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Percent, schema};
+use super::{Percent, Timestamp, schema};
 use crate::domain::engine::WindowStatistics;
 use crate::domain::snapshot::WindowUptime;
 
-/// Uptime over one window, and the share of the window that was observed at all.
+/// Uptime over one window, and how much of it was observed at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Uptime")]
 pub struct UptimeView {
     /// Share of the observed time that was up or degraded; `null` when nothing was observed.
     pub percent: Option<Percent>,
-    /// Share of the window that was observed; time before the monitor existed counts as not observed.
+    /// Share of the window that was observed; of a younger monitor, of the time `since` it was first observed.
     pub coverage: Percent,
+    /// When the monitor was first observed, if that is within the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 impl From<&WindowUptime> for UptimeView {
     fn from(uptime: &WindowUptime) -> Self {
-        UptimeView { percent: uptime.percent.map(Percent::cut), coverage: Percent::cut(uptime.coverage) }
+        UptimeView {
+            percent: uptime.percent.map(Percent::cut),
+            coverage: Percent::cut(uptime.coverage),
+            since: uptime.since.map(Timestamp),
+        }
     }
 }
 
@@ -34,8 +41,11 @@ pub struct UptimeHistoryView {
     pub window_seconds: u64,
     /// Share of the observed time that was up or degraded; `null` when nothing was observed.
     pub percent: Option<Percent>,
-    /// Share of the window that was observed.
+    /// Share of the window that was observed; of a younger monitor, of the time `since` it was first observed.
     pub coverage: Percent,
+    /// When the monitor was first observed, if that is within the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// Restarts in the window, of the last twenty.
     pub restarts: u64,
     /// The mean observed time between restarts; `null` without one.
@@ -51,12 +61,13 @@ pub struct UptimeHistoryView {
 impl UptimeHistoryView {
     /// Builds the history of `monitor`.
     pub fn new(monitor: &str, past: &WindowStatistics) -> Self {
-        let UptimeView { percent, coverage } = UptimeView::from(&past.uptime);
+        let UptimeView { percent, coverage, since } = UptimeView::from(&past.uptime);
         UptimeHistoryView {
             monitor: monitor.to_owned(),
             window_seconds: past.window.as_secs(),
             percent,
             coverage,
+            since,
             restarts: past.restarts as u64,
             mean_time_between_restarts_seconds: past.mean_time_between_restarts.map(|span| span.as_secs()),
             crashes: past.crashes as u64,

@@ -16,9 +16,11 @@ pub enum Authorization {
     Disabled,
 }
 
-/// Compares the `Authorization` header of a request with the accepted tokens, in constant time.
+/// Compares the `Authorization` header of a request with the accepted tokens, in constant time. A secret may hold several tokens with
+/// commas between them: the old and the new one while it is rotated.
 pub fn authorize(authorization: Option<&str>, accepted: &[Option<String>]) -> Authorization {
-    let mut usable = accepted.iter().flatten().filter(|token| token.len() >= MIN_TOKEN_LENGTH).peekable();
+    let tokens = accepted.iter().flatten().flat_map(|secret| secret.split(',').map(str::trim));
+    let mut usable = tokens.filter(|token| token.len() >= MIN_TOKEN_LENGTH).peekable();
     if usable.peek().is_none() {
         return Authorization::Disabled;
     }
@@ -59,5 +61,14 @@ mod tests {
         }
         let two = [None, Some("another token 123".to_owned()), Some(good.to_owned())];
         assert_eq!(authorize(Some("Bearer 0123456789abcdef"), &two), Authorization::Granted);
+        let rotated = [Some("fedcba9876543210, 0123456789abcdef,short".to_owned())];
+        for (given, expected) in [
+            ("Bearer 0123456789abcdef", Authorization::Granted),
+            ("Bearer fedcba9876543210", Authorization::Granted),
+            ("Bearer fedcba9876543210, 0123456789abcdef,short", Authorization::Refused),
+            ("Bearer short", Authorization::Refused),
+        ] {
+            assert_eq!(authorize(Some(given), &rotated), expected, "{given}");
+        }
     }
 }

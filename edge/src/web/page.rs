@@ -96,6 +96,12 @@ pub fn render_unavailable(context: &PageContext) -> String {
     templates::unavailable(context)
 }
 
+/// Renders the page on which the owner sees the alert channels. It contains nothing but the form: its script fetches the rest with the
+/// owner's token.
+pub fn render_owner(context: &PageContext) -> String {
+    templates::owner(context)
+}
+
 /// Renders the page for an address without a page. It links to the status page.
 pub fn render_not_found(context: &PageContext) -> String {
     templates::not_found(context)

@@ -14,10 +14,8 @@ use self::unique_keys::UniqueKeys;
 
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::monitor_config::{MAX_MONITORS, MonitorId};
+use crate::notify::subscriber::MAX_SUBSCRIBED_MONITORS;
 use crate::view::schema;
-
-/// The most monitors that a subscription names.
-pub(crate) const MAX_SUBSCRIBED_MONITORS: usize = 20;
 
 /// The most characters of a reason in an error, which may repeat a value of the body.
 const MAX_REASON: usize = 300;

@@ -57,25 +57,36 @@ async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path
         return response::method_not_allowed(endpoint, &name);
     };
     let access = operation.access;
-    let weight = if access == Access::Subscriber { 1 + rate_limit::PENALTY } else { 1 };
-    if rate_limit::is_exceeded(env, &rate_limit::client_key(request, access), weight).await {
+    let monitor = found.monitor().cloned();
+    let route = found.route(operation, &query_of(request));
+    let weight = match &route {
+        _ if access == Access::Subscriber => 1 + rate_limit::PENALTY,
+        Ok(Some(route)) if route.is_dear() => rate_limit::DEAR,
+        _ => 1,
+    };
+    let key = rate_limit::client_key(request, access);
+    if rate_limit::is_exceeded(env, &key, weight).await {
         return response::too_many_requests();
     }
-    if let Some(refused) = owner_handlers::check_access(request, env, access, path).await? {
+    if let Some(refused) = owner_handlers::check_access(request, env, access, monitor.as_ref(), path).await? {
         return Ok(refused);
     }
-    let route = match found.route(operation, &query_of(request)) {
+    let route = match route {
         Ok(Some(route)) => route,
         Ok(None) => return page_handlers::not_found(request, env, path),
         Err(error) => return response::problem(400, &error.to_string()),
     };
-    match access {
+    let response = match access {
         Access::Page => page_handlers::handle(request, env, &route, path).await,
         Access::Public => public_handlers::handle(request, env, &route, path).await,
         Access::Subscriber | Access::Job | Access::Owner => {
-            owner_handlers::handle(request, env, &route, path).await
+            return owner_handlers::handle(request, env, &route, path).await;
         }
+    }?;
+    if response.status_code() == 404 {
+        rate_limit::is_exceeded(env, &key, rate_limit::NOT_FOUND).await;
     }
+    Ok(response)
 }
 
 /// Returns the query, without the `?`.

@@ -283,7 +283,7 @@ test("subscriptions and their pending messages survive a restart of the worker, 
   secondEdge.now = firstEdge.now;
   await secondEdge.tick();
   assert.deepEqual(receiver.listEvents("/kept"), ["api opened"]);
-  const [page] = await secondEdge.exportPages();
+  const [page] = await secondEdge.exportPages({ subscriptions: true });
   const row = page.split("\n").find((line) => line.includes('"subscriptions"')) ?? "";
   assert.ok(row.includes(receiver.urlOf("/kept")) && row.includes(receiver.secrets["/kept"]), row);
 });

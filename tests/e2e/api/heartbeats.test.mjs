@@ -136,6 +136,25 @@ test("a job that is added again or rescheduled has not been heard of", async (t)
   }
 });
 
+test("a job with a token of its own accepts no other job's token", async (t) => {
+  const own = "a token of the backup alone";
+  const vars = { ADMIN_TOKEN, HEARTBEAT_TOKEN, HEARTBEAT_TOKEN_DB_BACKUP: own };
+  const jobs = ["db-backup", "reports"].map((id) => ({ ...BACKUP, id }));
+  const edge = await Edge.start(jobs, { vars });
+  t.after(() => edge.stop());
+  await edge.tick();
+  const cases = /** @type {[string, string, number][]} */ ([
+    ["db-backup", own, 204],
+    ["db-backup", ADMIN_TOKEN, 204],
+    ["db-backup", HEARTBEAT_TOKEN, 401],
+    ["db-backup?event=begin", own, 400],
+    ["reports", own, 401],
+    ["reports", HEARTBEAT_TOKEN, 204],
+  ]);
+  for (const [path, token, status] of cases)
+    assert.equal((await sendHeartbeat(edge, path, token)).status, status, path);
+});
+
 test("heartbeats need the right token, a known job and a valid event", async (t) => {
   const web = { id: "web", kind: "http", url: REFUSED_URL };
   const odd = { ...BACKUP, id: "odd", interval: undefined, schedule: "0 3 * * *", "time-zone": "Mars/Olympus" };

@@ -101,7 +101,10 @@ test("days show their worst state, their uptime and their coverage", async () =>
   assert.ok(today.coverage > 0.2 && today.coverage < 0.6, `${today.coverage}`);
   // About an hour of 240 observed minutes was down; the first minute was below the threshold.
   assert.ok(first.percent > 73 && first.percent < 77, `${first.percent}`);
-  assert.ok(first.coverage > 16 && first.coverage < 17, `${first.coverage}`);
+  assert.ok(first.coverage > 16 && first.coverage < 17, `${first.coverage}: the monitor exists since the day began`);
+  const { coverage, since } = (await edge.readMonitor("web")).uptime["90d"];
+  assert.equal(since, new Date(BEGAN).toISOString().replace(".000", ""));
+  assert.ok(coverage > 6 && coverage < 7, `${coverage}: of the sixty hours since then`);
 
   assert.equal((await edge.readMonitor("web")).days, `${".".repeat(87)}d.u`);
   assert.equal((await edge.readMonitor("tcp")).days, `${".".repeat(87)}u.u`);

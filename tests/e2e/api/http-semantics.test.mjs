@@ -156,7 +156,7 @@ test("unknown paths are 404 and invalid queries 400, with problem documents", as
     ["/api/v1/monitors/api/uptime?window=1y", /91d/],
     ["/api/v1/monitors/api/uptime?windw=1d", /the parameters of this path are window/],
     ["/api/v1/monitors/api/memory?from=yesterday", /RFC 3339/],
-    ["/api/v1/incidents?limit=0", /1 to 100/],
+    ["/api/v1/incidents?limit=0", /1 to 50/],
     ["/api/v1/incidents?limit=1&limit=2", /twice/],
     ["/api/v1/incidents?before=%ff", /UTF-8/],
   ];

@@ -48,7 +48,10 @@ test("what the settings refer to and does not exist is a problem from the first 
     },
   });
   t.after(() => edge.stop());
-  assert.equal((await edge.applyMonitors([withSecret("applied", "MISSING")])).status, 200);
+  const foreign = await edge.applyMonitors([withSecret("applied", "HOOK")]);
+  assert.equal(foreign.status, 422, "not set aside for applied monitors");
+  assert.match(foreign.body.problems[0].reason, /names the secret `HOOK`.*MONITOR_/);
+  assert.equal((await edge.applyMonitors([withSecret("applied", "MONITOR_MISSING")])).status, 200);
   await edge.tick();
   const { problems } = /** @type {any} */ (await (await edge.requestAsAdmin("GET", "/admin/status")).json());
   const found = problems.map((/** @type {any} */ it) => `${it.position}: ${it.reason}`).sort();
@@ -57,7 +60,7 @@ test("what the settings refer to and does not exist is a problem from the first 
     /^ALERTS\.ops: there is no time zone `Mars\/Olympus`/,
     /^ALERTS\[1\]: template: `\{\{titel\}\}` is not a field of a message/,
     /^MAINTENANCE\.backup\.monitors: names the monitor `gone`, which does not exist/,
-    /^applied: the Worker has no secret `MISSING`/,
+    /^applied: the Worker has no secret `MONITOR_MISSING`/,
     /^fixed: the Worker has no secret `NOT_SET`/,
   ];
   assert.equal(found.length, expected.length, found.join("\n"));

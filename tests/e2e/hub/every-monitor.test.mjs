@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineMonitor, Edge } from "../support/edge.mjs";
-import { Target } from "../support/target.mjs";
+import { readBody, Target } from "../support/target.mjs";
+import { ADMIN_TOKEN } from "../support/tokens.mjs";
 import { waitUntil } from "../support/wait.mjs";
 
 const COUNT = 40;
@@ -88,4 +89,35 @@ test("a monitor that cannot be asked is named with its reason, and all is not up
   const metrics = await edge.readText("/metrics");
   assert.match(metrics, /heapbeat_monitor_unwatched\{monitor="no-secret"\} 1/);
   assert.match(metrics, /heapbeat_monitor_unwatched\{monitor="well"\} 0/);
+});
+
+test("the owner is alerted to monitors that are not checked, once, and once more when they are", async (t) => {
+  /** @type {any[]} */ const alerts = [];
+  const target = await Target.start(async (request, response) => {
+    if (request.url === "/hook") alerts.push(JSON.parse(await readBody(request)));
+    response.end("ok");
+  });
+  t.after(() => target.stop());
+  const headers = { authorization: { secret: "MONITOR_LATER" } };
+  const entry = (/** @type {any} */ more) => ({ kind: "http", url: target.url, ...more });
+  const monitors = [entry({ id: "well" }), entry({ id: "one", headers }), entry({ id: "two", headers })];
+  const ALERTS = [{ id: "hook", kind: "webhook", secret: "HOOK" }];
+  const edge = await Edge.start([], { vars: { ADMIN_TOKEN, ALERTS, HOOK: `${target.url}/hook` } });
+  t.after(() => edge.stop());
+  await edge.requestAsAdmin("PUT", "/admin/monitors", { monitors });
+  await edge.tickTimes(10);
+  assert.equal(alerts.length, 0, "for ten minutes");
+  await edge.tickTimes(3);
+  assert.deepEqual(
+    alerts.map(({ event, title, incident, monitor }) => [event, title, incident, monitor]),
+    [["unwatched", "2 monitors are not checked: one, two", "unwatched:one:1767225600", null]],
+  );
+  assert.match(alerts[0].text, /^- one: not checked: a secret is missing or too short; no result since /m);
+  // The owner leaves the secret out.
+  await edge.requestAsAdmin("PUT", "/admin/monitors", { monitors: monitors.map(({ id }) => entry({ id })) });
+  await edge.tickTimes(2);
+  assert.deepEqual(
+    alerts.slice(1).map(({ event, title, incident }) => [event, title, incident]),
+    [["watched", "2 monitors are checked again: one, two", "unwatched:one:1767225600"]],
+  );
 });

@@ -48,7 +48,7 @@ test("an http monitor sends its method, headers and body, and judges the respons
       ["good", "up", null],
       ["bad", "down", "condition failed: [BODY].status (UP) == DOWN"],
       ["busy", "degraded", "condition failed: len([BODY].queue) (3) < 3"],
-      ["no-secret", "unobserved", "not checked: the signing secret is missing or too short"],
+      ["no-secret", "unobserved", "not checked: a secret is missing or too short"],
       ["small", "down", "response too large"],
     ],
   );
@@ -60,27 +60,43 @@ test("an http monitor sends its method, headers and body, and judges the respons
   assert.doesNotMatch(await edge.readText("/"), /s3cret/);
 });
 
-test("a redirect to another origin drops secrets and turns POST into GET", async (t) => {
-  const { target: other, requests } = await startRecordingTarget(t, (_, response) => response.end("ok"));
-  const target = await Target.start((_, response) => response.writeHead(302, { location: other.url }).end());
+test("a redirect to another origin drops all headers and the body, also where a further one leads back", async (t) => {
+  const { target: other, requests } = await startRecordingTarget(t, (request, response) => {
+    const location = request.url === "/back" ? `${target.url}/end` : "";
+    response.writeHead(location ? 307 : 200, location ? { location } : {}).end("ok");
+  });
+  /** @type {import("node:http").IncomingMessage[]} */ const returned = [];
+  const target = await Target.start((request, response) => {
+    if (request.url === "/end") returned.push(request);
+    if (request.url === "/end") response.end("ok");
+    else response.writeHead(request.url === "/back" ? 308 : 302, { location: `${other.url}${request.url}` }).end();
+  });
   t.after(() => target.stop());
   const post = { ...HTTP, method: "POST", body: "b" };
   const headers = { "x-plain": "p", authorization: { secret: "A_TOKEN" } };
   const edge = await Edge.start(
     [
-      defineMonitor("follow", target.url, { ...post, headers, conditions: ["[BODY] == ok"] }),
+      defineMonitor("follow", `${target.url}/`, { ...post, headers, conditions: ["[BODY] == ok"] }),
+      defineMonitor("back", `${target.url}/back`, { ...post, headers, conditions: ["[BODY] == ok"] }),
       defineMonitor("refuse", target.url, { ...post, redirects: "refuse", conditions: ["[STATUS] == 302"] }),
     ],
     { vars: { A_TOKEN: "s3cret" } },
   );
   t.after(() => edge.stop());
   await edge.tick();
-  assert.deepEqual(await edge.readStates(), ["up", "up"]);
-  assert.equal(requests.length, 1);
-  assert.equal(requests[0].method, "GET");
-  assert.equal(requests[0].body, "");
-  assert.equal(requests[0].headers["x-plain"], "p");
-  assert.equal(requests[0].headers.authorization, undefined);
+  assert.deepEqual(await edge.readStates(), ["up", "up", "up"]);
+  assert.equal(requests.length, 2);
+  for (const { method, body, headers: received } of requests) {
+    assert.deepEqual([method, body], ["GET", ""]);
+    assert.deepEqual(
+      [received["x-plain"], received.authorization, received["content-type"]],
+      [undefined, undefined, undefined],
+    );
+  }
+  assert.deepEqual(
+    returned.map(({ method, headers: received }) => [method, received.authorization]),
+    [["GET", undefined]],
+  );
 });
 
 test("a failed probe is retried within its timeout", async (t) => {

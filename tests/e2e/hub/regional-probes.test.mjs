@@ -22,7 +22,7 @@ before(async () => {
     response.end(renderHealth());
   });
   edge = await Edge.start([defineMonitor("fixed", `${target.url}/health`, { regions: ["weur", "oc"] })], {
-    vars: { ADMIN_TOKEN, KEY: "the key" },
+    vars: { ADMIN_TOKEN, MONITOR_KEY: "the key" },
     faultInjection: true,
   });
 });
@@ -92,7 +92,7 @@ test("the regions probe an applied monitor as configured, with the secrets of it
   const applied = {
     ...defineMonitor("applied", `${target.url}/other`, { regions: ["weur", "enam"] }),
     kind: "http",
-    headers: { "x-key": { secret: "KEY" } },
+    headers: { "x-key": { secret: "MONITOR_KEY" } },
     conditions: ["[STATUS] == 200", "[BODY].status == healthy"],
   };
   const { status, body } = await edge.applyMonitors([applied]);

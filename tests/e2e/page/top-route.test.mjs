@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { SECRET, SignedServer } from "../support/signed-server.mjs";
+import { ADMIN_TOKEN } from "../support/tokens.mjs";
 
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 1);
@@ -18,7 +19,7 @@ const reportRoute = (/** @type {string} */ name, /** @type {number} */ megabytes
 
 before(async () => {
   server = await SignedServer.start({ from: START, until: START + 9 * MINUTE, deaths: [] });
-  const vars = { HEAPBEAT_SECRET: SECRET };
+  const vars = { HEAPBEAT_SECRET: SECRET, ADMIN_TOKEN };
   edge = await Edge.start(
     [defineMonitor("open", server.url, { "public-routes": true }), defineMonitor("shut", server.url)],
     {
@@ -32,11 +33,11 @@ after(async () => {
   await server?.stop();
 });
 
-/** Runs a tick with these routes in the report. @param {object[]} routes */
-async function tickWithRoutes(routes) {
+/** Runs a tick with these routes, and these requests, in the report. @param {object[]} routes @param {object} [traffic] */
+async function tickWithRoutes(routes, traffic) {
   const minute = edge.now - (edge.now % MINUTE);
   const report = JSON.parse(server.reports.get(minute) ?? assert.fail("no report"));
-  server.reports.set(minute, JSON.stringify({ ...report, routes }));
+  server.reports.set(minute, JSON.stringify({ ...report, routes, traffic }));
   server.now = edge.now;
   await edge.tick();
 }
@@ -66,4 +67,25 @@ test("the route appears on no other page and in no API response", async () => {
     ),
   ];
   for (const path of paths) assert.doesNotMatch(await edge.readText(path), /\/upload/, path);
+});
+
+test("requests by route are the owner's, and the page's where the monitor allows it", async () => {
+  const route = {
+    route: "GET /orders/:id",
+    in_flight: 2,
+    requests: 90,
+    statuses: [0, 80, 0, 7, 3],
+    latency_mean_ms: 12.4,
+  };
+  const traffic = { in_flight: 3, waiting: 1, requests: 100, failed: 4, shed: 0, latency_p99_ms: 80, routes: [route] };
+  await tickWithRoutes([], traffic);
+  const page = await edge.readText("/monitors/open");
+  assert.match(page, /In flight: 3, waiting: 1, failed: 4\./);
+  assert.match(page, /GET \/orders\/:id<\/th><td>90<\/td><td>7<\/td><td>3<\/td><td>12.ms/);
+  assert.match(await edge.readText("/monitors/open?lang=de"), /In Bearbeitung: 3, wartend: 1, fehlgeschlagen: 4\./);
+  for (const path of ["/", "/monitors/shut", "/metrics", "/feed.atom", "/api/v1/status", "/api/v1/monitors/open"])
+    assert.doesNotMatch(await edge.readText(path), /orders|In flight/, path);
+  const owner = /** @type {any} */ (await (await edge.requestAsAdmin("GET", "/admin/status")).json());
+  for (const id of ["open", "shut"])
+    assert.deepEqual(owner.monitors.find((/** @type {{ id: string }} */ it) => it.id === id).traffic.routes, [route]);
 });

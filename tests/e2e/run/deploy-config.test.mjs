@@ -18,18 +18,20 @@ test("wrangler deploy --dry-run passes", () => {
   assert.match(stdout, /env\.LIMIT/);
 });
 
-test("render.yaml follows the Blueprint specification", () => {
-  assert.deepEqual(findBlueprintProblems(parse(readFileSync("render.yaml", "utf8"))), []);
-});
+for (const path of ["render.yaml", "server/examples/programs/express/render.yaml"]) {
+  test(`${path} follows the Blueprint specification`, () => {
+    assert.deepEqual(findBlueprintProblems(parse(readFileSync(path, "utf8"))), []);
+  });
 
-test("every HEAPBEAT variable in render.yaml is a documented setting", () => {
-  const settings = readFileSync("docs/configuration.md", "utf8");
-  const { services } = parse(readFileSync("render.yaml", "utf8"));
-  const names = services[0].envVars.map((/** @type {any} */ variable) => variable.key);
-  for (const name of names.filter((/** @type {string} */ name) => name.startsWith("HEAPBEAT_"))) {
-    assert.ok(settings.includes(`\`${name}\``), `${name} is missing in docs/configuration.md`);
-  }
-});
+  test(`every HEAPBEAT variable in ${path} is a documented setting`, () => {
+    const settings = readFileSync("docs/configuration.md", "utf8");
+    const { services } = parse(readFileSync(path, "utf8"));
+    const names = services[0].envVars.map((/** @type {any} */ variable) => variable.key);
+    for (const name of names.filter((/** @type {string} */ name) => name.startsWith("HEAPBEAT_"))) {
+      assert.ok(settings.includes(`\`${name}\``), `${name} is missing in docs/configuration.md`);
+    }
+  });
+}
 
 test("the Blueprint rules find what Render refuses", () => {
   const service = { type: "web", name: "x", runtime: "rust", buildCommand: "b", startCommand: "s" };

@@ -68,6 +68,8 @@ const ADMIN_ROUTES = [
   ["GET", "/api/v1/admin/export"],
   ["POST", "/api/v1/admin/import"],
   ["GET", "/api/v1/admin/subscriptions"],
+  ["GET", "/api/v1/admin/channels"],
+  ["POST", "/api/v1/alerts/test"],
   ["DELETE", "/api/v1/admin/subscriptions"],
 ];
 

@@ -67,6 +67,7 @@ export class Edge {
         { type: /** @type {const} */ ("CompiledWasm"), path: `${root}/edge/build/index_bg.wasm` },
       ],
       compatibilityDate: "2026-11-01",
+      compatibilityFlags: ["global_fetch_strictly_public"],
       bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s", ...vars },
       assets: { directory: `${root}/edge/assets`, binding: "ASSETS", routerConfig: { has_user_worker: true } },
       ratelimits: rateLimit ? { LIMIT: { namespace_id: "1", simple: { limit: rateLimit, period: 60 } } } : {},
@@ -150,7 +151,13 @@ export class Edge {
 
   /** Reads the public incidents, the newest first. @returns {Promise<any[]>} */
   async readIncidents() {
-    return (await this.readJson("/api/v1/incidents?limit=100")).incidents;
+    const all = [];
+    for (let path = "/api/v1/incidents?limit=50"; path; ) {
+      const { incidents, next } = await this.readJson(path);
+      all.push(...incidents);
+      path = next;
+    }
+    return all;
   }
 
   /** Runs one tick and reads a monitor after it. @param {string} id */
@@ -177,11 +184,17 @@ export class Edge {
     return { status: response.status, body: await response.json() };
   }
 
-  /** Exports everything that is stored, as pages of JSON lines. @returns {Promise<string[]>} */
-  async exportPages() {
+  /**
+   * Exports everything that is stored, as pages of JSON lines; the subscriptions only if they are asked for.
+   * @param {{ subscriptions?: boolean }} [options] @returns {Promise<string[]>}
+   */
+  async exportPages({ subscriptions = false } = {}) {
     const pages = [];
     for (let from = "0-0-0"; from; ) {
-      const response = await this.requestAsAdmin("GET", `/admin/export?from=${from}`);
+      const response = await this.requestAsAdmin(
+        "GET",
+        `/admin/export?from=${from}${subscriptions ? "&subscriptions=true" : ""}`,
+      );
       assert.equal(response.status, 200);
       const page = await response.text();
       pages.push(page);

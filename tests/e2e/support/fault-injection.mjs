@@ -1,6 +1,6 @@
 // A module in front of the built worker that injects faults. `/fault?hub-2` makes a hub answer 500; `/fault?hang-hub-2` holds
-// its requests back until the fault changes; `/fault?store` rolls back what any hub writes in a transaction; `/fault?limit`
-// makes the rate limiter hang; `/fault?` ends the fault.
+// its requests back until the fault changes; `/fault?store` rolls back what any hub writes in a transaction; `/fault?full` does so as a
+// full database does, until memory samples by the second were deleted; `/fault?limit` makes the rate limiter hang; `/fault?` ends the fault.
 
 // @ts-expect-error It lies beside the built worker.
 import worker, { Hub as BuiltHub } from "./index.js";
@@ -14,10 +14,17 @@ export class Hub {
   constructor(state, env) {
     const { storage } = state;
     const runTransaction = storage.transactionSync.bind(storage);
+    const countSamples = () => storage.sql.exec("SELECT count(*) AS rows FROM series WHERE tier = 0").one().rows;
+    /** The rows of samples when the database became full. @type {number | undefined} */
+    let full;
     storage.transactionSync = (/** @type {() => unknown} */ write) =>
       runTransaction(() => {
         const result = write();
         if (fault === "store") throw new Error("the disk is full");
+        if (fault === "full") {
+          full ??= Math.max(countSamples(), 1);
+          if (countSamples() >= full) throw new Error("database or disk is full: SQLITE_FULL");
+        } else full = undefined;
         return result;
       });
     this.hub = new BuiltHub(state, env);

@@ -45,8 +45,11 @@ export class SignedServer {
   /** @param {import("node:http").IncomingMessage} request @param {import("node:http").ServerResponse} response */
   #respond(request, response) {
     const header = String(request.headers["heapbeat-signature"] ?? "");
-    const [, time, nonce, signature] = /^v1 t=(\d+) n=([0-9a-f]{32}) s=([0-9a-f]{64})$/.exec(header) ?? [];
-    const signed = sign(`heapbeat request v1\n${request.method}\n${request.url}\n${time}\n${nonce}`) === signature;
+    const [, time, nonce, signature] =
+      /^v2 t=(\d+) n=([0-9a-f]{32}) o=http:\/\/\S+ s=([0-9a-f]{64})$/.exec(header) ?? [];
+    const origin = `http://${request.headers.host}`;
+    const text = `heapbeat request v2\n${request.method}\n${origin}\n${request.url}\n${time}\n${nonce}`;
+    const signed = sign(text) === signature;
     const body = this.reports.get(this.now - (this.now % MINUTE));
     if (!signed || body === undefined) {
       response.writeHead(signed ? 503 : 401).end();
@@ -56,7 +59,7 @@ export class SignedServer {
     response.writeHead(200, {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(body),
-      "heapbeat-signature": `v1 s=${sign(`heapbeat response v1\n${nonce}\n${body}`)}`,
+      "heapbeat-signature": `v2 s=${sign(`heapbeat response v2\n${nonce}\n${body}`)}`,
     });
     response.end(body);
   }

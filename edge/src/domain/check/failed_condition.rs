@@ -1,5 +1,6 @@
 //! The condition that a response failed, with the value that was seen.
 
+use heapbeat_shared::text::{shorten, single_line};
 use minicbor::decode::Error as DecodeError;
 use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
@@ -20,16 +21,7 @@ pub struct FailedCondition {
 impl FailedCondition {
     /// Makes one of a description. Control characters and those that change the direction of text become spaces.
     pub fn new(description: &str) -> Self {
-        let is_shown = |c: char| {
-            !c.is_control()
-                && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        let line: String = description.chars().map(|c| if is_shown(c) { c } else { ' ' }).collect();
-        let line = if line.len() > MAX_BYTES {
-            format!("{}…", &line[..line.floor_char_boundary(MAX_BYTES - 3)])
-        } else {
-            line
-        };
+        let line = shorten(&single_line(description), MAX_BYTES);
         let mut bytes = [0; MAX_BYTES];
         for (to, from) in bytes.iter_mut().zip(line.bytes()) {
             *to = from;

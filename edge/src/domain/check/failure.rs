@@ -9,6 +9,7 @@ use heapbeat_shared::signing::CLOCK_TOLERANCE_S;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::check::body_encoding::BodyEncoding;
 use crate::domain::check::failed_condition::FailedCondition;
 
 /// The reason why a probe failed: a fault of the target, or of the network on the way to it.
@@ -96,6 +97,9 @@ pub enum Failure {
     /// A job reported a failure, with its exit code if it gave one.
     #[n(26)]
     JobFailed(#[n(0)] Option<u16>),
+    /// The body has an encoding that the edge cannot decode.
+    #[n(27)]
+    Undecodable(#[n(0)] BodyEncoding),
 }
 
 /// The reason why the edge could not probe. Time without a probe is `unobserved`, never `down`.
@@ -120,6 +124,13 @@ pub enum ProbeSkipped {
     /// The probe was not started in time, as other probes took too long.
     #[n(5)]
     Time,
+    /// Cloudflare answered at once with this status in the target's place, as it does for a zone of the same account (see
+    /// [`crate::domain::check::own_zone`]).
+    #[n(6)]
+    OwnZone(#[n(0)] u16),
+    /// The platform does not let a Worker connect to the address.
+    #[n(7)]
+    Forbidden,
 }
 
 impl Failure {
@@ -179,6 +190,9 @@ impl Failure {
             Failure::JobTimedOut => Statement::job_timed_out(),
             Failure::JobFailed(None) => Statement::job_failed(),
             Failure::JobFailed(Some(code)) => Statement::job_exit_code(code),
+            Failure::Undecodable(BodyEncoding::Charset) => Statement::body_charset_unknown(),
+            Failure::Undecodable(BodyEncoding::Other) => Statement::body_encoding_unknown(),
+            Failure::Undecodable(encoding) => Statement::body_undecodable(encoding.as_str()),
         }
     }
 }
@@ -193,6 +207,8 @@ impl ProbeSkipped {
             ProbeSkipped::EdgeOffline => Statement::skipped_edge(),
             ProbeSkipped::NoHeartbeatYet => Statement::skipped_no_heartbeat(),
             ProbeSkipped::Secret => Statement::skipped_secret(),
+            ProbeSkipped::OwnZone(status) => Statement::skipped_own_zone(status),
+            ProbeSkipped::Forbidden => Statement::skipped_forbidden(),
         }
     }
 }

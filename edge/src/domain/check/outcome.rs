@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use heapbeat_monitors::condition::ObservedHeaders;
 use heapbeat_shared::UnixMillis;
 
+use crate::domain::check::domain_record::DomainRecord;
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::MonitorId;
@@ -29,8 +31,32 @@ pub struct ProbeResponse {
     pub latency: Duration,
     /// The body.
     pub body: ResponseBody,
+    /// The headers that conditions ask for.
+    pub headers: ObservedHeaders,
+    /// The response code of a DNS query.
+    pub dns_rcode: Option<&'static str>,
+    /// What is known of the domain, if conditions ask for it.
+    pub domain: Option<DomainRecord>,
+    /// The time until the registration of the domain ends, in milliseconds, if it is known.
+    pub domain_left_ms: Option<i64>,
     /// The verified report, if the server signed one.
     pub report: Option<Box<VerifiedReport>>,
+}
+
+impl ProbeResponse {
+    /// A response without a report, and without headers that conditions ask for.
+    pub fn new(status: u16, latency: Duration, body: ResponseBody) -> Self {
+        ProbeResponse {
+            status,
+            latency,
+            body,
+            headers: ObservedHeaders::default(),
+            dns_rcode: None,
+            domain: None,
+            domain_left_ms: None,
+            report: None,
+        }
+    }
 }
 
 /// The body of a response.
@@ -40,8 +66,8 @@ pub enum ResponseBody {
     Unread,
     /// The whole body.
     Whole(Vec<u8>),
-    /// The body is longer than a probe reads; the rest was not read.
-    TooLarge,
+    /// The body is longer than a probe reads, or cannot be decoded.
+    Unusable(Failure),
 }
 
 /// The reason why a probe has no response.

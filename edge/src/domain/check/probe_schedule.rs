@@ -100,7 +100,11 @@ impl ProbeSchedule {
     }
 
     fn wait(&mut self, at: UnixMillis, reason: ProbeSkipped) {
-        let since = self.wait.map_or(at, |wait| wait.since);
+        // The time in which the edge was offline is not the schedule's.
+        let known = self.wait.filter(|wait| {
+            (wait.reason == ProbeSkipped::EdgeOffline) == (reason == ProbeSkipped::EdgeOffline)
+        });
+        let since = known.map_or(at, |wait| wait.since);
         self.wait = Some(ProbeWait { since, reason });
     }
 

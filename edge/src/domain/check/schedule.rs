@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use heapbeat_shared::fnv::fnv1a;
 
 use crate::monitor_config::{MonitorConfig, MonitorKind};
 
@@ -48,9 +49,7 @@ fn slot(id: &str, interval: Duration, at: UnixMillis) -> i64 {
 
 /// FNV-1a in 64 bits with its halves mixed, so that ids that differ in their last letter differ in all bits.
 fn hash(id: &str) -> u64 {
-    let mixed = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let mixed = fnv1a(id.as_bytes());
     (mixed ^ (mixed >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 

@@ -61,6 +61,7 @@ fn host(monitor: &Monitor) -> Option<&str> {
         Target::Heapbeat { url, .. } => Some(url.host()),
         Target::Http(check) => Some(check.url.host()),
         Target::Tcp(address) => Some(address.host()),
+        Target::Dns(query) => Some(query.resolver.host()),
         Target::Heartbeat(_) => None,
     }
 }

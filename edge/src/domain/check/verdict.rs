@@ -88,19 +88,30 @@ pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError
 
 /// Whether the monitor's conditions hold without a response.
 fn expects_no_response(monitor: &Monitor) -> bool {
-    matches!(monitor.kind(), MonitorKind::Http | MonitorKind::Tcp)
+    matches!(monitor.kind(), MonitorKind::Http | MonitorKind::Tcp | MonitorKind::Dns)
         && monitor.conditions.iter().any(|condition| condition.uses(Placeholder::Connected))
-        && first_failed(monitor, &monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
+        && first_failed(
+            monitor,
+            &monitor.conditions,
+            &EvalContext::new(Outcome::UNREACHED),
+            &ResponseBody::Unread,
+        )
+        .is_none()
 }
 
 /// Returns the first of `conditions` that does not hold, as a failure. What a target says to a request with a secret is not quoted, as a
 /// failure is public.
-fn first_failed(monitor: &Monitor, conditions: &[Condition], context: &EvalContext<'_>) -> Option<Failure> {
+fn first_failed(
+    monitor: &Monitor,
+    conditions: &[Condition],
+    context: &EvalContext<'_>,
+    body: &ResponseBody,
+) -> Option<Failure> {
     let condition = conditions.iter().find(|condition| !condition.holds(context))?;
     let observed = context.outcome;
     let uses = |placeholder| condition.uses(placeholder);
-    Some(match observed.body {
-        ObservedBody::TooLarge if uses(Placeholder::Body) => Failure::BodyTooLarge,
+    Some(match body {
+        ResponseBody::Unusable(failure) if uses(Placeholder::Body) => *failure,
         _ if observed.connected && uses(Placeholder::Status) => Failure::Status(observed.status),
         _ if observed.connected && uses(Placeholder::ResponseTime) => Failure::Slow(observed.millis()),
         _ if !monitor.secrets().is_empty() => Failure::Condition(FailedCondition::new(condition.as_str())),
@@ -112,20 +123,23 @@ fn evaluate_response(monitor: &Monitor, response: &ProbeResponse) -> Evaluation 
     let body = match &response.body {
         ResponseBody::Whole(bytes) => ObservedBody::Whole(bytes),
         ResponseBody::Unread => ObservedBody::Whole(b""),
-        ResponseBody::TooLarge => ObservedBody::TooLarge,
+        ResponseBody::Unusable(_) => ObservedBody::Unusable,
     };
     let outcome = Outcome { connected: true, status: response.status, duration: response.latency, body };
-    let context = EvalContext::new(outcome);
+    let context = EvalContext::new(outcome)
+        .with_headers(&response.headers)
+        .with_dns_rcode(response.dns_rcode)
+        .with_domain_expiration(response.domain_left_ms);
     let health = match monitor.kind() {
-        MonitorKind::Http | MonitorKind::Tcp | MonitorKind::Heartbeat => Ok(None),
+        MonitorKind::Http | MonitorKind::Tcp | MonitorKind::Dns | MonitorKind::Heartbeat => Ok(None),
         MonitorKind::Heapbeat => parse_health(&response.body).map(Some),
     };
+    let failed = |conditions| first_failed(monitor, conditions, &context, &response.body);
     // A 500 with an error page is a 500 first, and not JSON second.
-    let verdict = match (first_failed(monitor, &monitor.conditions, &context), &health) {
+    let verdict = match (failed(&monitor.conditions), &health) {
         (Some(failure), _) => CheckVerdict::Failed(failure),
         (None, Err(failure)) => CheckVerdict::Failed(*failure),
-        (None, Ok(_)) => first_failed(monitor, &monitor.degraded, &context)
-            .map_or(CheckVerdict::Up, CheckVerdict::Degraded),
+        (None, Ok(_)) => failed(&monitor.degraded).map_or(CheckVerdict::Up, CheckVerdict::Degraded),
     };
     Evaluation { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
@@ -140,7 +154,7 @@ fn parse_health(body: &ResponseBody) -> Result<Health, Failure> {
     let bytes = match body {
         ResponseBody::Whole(bytes) => bytes.as_slice(),
         ResponseBody::Unread => &[],
-        ResponseBody::TooLarge => return Err(Failure::BodyTooLarge),
+        ResponseBody::Unusable(failure) => return Err(*failure),
     };
     Health::parse(bytes).map_err(|error| match error {
         HealthError::TooLong { .. } => Failure::BodyTooLarge,
@@ -154,6 +168,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::check::body_encoding::BodyEncoding;
     use crate::monitor_config::MonitorConfig;
 
     const HEALTH: &str =
@@ -168,7 +183,7 @@ mod tests {
 
     #[allow(clippy::unnecessary_wraps)] // it stands in tables beside failures
     fn answer(status: u16, millis: u64, body: ResponseBody) -> Result<ProbeResponse, ProbeError> {
-        Ok(ProbeResponse { status, latency: Duration::from_millis(millis), body, report: None })
+        Ok(ProbeResponse::new(status, Duration::from_millis(millis), body))
     }
 
     fn whole(body: &str) -> ResponseBody {
@@ -191,7 +206,11 @@ mod tests {
             ("nothing", answer(200, 1, whole("")), CheckVerdict::Failed(Failure::NotJson)),
             ("cut short", answer(200, 1, whole(&HEALTH[..50])), CheckVerdict::Failed(Failure::NotJson)),
             ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), CheckVerdict::Failed(Failure::NotHealth)),
-            ("a flood", answer(200, 1, ResponseBody::TooLarge), CheckVerdict::Failed(Failure::BodyTooLarge)),
+            (
+                "a flood",
+                answer(200, 1, ResponseBody::Unusable(Failure::BodyTooLarge)),
+                CheckVerdict::Failed(Failure::BodyTooLarge),
+            ),
             (
                 "refused",
                 Err(Failure::ConnectionRefused.into()),
@@ -221,13 +240,20 @@ mod tests {
             (r#"{"status":"UP","jobs":[1,2]}"#, CheckVerdict::Up),
             (r#"{"status":"DOWN","jobs":[]}"#, failed("[BODY].status (DOWN) == UP")),
             (r#"{"status":"UP","jobs":[1,2,3]}"#, failed("len([BODY].jobs) (3) < 3")),
-            ("<html>", failed("[BODY].status (INVALID) == UP")),
+            ("<html>", failed("[BODY].status (not JSON: <html>) == UP")),
         ];
         for (body, verdict) in cases {
             assert_eq!(evaluate(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
         }
         let flood = CheckVerdict::Failed(Failure::BodyTooLarge);
-        assert_eq!(evaluate(&worded, &answer(200, 1, ResponseBody::TooLarge)).verdict, flood);
+        assert_eq!(
+            evaluate(&worded, &answer(200, 1, ResponseBody::Unusable(Failure::BodyTooLarge))).verdict,
+            flood
+        );
+        let encoded = Failure::Undecodable(BodyEncoding::Zstd);
+        let response = answer(200, 1, ResponseBody::Unusable(encoded));
+        assert_eq!(evaluate(&worded, &response).verdict, CheckVerdict::Failed(encoded));
+        assert_eq!(evaluate(&teapot, &response).verdict, CheckVerdict::Failed(Failure::Status(200)));
         let secret =
             r#","conditions":["[BODY].status == UP"],"headers":{"authorization":{"secret":"TOKEN"}}"#;
         let private = answer(200, 1, whole(r#"{"status":"balance of J. Doe"}"#));

@@ -136,7 +136,7 @@ proptest! {
             let report = reports::signed(&report(&instances, *index, *second));
             let body = ResponseBody::Whole(report.report.health().to_json());
             let latency = Duration::from_millis(5);
-            let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(report)) };
+            let answer = ProbeResponse { report: Some(Box::new(report)), ..ProbeResponse::new(200, latency, body) };
             let received = at(*second);
             let probe = ProbeResult { monitor: "api".parse().unwrap(), received, result: Ok(answer) };
             engine.apply_tick(&config, Tick { at: received, received }, &[probe]);

@@ -8,13 +8,14 @@ use super::Engine;
 use super::unwatched::{Unwatched, unwatched_notices};
 use crate::domain::check::state::overall;
 use crate::domain::history::days::Day;
+use crate::domain::history::recent_probes::RecentProbes;
 use crate::domain::history::uptime;
 use crate::domain::instant::rfc3339;
 use crate::domain::monitor_state::{ExitRecord, MonitorState};
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{MonitorSnapshot, StatusSnapshot, WindowUptime};
-use crate::monitor_config::{Monitor, MonitorConfig, MonitorId};
+use crate::monitor_config::{ConfigProblem, Monitor, MonitorConfig, MonitorId};
 
 /// Uptime, restarts and crashes of a monitor in a window that ends now.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,40 @@ pub struct WindowStatistics {
     pub time_since_crash: Duration,
 }
 
+/// The probes of a monitor that are in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeHistory {
+    /// The probes.
+    pub probes: RecentProbes,
+    /// Since when they are complete; `None` before the first tick.
+    pub complete_since: Option<UnixMillis>,
+    /// Whether they are all probes that there ever were.
+    pub is_everything: bool,
+}
+
+impl ProbeHistory {
+    /// The longest window that is shown by probe: as long as the ring of ticks at one tick per minute.
+    const LONGEST: Duration = Duration::from_secs(26 * 3600);
+
+    /// Whether a window is shown by probe, and not by hour. A `chart` of a history that has everything shows each probe of its first day.
+    pub fn shows(&self, (from, to): (UnixMillis, UnixMillis), chart: bool) -> bool {
+        let reaches = self.complete_since.is_some_and(|since| since <= from);
+        to.since(from) <= Self::LONGEST && (reaches || (chart && self.is_everything))
+    }
+}
+
 impl Engine {
+    /// Returns the probes of `monitor` that are in memory.
+    pub fn probe_history(&self, monitor: &MonitorId) -> ProbeHistory {
+        let probes = self.monitors.get(monitor).map(|state| state.recent_probes.clone()).unwrap_or_default();
+        let cut_at = probes.cut_at();
+        ProbeHistory {
+            complete_since: cut_at.max(self.first_tick),
+            is_everything: cut_at.is_none() && !self.lost_ticks,
+            probes,
+        }
+    }
+
     /// Memory of the present version of `monitor` and of the one before.
     pub fn version_comparison(&self, monitor: &MonitorId) -> Option<&VersionComparison> {
         self.monitors.get(monitor)?.persisted.version_comparison.as_ref()
@@ -62,23 +96,36 @@ impl Engine {
         let restarts = state.persisted.restarts.iter().filter(|at| **at >= begin).count();
         let crashes = state.persisted.crashes.iter().flatten().filter(|at| **at >= begin);
         let (crashes, last_crash) = crashes.fold((0, begin), |(count, last), at| (count + 1, last.max(*at)));
-        let observed = uptime::observed_time(&uptime, window);
-        let mean = |count: usize| observed.checked_div(u32::try_from(count).unwrap_or(u32::MAX));
-        let since_crash = now.since(last_crash);
+        let mean = |count: usize| uptime.observed.checked_div(u32::try_from(count).unwrap_or(u32::MAX));
         WindowStatistics {
             window,
-            uptime,
             restarts,
             mean_time_between_restarts: mean(restarts),
             crashes,
             mean_time_between_crashes: mean(crashes),
-            time_since_crash: uptime::observed_time(&in_window(since_crash), since_crash),
+            time_since_crash: in_window(now.since(last_crash)).observed,
+            uptime,
         }
     }
 
     /// The last 90 days of `monitor` at `now`, oldest first.
     pub fn days(&self, monitor: &MonitorId, now: UnixMillis) -> Vec<Day> {
         self.monitors.get(monitor).unwrap_or(&MonitorState::default()).days(now)
+    }
+
+    /// The domains whose expiration nobody knows, for the owner.
+    fn domain_problems(&self, config: &MonitorConfig) -> Vec<ConfigProblem> {
+        let problem = |monitor: &Monitor| {
+            let domain = monitor.observed_domain()?;
+            let since = self.domain_record(&domain).and_then(|record| record.failing_since)?;
+            let reason = format!(
+                "the expiration of the domain `{domain}` cannot be looked up by RDAP since {}; without a date, conditions on \
+                 [DOMAIN_EXPIRATION] are not judged",
+                rfc3339(since)
+            );
+            Some(ConfigProblem { position: monitor.id.as_str().to_owned(), reason })
+        };
+        config.monitors.iter().filter_map(problem).collect()
     }
 
     /// Notices about the monitoring itself.
@@ -104,7 +151,7 @@ impl Engine {
             now,
             updated: self.last_tick.map(|last| last.at),
             monitors,
-            problems: config.problems.clone(),
+            problems: config.problems.iter().cloned().chain(self.domain_problems(config)).collect(),
             failing_channels: 0,
             notices: self.notices(config, &unwatched),
             is_silent_hub: false,

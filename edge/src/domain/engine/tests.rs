@@ -13,6 +13,9 @@ use crate::domain::report::last_report::SampleRun;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::{Failure, ProbeSkipped};
 
+mod coverage;
+mod domains;
+
 /// Notifies one recipient of what the engine knows at `at`. Returns the reasons.
 pub(crate) fn notified_reasons(
     engine: &Engine,
@@ -52,12 +55,7 @@ fn probed(id: &str, minute: i64, found: Found) -> ProbeResult {
             let memory = HealthMemory { rss: Megabytes(100), ..HealthMemory::default() };
             let uptime = u64::try_from(minutes * 60).unwrap();
             let body = Health { memory, uptime, ..Health::default() }.to_json();
-            Ok(ProbeResponse {
-                status: 200,
-                latency: Duration::from_millis(12),
-                body: ResponseBody::Whole(body),
-                report: None,
-            })
+            Ok(ProbeResponse::new(200, Duration::from_millis(12), ResponseBody::Whole(body)))
         }
         Found::Down => Err(Failure::ConnectionRefused.into()),
         Found::Skipped => Err(ProbeSkipped::Platform.into()),
@@ -110,7 +108,11 @@ fn an_outage_missed_ticks_and_a_restart() {
     // Up 1:00-4:00 and 6:00-7:30, down 4:00-5:30, and now is 9:00.
     let day = &api.uptime[0];
     assert!((day.percent.unwrap() - 100.0 * 4.5 / 6.0).abs() < 1e-9, "{day:?}");
-    assert!((day.coverage - 100.0 * 6.0 / 1440.0).abs() < 1e-9, "{day:?}");
+    assert!(
+        (day.coverage - 100.0 * 6.0 / 8.0).abs() < 1e-9,
+        "of the eight minutes since the first probe: {day:?}"
+    );
+    assert_eq!(day.since, Some(UnixMillis(MINUTE)));
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn a_monitor_that_is_removed_and_comes_back_keeps_its_history() {
     let commit = engine.apply_tick(&both, tick(10), &probes(10));
     assert_eq!(commit.ledgers[0].1.added, [LedgerEntry { from: UnixMillis(10 * MINUTE), state: State::Up }]);
     let coverage = engine.snapshot(&both, UnixMillis(10 * MINUTE)).monitors[0].uptime[0].coverage;
-    assert!((coverage - 100.0 * 1.5 / 1440.0).abs() < 1e-9, "1:00 to 2:30 was observed");
+    assert!((coverage - 100.0 * 1.5 / 9.0).abs() < 1e-9, "1:00 to 2:30 was observed, of 1:00 to 10:00");
 }
 
 #[test]
@@ -208,6 +210,8 @@ fn a_restored_engine_equals_the_stored_one() {
     for (at, probes) in &ticks {
         restored.restore_tick(*at, probes);
     }
+    // What is under maintenance is known with the next tick.
+    restored.set_maintenance(Vec::new());
     assert_eq!(restored, engine);
 }
 
@@ -262,7 +266,8 @@ fn a_monitor_that_is_not_asked_is_unwatched_with_its_reason() {
         assert_eq!((view.state, codes.as_slice()), (state, expected), "minute {minute}");
         assert!(view.monitors[1].reason.as_ref().unwrap().code.starts_with("skipped-"));
         assert_eq!(view.monitors.iter().map(|it| it.unwatched).collect::<Vec<_>>(), [false, minute > 3]);
-        let alerted = engine.unwatched_for_alert(&config, UnixMillis(minute * MINUTE)).len();
+        let watched = engine.watch_statuses(&config, UnixMillis(minute * MINUTE));
+        let alerted = watched.iter().filter(|it| it.unwatched.is_some_and(|it| it.alerts)).count();
         assert_eq!(alerted, usize::from(minute >= 10), "minute {minute}");
     }
     let view = engine.snapshot(&config, UnixMillis(12 * MINUTE));
@@ -316,7 +321,10 @@ fn samples_that_an_instance_left_are_in_history_chart_recording_and_comparison()
     let mut apply_report = |minute: i64, report: &Report| {
         let body = ResponseBody::Whole(report.health().to_json());
         let latency = Duration::from_millis(12);
-        let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed(report))) };
+        let answer = ProbeResponse {
+            report: Some(Box::new(signed(report))),
+            ..ProbeResponse::new(200, latency, body)
+        };
         let at = UnixMillis(minute * MINUTE);
         let probed = ProbeResult { monitor: "api".parse().unwrap(), received: at, result: Ok(answer) };
         engine.apply_tick(&config, tick(minute), &[probed])

@@ -15,7 +15,7 @@ use crate::monitor_config::{Monitor, MonitorConfig, MonitorKind};
 /// How many of its intervals a monitor may be without a result before it counts as unwatched.
 const INTERVALS: u32 = 3;
 
-/// How long a monitor is without a result, at least, before the owner is alerted.
+/// How long a monitor is due without a result, at least, before the owner is alerted.
 pub const UNWATCHED_ALERT_AFTER: Duration = Duration::from_secs(600);
 
 /// A monitor that should be watched and is not.
@@ -27,6 +27,20 @@ pub struct Unwatched<'c> {
     pub since: UnixMillis,
     /// Why it could not be probed; `None` if no tick came.
     pub reason: Option<ProbeSkipped>,
+    /// Whether the owner is alerted about it: ticks have come for [`UNWATCHED_ALERT_AFTER`] without a result, no maintenance is
+    /// announced for it, and the edge is not offline, as it then reaches no alert service either.
+    pub alerts: bool,
+}
+
+/// Whether a monitor that is probed is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchStatus<'c> {
+    /// The monitor.
+    pub monitor: &'c Monitor,
+    /// The tick of its last result.
+    pub last_result: Option<UnixMillis>,
+    /// Since when and why it is not watched; `None` if it is.
+    pub unwatched: Option<Unwatched<'c>>,
 }
 
 impl Unwatched<'_> {
@@ -37,26 +51,38 @@ impl Unwatched<'_> {
 }
 
 impl Engine {
-    /// Returns the monitors of `config` that are unwatched at `now`. Jobs are not among them, as they report by themselves.
-    pub fn unwatched<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<Unwatched<'c>> {
-        let unwatched = |monitor: &'c Monitor| {
-            let state = self.monitors.get(&monitor.id)?;
-            let wait = state.persisted.schedule.wait;
-            let result = state.persisted.validity.map(|validity| validity.at);
-            let since = result.or_else(|| wait.map(|wait| wait.since))?;
+    /// Returns for each monitor of `config` whether it is watched at `now`. Jobs are not among them, as they report by themselves.
+    pub fn watch_statuses<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<WatchStatus<'c>> {
+        let status = |monitor: &'c Monitor| {
+            let state = self.monitors.get(&monitor.id);
+            let wait = state.and_then(|state| state.persisted.schedule.wait);
+            let last_result = state.and_then(|state| state.persisted.validity).map(|validity| validity.at);
+            let since = last_result.or_else(|| wait.map(|wait| wait.since));
             let limit = monitor.interval.max(self.min_interval) * INTERVALS;
             let reason = wait.map(|wait| wait.reason);
-            (now.since(since) > limit).then_some(Unwatched { monitor, since, reason })
+            // The edge may have been away until now; only ticks show that a monitor is not asked.
+            let is_left_out = wait.is_some_and(|it| now.since(it.since) >= UNWATCHED_ALERT_AFTER);
+            let may_alert = self.under_maintenance.as_ref().is_some_and(|it| !it.contains(&monitor.id));
+            let alerts = is_left_out && may_alert && reason != Some(ProbeSkipped::EdgeOffline);
+            let since = since.filter(|since| now.since(*since) > limit);
+            let unwatched = since.map(|since| Unwatched { monitor, since, reason, alerts });
+            WatchStatus { monitor, last_result, unwatched }
         };
         let probed = config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat);
-        probed.filter_map(unwatched).collect()
+        probed.map(status).collect()
     }
 
-    /// Returns the monitors about which the owner is alerted at `now`.
-    pub fn unwatched_for_alert<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<Unwatched<'c>> {
-        let mut unwatched = self.unwatched(config, now);
-        unwatched.retain(|it| now.since(it.since) >= UNWATCHED_ALERT_AFTER);
-        unwatched
+    /// Returns the monitors of `config` that are unwatched at `now`.
+    pub(super) fn unwatched<'c>(&self, config: &'c MonitorConfig, now: UnixMillis) -> Vec<Unwatched<'c>> {
+        self.watch_statuses(config, now).into_iter().filter_map(|status| status.unwatched).collect()
+    }
+}
+
+/// Returns the reason under which a notice counts another one.
+fn notice_reason(reason: ProbeSkipped) -> ProbeSkipped {
+    match reason {
+        ProbeSkipped::OwnZone(_) | ProbeSkipped::Forbidden => ProbeSkipped::Platform,
+        reason => reason,
     }
 }
 
@@ -71,7 +97,7 @@ pub(super) fn unwatched_notices(unwatched: &[Unwatched<'_>]) -> Vec<Statement> {
         (None, Statement::unwatched_no_tick),
     ];
     let notice = |(reason, statement): (Option<ProbeSkipped>, Notice)| {
-        let those = || unwatched.iter().filter(move |it| it.reason == reason);
+        let those = || unwatched.iter().filter(move |it| it.reason.map(notice_reason) == reason);
         let since = those().map(|it| it.since).min()?;
         Some(statement(those().count() as u64, &rfc3339(since)))
     };

@@ -29,7 +29,7 @@ pub fn check_job(
     }
     let duration_ms = state.last_run.and_then(|run| run.duration_ms);
     let latency = duration_ms.map_or(Duration::ZERO, Duration::from_millis);
-    Ok(ProbeResponse { status: 0, latency, body: ResponseBody::Unread, report: None })
+    Ok(ProbeResponse::new(0, latency, ResponseBody::Unread))
 }
 
 impl JobState {
@@ -67,6 +67,7 @@ impl JobState {
             return false;
         }
         let spans = unwatched();
+        let spans: Vec<_> = spans.iter().filter(|span| span.is_after(self.first_report)).collect();
         late.iter()
             .any(|(started, limit)| !spans.iter().any(|span| span.from <= *limit && *started < span.to))
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::domain::fnv::fnv1a;
 use crate::monitor_config::{Heartbeat, HeartbeatSchedule};
+use heapbeat_shared::fnv::fnv1a;
 
 /// How long before a due time a report counts for it, unless another due time is nearer: the clock of a job may be ahead.
 pub const EARLIEST: Duration = Duration::from_secs(300);

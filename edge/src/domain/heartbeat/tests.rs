@@ -5,9 +5,10 @@ use std::time::Duration;
 use heapbeat_monitors::schedule::Schedule;
 
 use super::*;
-use crate::domain::check::outcome::ProbeError;
-use crate::domain::{Failure, ProbeSkipped};
-use crate::monitor_config::HeartbeatSchedule;
+use crate::domain::check::outcome::{ProbeError, ProbeResult};
+use crate::domain::engine::{Engine, Tick};
+use crate::domain::{Failure, ProbeSkipped, State};
+use crate::monitor_config::{HeartbeatSchedule, MonitorConfig};
 
 mod timelines;
 
@@ -288,6 +289,41 @@ fn nothing_is_missed_while_nobody_watches() {
     ];
     for (name, job, signals, minute, unwatched, expected) in cases {
         assert_eq!(check(job, signals, minute, &unwatched), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_first_run_of_a_job_has_to_end_as_well() {
+    // It was not heard of until it started, which is no absence of the edge. (the first tick after the start, failure)
+    for (name, first_tick, expected) in [("watched", 31, UNFINISHED), ("the edge was away", 32, None)] {
+        let unheard = away(0, first_tick);
+        assert_eq!(check(&hourly(), &[(30, Start)], 41, &[unheard]), expected, "{name}");
+    }
+}
+
+#[test]
+fn announced_maintenance_covers_a_job_that_was_not_heard_of_until_then() {
+    let config = MonitorConfig::parse(Some(r#"[{"id":"job","kind":"heartbeat","interval":"1h"}]"#), false);
+    let (id, job): (MonitorId, _) = ("job".parse().unwrap(), hourly());
+    // (whether maintenance is announced in the minute of the first report, the failure after it)
+    for (maintenance, expected) in [(true, None), (false, Some(failed(Some(1))))] {
+        let (mut engine, mut state) = (Engine::default(), None);
+        let mut result = None;
+        for minute in 0..5 {
+            let now = at(minute);
+            let unwatched = || engine.unwatched_spans(&id, now);
+            let checked = check_job(state.as_ref(), &job, now, |_| 0, unwatched);
+            result = checked.as_ref().err().copied();
+            engine.set_maintenance(if maintenance && minute < 3 { vec![id.clone()] } else { Vec::new() });
+            let probe = ProbeResult { monitor: id.clone(), received: now, result: checked };
+            engine.apply_tick(&config, Tick { at: now, received: now }, &[probe]);
+            let is_maintained = engine.snapshot(&config, now).monitors[0].state == State::Maintenance;
+            assert_eq!(is_maintained, maintenance && minute < 3, "minute {minute}");
+            if minute == 2 {
+                state = record(&job, &[(UnixMillis(now.0 + 20_000), Fail(Some(1)))]);
+            }
+        }
+        assert_eq!(result, expected, "maintenance: {maintenance}");
     }
 }
 

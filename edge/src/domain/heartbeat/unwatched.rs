@@ -18,14 +18,25 @@ pub struct UnwatchedSpan {
 }
 
 impl UnwatchedSpan {
+    /// Whether a job was unwatched in it after its first report. Before that report there was nothing to be watched, and the next tick
+    /// may follow a tick and its tolerance later.
+    pub(super) fn is_after(&self, first_report: UnixMillis) -> bool {
+        self.is_maintenance
+            || self.from >= first_report
+            || self.to.since(first_report) > TICK.saturating_add(TOLERANCE)
+    }
+
     /// Whether the span contains an instant.
     pub fn contains(&self, at: UnixMillis) -> bool {
         self.from <= at && at < self.to
     }
 }
 
-/// Returns the unwatched spans among the segments of a monitor's ledger, oldest first.
-pub fn unwatched_spans(segments: impl Iterator<Item = StateSegment>) -> Vec<UnwatchedSpan> {
+/// Returns the unwatched spans up to `now`, oldest first: the time before the ledger of a monitor, and those among its segments.
+pub fn unwatched_spans(segments: impl Iterator<Item = StateSegment>, now: UnixMillis) -> Vec<UnwatchedSpan> {
+    let mut segments = segments.peekable();
+    let begin = segments.peek().map_or(now, |first| first.from);
+    let before = UnwatchedSpan { from: UnixMillis(0), to: begin, is_maintenance: false };
     let span = |segment: StateSegment| match segment.state {
         State::Maintenance => {
             Some(UnwatchedSpan { from: segment.from, to: segment.to, is_maintenance: true })
@@ -38,5 +49,5 @@ pub fn unwatched_spans(segments: impl Iterator<Item = StateSegment>) -> Vec<Unwa
         }),
         _ => None,
     };
-    segments.filter_map(span).collect()
+    std::iter::once(before).chain(segments.filter_map(span)).collect()
 }

@@ -27,7 +27,7 @@ pub struct Day {
     pub state: State,
     /// The share of its observed time that was up or degraded, in percent; `None` if nothing was observed.
     pub percent: Option<f64>,
-    /// The share of the day, of today up to now, that was observed, in percent.
+    /// The share of the day that was observed, in percent; of today up to now, of the first day since the monitor was first observed.
     pub coverage: f64,
 }
 
@@ -37,6 +37,7 @@ pub fn days(segments: impl Iterator<Item = StateSegment>, now: UnixMillis) -> Ve
     let mut begins = today.minus(DAY * (DAYS - 1));
     let mut days = Vec::new();
     let mut segments = segments.peekable();
+    let first = segments.peek().map(|segment| segment.from);
     for _ in 0..DAYS {
         let ends = begins.plus(DAY);
         let (mut state, mut observed) = (State::Unobserved, ObservedTime::default());
@@ -52,7 +53,8 @@ pub fn days(segments: impl Iterator<Item = StateSegment>, now: UnixMillis) -> Ve
             }
             segments.next();
         }
-        let elapsed = ends.min(now).since(begins).max(Duration::from_millis(1));
+        let exists_from = first.filter(|first| *first < ends).map_or(begins, |first| first.max(begins));
+        let elapsed = ends.min(now).since(exists_from).max(Duration::from_millis(1));
         days.push(Day {
             from: begins,
             state,
@@ -113,7 +115,7 @@ mod tests {
                 "it exists since yesterday noon",
                 vec![(2412, 2430, Up)],
                 2430,
-                vec![('.', None, 0), ('u', full, 50_000), ('u', full, 100_000)],
+                vec![('.', None, 0), ('u', full, 100_000), ('u', full, 100_000)],
             ),
             (
                 "today has just begun",
@@ -198,7 +200,7 @@ mod tests {
                 let order = [State::Down, State::Degraded, State::Waking, State::Maintenance, State::Up];
                 let worst = order.into_iter().find(|s| of_day.contains(s)).unwrap_or(State::Unobserved);
                 prop_assert_eq!(day.state, worst);
-                let gone = (clock - number * 24).clamp(0, 24) as f64;
+                let gone = (clock - start.max(number * 24)).clamp(0, 24).min(clock.min(number * 24 + 24) - start.max(number * 24)) as f64;
                 if gone > 0.0 {
                     prop_assert!((day.coverage - 100.0 * looked / gone).abs() < 1e-6);
                 }

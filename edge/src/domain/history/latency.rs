@@ -32,9 +32,14 @@ impl LatencyAccumulator {
         if matches!(evaluation.verdict, CheckVerdict::Skipped(_)) {
             return;
         }
+        self.add_probe(evaluation.latency_ms, matches!(evaluation.verdict, CheckVerdict::Failed(_)));
+    }
+
+    /// Adds a probe that was not skipped.
+    pub fn add_probe(&mut self, latency_ms: Option<u32>, failed: bool) {
         self.count += 1;
-        self.failed += u32::from(matches!(evaluation.verdict, CheckVerdict::Failed(_)));
-        if let Some(ms) = evaluation.latency_ms {
+        self.failed += u32::from(failed);
+        if let Some(ms) = latency_ms {
             insert_sorted(&mut self.latencies, ms);
         }
     }

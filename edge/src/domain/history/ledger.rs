@@ -15,8 +15,8 @@ use minicbor::{Decode, Encode};
 use crate::domain::State;
 use crate::domain::history::retention;
 
-/// The maximum number of segments of one monitor. One that flaps faster loses its oldest time, which then counts as unobserved:
-/// coverage falls, and no figure is made up.
+/// The maximum number of segments of one monitor. One that flaps faster loses its oldest time: its figures
+/// then begin later and say so.
 pub const MAX_SEGMENTS: usize = 4096;
 
 /// The beginning of a segment.
@@ -126,6 +126,11 @@ impl Ledger {
         let entry = expired
             .and_then(|validity| self.append(LedgerEntry { from: validity.until, state: State::Unobserved }));
         LedgerChanges { added: entry.into_iter().collect(), ..LedgerChanges::default() }
+    }
+
+    /// Whether the monitor was up or degraded at any time that is known.
+    pub fn was_up(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.state, State::Up | State::Degraded))
     }
 
     /// Appends an entry that is later than the last and has another state. Returns it, or `None` if it was skipped.

@@ -23,3 +23,6 @@ pub const LATENCY: Duration = days(730);
 
 /// Incidents that are closed.
 pub const INCIDENTS: Duration = days(730);
+
+/// The most incidents of one monitor: a target that fails and recovers all the time has no more.
+pub const MAX_INCIDENTS: i64 = 500;

@@ -9,6 +9,7 @@ use heapbeat_shared::series::{MAX_SAMPLES, Series};
 use heapbeat_shared::{Sample, UnixMillis};
 
 use crate::domain::history::retention;
+use crate::domain::history::ring::Ring;
 use crate::domain::report::last_report::SampleRun;
 
 /// A resolution of the memory history, with its retention and the length of its chunks.
@@ -62,13 +63,16 @@ impl Tier {
         }
     }
 
-    /// Returns the chunk that contains `at`: its beginning, and its slot in the ring. A new chunk replaces one that is too old, so
-    /// that nothing has to be deleted.
+    /// Returns the ring of its chunks.
+    pub fn ring(self) -> Ring {
+        let chunk_ms = i64::try_from(self.chunk_length().as_millis()).unwrap_or(i64::MAX);
+        let places = i64::try_from(self.retention().as_millis()).unwrap_or(i64::MAX) / chunk_ms + 2;
+        Ring { chunk_ms, places }
+    }
+
+    /// Returns the chunk that contains `at`: its beginning, and its slot in the ring.
     pub fn chunk_slot(self, at: UnixMillis) -> (UnixMillis, i64) {
-        let chunk = i64::try_from(self.chunk_length().as_millis()).unwrap_or(i64::MAX);
-        let places = i64::try_from(self.retention().as_millis()).unwrap_or(i64::MAX) / chunk + 2;
-        let number = at.0.div_euclid(chunk);
-        (UnixMillis(number * chunk), number.rem_euclid(places))
+        self.ring().slot(at)
     }
 
     /// Returns the finest tier that still has samples of this age.

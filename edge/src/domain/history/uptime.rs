@@ -17,7 +17,8 @@ pub const WINDOWS: [(&str, Duration); 3] = [
     ("90d", Duration::from_secs(90 * 86_400)),
 ];
 
-/// Returns the uptime in the window that ends at `now` (see [`ObservedTime`]). The time before the first segment is unobserved.
+/// Returns the uptime in the window that ends at `now` (see [`ObservedTime`]). The coverage of a monitor that is younger than the window is
+/// that of its own time, which begins with the first segment.
 pub fn in_window(
     name: &str,
     window: Duration,
@@ -25,12 +26,20 @@ pub fn in_window(
     now: UnixMillis,
 ) -> WindowUptime {
     let begin = now.minus(window);
-    let mut observed = ObservedTime::default();
+    let (mut observed, mut first) = (ObservedTime::default(), None);
     for segment in segments {
+        first.get_or_insert(segment.from);
         observed.add(segment.state, segment.to.min(now).since(segment.from.max(begin)));
     }
-    let coverage = observed.coverage(window.max(Duration::from_millis(1)));
-    WindowUptime { window: name.to_owned(), percent: observed.percent(), coverage }
+    let since = first.filter(|first| *first > begin);
+    let span = now.since(since.unwrap_or(begin)).max(Duration::from_millis(1));
+    WindowUptime {
+        window: name.to_owned(),
+        percent: observed.percent(),
+        coverage: observed.coverage(span),
+        since,
+        observed: observed.total(),
+    }
 }
 
 /// Observed time by how it counts: up and degraded are served time, down and waking are not, and maintenance counts as observed
@@ -61,13 +70,13 @@ impl ObservedTime {
 
     /// The share of `window`, which is not empty, that was observed, in percent.
     pub fn coverage(self, window: Duration) -> f64 {
-        100.0 * (self.served + self.failed + self.excused).as_secs_f64() / window.as_secs_f64()
+        100.0 * self.total().as_secs_f64() / window.as_secs_f64()
     }
-}
 
-/// Returns the time that was observed in a window.
-pub fn observed_time(uptime: &WindowUptime, window: Duration) -> Duration {
-    window.mul_f64((uptime.coverage / 100.0).clamp(0.0, 1.0))
+    /// All of the observed time.
+    pub fn total(self) -> Duration {
+        self.served + self.failed + self.excused
+    }
 }
 
 #[cfg(test)]
@@ -101,9 +110,11 @@ mod tests {
         let now = UnixMillis(100_000);
         let all = in_window("w", Duration::from_secs(200), segments.into_iter(), now);
         assert_eq!(all.percent, Some(100.0 * 60.0 / 70.0));
-        assert!((all.coverage - 40.0).abs() < 1e-9, "80 of 200 s were observed");
+        assert!((all.coverage - 80.0).abs() < 1e-9, "80 of the 100 s that there are were observed");
+        assert_eq!((all.since, all.observed), (Some(UnixMillis(0)), Duration::from_secs(80)));
         let late = in_window("w", Duration::from_secs(45), segments.into_iter(), now);
         assert_eq!(late.percent, Some(100.0 * 10.0 / 15.0), "5 s of down are inside, 10 s of degraded");
+        assert_eq!(late.since, None, "it is older than the window");
     }
 
     proptest! {
@@ -124,10 +135,11 @@ mod tests {
             let judged = served + count(&[State::Down, State::Waking]);
             let looked = judged + count(&[State::Maintenance]);
 
+            let age = window.min(clock) as f64;
             let window = u64::try_from(window).unwrap();
             let uptime =
                 in_window("w", Duration::from_secs(window), segments.into_iter(), UnixMillis(clock * 1000));
-            prop_assert!((uptime.coverage - 100.0 * looked / window as f64).abs() < 1e-6);
+            prop_assert!((uptime.coverage - 100.0 * looked / age).abs() < 1e-6);
             match uptime.percent {
                 None => prop_assert!(judged < 0.5),
                 Some(percent) => prop_assert!((percent - 100.0 * served / judged).abs() < 1e-6),

@@ -1,5 +1,6 @@
 //! Encodes verdicts as three numbers, as a tick's packed row stores them.
 
+use crate::domain::check::body_encoding::BodyEncoding;
 use crate::domain::check::failed_condition::FailedCondition;
 use crate::domain::check::verdict::CheckVerdict;
 use crate::domain::{Failure, ProbeSkipped};
@@ -19,6 +20,8 @@ pub fn encode_verdict(verdict: CheckVerdict) -> VerdictCode {
         CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet) => (3, 3, 0),
         CheckVerdict::Skipped(ProbeSkipped::EdgeOffline) => (3, 4, 0),
         CheckVerdict::Skipped(ProbeSkipped::Time) => (3, 5, 0),
+        CheckVerdict::Skipped(ProbeSkipped::OwnZone(status)) => (3, 6, u64::from(status)),
+        CheckVerdict::Skipped(ProbeSkipped::Forbidden) => (3, 7, 0),
     }
 }
 
@@ -51,6 +54,7 @@ fn encode_failure(kind: u8, failure: Failure) -> VerdictCode {
         Failure::NotReport => (23, 0),
         Failure::JobMissed => (24, 0),
         Failure::JobTimedOut => (25, 0),
+        Failure::Undecodable(encoding) => (27, encoding.number()),
         Failure::JobFailed(exit) => (26, exit.map_or(0, |exit| u64::from(exit) + 1)),
     };
     (kind, reason, number)
@@ -68,6 +72,8 @@ pub fn decode_verdict((kind, reason, number): VerdictCode) -> Option<CheckVerdic
         3 if reason == 3 => CheckVerdict::Skipped(ProbeSkipped::NoHeartbeatYet),
         3 if reason == 4 => CheckVerdict::Skipped(ProbeSkipped::EdgeOffline),
         3 if reason == 5 => CheckVerdict::Skipped(ProbeSkipped::Time),
+        3 if reason == 6 => CheckVerdict::Skipped(ProbeSkipped::OwnZone(u16::try_from(number).ok()?)),
+        3 if reason == 7 => CheckVerdict::Skipped(ProbeSkipped::Forbidden),
         _ => return None,
     })
 }
@@ -101,6 +107,7 @@ pub(crate) fn decode_failure(reason: u8, number: u64) -> Option<Failure> {
         23 => Failure::NotReport,
         24 => Failure::JobMissed,
         25 => Failure::JobTimedOut,
+        27 => Failure::Undecodable(BodyEncoding::from_number(number)?),
         26 => Failure::JobFailed(number.checked_sub(1).map(u16::try_from).transpose().ok()?),
         _ => return None,
     })
@@ -114,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_verdict_comes_back(kind in 0_u8..4, reason in 0_u8..27, number in 0_u64..70_000) {
+        fn every_verdict_comes_back(kind in 0_u8..4, reason in 0_u8..28, number in 0_u64..70_000) {
             if let Some(verdict) = decode_verdict((kind, reason, number)) {
                 prop_assert_eq!(decode_verdict(encode_verdict(verdict)), Some(verdict));
             }
@@ -123,7 +130,7 @@ mod tests {
 
     #[test]
     fn unknown_numbers_are_no_verdict() {
-        for code in [(4, 0, 0), (3, 6, 0), (2, 27, 0)] {
+        for code in [(4, 0, 0), (3, 8, 0), (3, 6, 70_000), (2, 28, 0), (2, 27, 99)] {
             assert_eq!(decode_verdict(code), None, "{code:?}");
         }
     }

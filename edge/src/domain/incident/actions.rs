@@ -107,12 +107,7 @@ mod tests {
     use crate::monitor_config::MonitorConfig;
 
     fn probe(at: UnixMillis, result: Result<u64, Failure>) -> ProbeResult {
-        let response = |ms| ProbeResponse {
-            status: 200,
-            latency: Duration::from_millis(ms),
-            body: ResponseBody::Unread,
-            report: None,
-        };
+        let response = |ms| ProbeResponse::new(200, Duration::from_millis(ms), ResponseBody::Unread);
         let result = result.map(response).map_err(Into::into);
         ProbeResult { monitor: "a".parse().unwrap(), received: at, result }
     }

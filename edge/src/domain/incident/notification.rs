@@ -9,6 +9,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
+use crate::domain::check::flap::{FLAP_RECOVERY_TIME, FLAP_THRESHOLD, FLAP_WINDOW};
 use crate::domain::incident::phase::PhaseState;
 use crate::domain::incident::{Incident, Severity};
 
@@ -34,14 +35,11 @@ pub struct NotificationState {
     /// The instant at which the last message was accepted.
     #[n(2)]
     pub at: UnixMillis,
-    /// The number of messages that were accepted.
-    #[n(3)]
-    pub sequence: u32,
     /// Since when there is a difference that the recipient should be told; `None` if there is none.
-    #[n(4)]
+    #[n(3)]
     pub owed_since: Option<UnixMillis>,
     /// The states that were sent since, and that may have been accepted, as no answer arrived.
-    #[n(5)]
+    #[n(4)]
     pub uncertain: StateSet,
 }
 
@@ -112,8 +110,26 @@ pub enum EndReason {
     Maintenance,
     /// The monitor is no longer in the configuration.
     Removed,
+    /// The monitor is a job that was added again or rescheduled.
+    Rescheduled,
+    /// A later incident of the monitor continues it.
+    Superseded,
     /// The monitor is no longer this recipient's.
     Elsewhere,
+}
+
+impl EndReason {
+    /// Returns the name, by which messages about different ends are distinguished.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EndReason::Resolved => "resolved",
+            EndReason::Maintenance => "maintenance",
+            EndReason::Removed => "removed",
+            EndReason::Rescheduled => "rescheduled",
+            EndReason::Superseded => "superseded",
+            EndReason::Elsewhere => "elsewhere",
+        }
+    }
 }
 
 impl NotificationReason {
@@ -157,7 +173,6 @@ impl NotificationState {
             severity: state,
             explained,
             at,
-            sequence: self.sequence.saturating_add(1),
             owed_since: None,
             uncertain: StateSet::default(),
         };
@@ -180,7 +195,7 @@ impl NotificationState {
             None => Some(NotificationReason::Opened),
             Some(told) if told < current => Some(NotificationReason::Worse),
             Some(told) if told > current => {
-                let is_steady = !is_flapping && incident.held_for(now) >= IMPROVEMENT_TIME;
+                let is_steady = !is_flapping && incident.held_for(now) >= incident.improvement_time(now);
                 is_steady.then_some(NotificationReason::Better)
             }
             // The answer to another message was lost: the recipient may believe that.
@@ -232,8 +247,17 @@ impl Incident {
         codes.map(|entry| entry.message.code.as_str()).find_map(|code| match code {
             "maintenance-began" => Some(EndReason::Maintenance),
             "monitor-removed" => Some(EndReason::Removed),
+            "job-rescheduled" => Some(EndReason::Rescheduled),
+            "incident-superseded" => Some(EndReason::Superseded),
             _ => None,
         })
+    }
+
+    /// How long a lower severity has to hold at `now` before it is notified. One that changes as often as a flapping monitor has to hold
+    /// as long.
+    fn improvement_time(&self, now: UnixMillis) -> Duration {
+        let changes = self.phases.changes_since(now.minus(FLAP_WINDOW));
+        if changes >= FLAP_THRESHOLD { FLAP_RECOVERY_TIME } else { IMPROVEMENT_TIME }
     }
 
     /// How long the present severity has held at `now`; zero while nobody can tell.

@@ -128,6 +128,14 @@ impl Phases {
         self.list.back().copied()
     }
 
+    /// How often the state changed at `since` or later, among the phases that are kept one by one. Time of which nothing is known
+    /// changes nothing.
+    pub fn changes_since(&self, since: UnixMillis) -> usize {
+        let known = || self.list.iter().filter(|phase| phase.state != PhaseState::Unobserved);
+        let pairs = known().zip(known().skip(1));
+        pairs.filter(|(before, after)| before.state != after.state && after.since >= since).count()
+    }
+
     /// The milliseconds that each state held until `end`, the worst first. States that did not occur are left out.
     pub fn durations(&self, end: UnixMillis) -> Vec<(PhaseState, u64)> {
         let mut sums = self.earlier.clone();

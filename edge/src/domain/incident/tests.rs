@@ -116,28 +116,46 @@ impl Timeline {
     }
 }
 
+/// Applies the report of a minute by which an instance crashed at `at`, or that says nothing. All is well otherwise.
+fn report_crash(tracker: &mut IncidentTracker, number: i64, at: Option<i64>) {
+    let exit = |at| Exit { kind: ExitKind::Crash, at: UnixMillis(at), ..Exit::default() };
+    let exits = at.map(|at| InstanceExit { exit: exit(at), restarted: minute(number) });
+    let delta = ReportDelta { exits: exits.into_iter().collect(), ..ReportDelta::default() };
+    let tick = TickObservation {
+        at: minute(number),
+        state: State::Up,
+        verdict: Some(CheckVerdict::Up),
+        last_report: None,
+        delta: &delta,
+        restarted: at.is_some(),
+        flapping_since: None,
+        unobserved_since: None,
+    };
+    tracker.record_tick(&"api".parse().unwrap(), &tick);
+}
+
 #[test]
 fn an_incident_has_a_valid_id_whenever_a_server_says_that_it_ended() {
     for at in [i64::MIN, -1, 0, minute(5).0, i64::MAX] {
-        let exit = Exit { kind: ExitKind::Crash, at: UnixMillis(at), ..Exit::default() };
-        let delta = ReportDelta {
-            exits: vec![InstanceExit { exit, restarted: minute(10) }],
-            ..ReportDelta::default()
-        };
-        let tick = TickObservation {
-            at: minute(10),
-            state: State::Up,
-            verdict: Some(CheckVerdict::Up),
-            last_report: None,
-            delta: &delta,
-            restarted: true,
-            flapping_since: None,
-            unobserved_since: None,
-        };
         let mut tracker = IncidentTracker::default();
-        tracker.record_tick(&"api".parse().unwrap(), &tick);
+        report_crash(&mut tracker, 10, Some(at));
         let id = tracker.latest.unwrap().id();
         assert_eq!(id.to_string().parse(), Ok(id), "{at}");
+    }
+}
+
+#[test]
+fn what_a_report_tells_late_is_an_incident_of_its_own_after_the_one_before() {
+    // (when the first instance crashed, and the one that is told of twenty minutes later)
+    for (first, late) in [(9, 8), (9, 5), (10, 5), (10, 10), (99, 5), (9, 25)] {
+        let mut tracker = IncidentTracker::default();
+        report_crash(&mut tracker, 10, Some(minute(first).0));
+        (11..30).for_each(|number| report_crash(&mut tracker, number, None));
+        let before = tracker.latest.clone().unwrap();
+        report_crash(&mut tracker, 30, Some(minute(late).0));
+        let latest = tracker.latest.unwrap();
+        assert_ne!(latest.id(), before.id(), "{first}, {late}");
+        assert!(latest.opened >= before.closed.unwrap() && latest.opened <= minute(30), "{first}, {late}");
     }
 }
 

@@ -104,7 +104,13 @@ impl IncidentTracker {
         let mut incident = match self.latest.take() {
             Some(open) if open.closed.is_none() => continued(open, crash.is_none()),
             Some(closed) if reopens(&closed, tick.at) => reopened(closed, tick.at),
-            _ => Incident::new(monitor.clone(), began, severity),
+            // What a report tells late did not begin before the end of what is known already, and has an id of its own.
+            earlier => {
+                let after = earlier.map_or(began, |earlier| {
+                    earlier.closed.max(Some(earlier.opened.plus(Duration::from_secs(1)))).unwrap_or(began)
+                });
+                Incident::new(monitor.clone(), began.max(after), severity)
+            }
         };
         let known = before.as_ref().filter(|before| before.closed.is_none());
         incident.record_phases(tick, began, ongoing);
@@ -191,6 +197,6 @@ fn recovery_time(incident: &Incident) -> Duration {
 
 /// Whether a forecast is near enough, and the instance old enough, to open an incident.
 pub(super) fn forecast_opens_incident(report: &LastReport) -> bool {
-    let soon = report.forecast.time_to_limit.is_some_and(|time| time.expected <= FORECAST_HORIZON);
-    soon && report.latest.at.since(report.started) >= DEPLOY_GRACE
+    report.forecast.reaches_limit_within(FORECAST_HORIZON)
+        && report.latest.at.since(report.started) >= DEPLOY_GRACE
 }

@@ -6,6 +6,7 @@ use heapbeat_shared::exit::ExitKind;
 use heapbeat_shared::{HealthMemory, UnixMillis};
 use minicbor::{Decode, Encode};
 
+use crate::domain::check::domain_record::DomainRecord;
 use crate::domain::check::flap::FlapDetector;
 use crate::domain::check::probe_schedule::ProbeSchedule;
 use crate::domain::check::threshold::ThresholdState;
@@ -68,6 +69,14 @@ pub struct PersistedState {
     #[n(15)]
     #[cbor(default)]
     pub schedule: ProbeSchedule,
+    /// What [`GAP_RATE`](crate::domain::report::restart_gap::GAP_RATE) has admitted.
+    #[n(16)]
+    #[cbor(default)]
+    pub recorded_gaps: Option<UnixMillis>,
+    /// What is known of the domain, if conditions ask when it expires.
+    #[n(17)]
+    #[cbor(default)]
+    pub domain: Option<DomainRecord>,
 }
 
 /// The part of an [`Exit`](heapbeat_shared::exit::Exit) that is kept of the instances before the last.

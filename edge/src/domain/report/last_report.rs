@@ -16,6 +16,7 @@ use minicbor::{Decode, Encode};
 use crate::domain::history::ledger::StateSegment;
 use crate::domain::history::rollup::Tier;
 use crate::domain::report::exit_matching::{InstanceExit, KnownExits, OpenRestart, PreviousInstance};
+use crate::domain::report::traffic::TrafficSummary;
 use crate::domain::report::verification::VerifiedReport;
 
 /// How far the server's clock may be from the tick's before its times are shifted. A signed response proves that the server's clock
@@ -79,6 +80,9 @@ pub struct LastReport {
     /// The restarts whose exit is not known yet, as the previous instance still drains; oldest first.
     #[n(14)]
     pub open_restarts: Option<Vec<OpenRestart>>,
+    /// The requests to a guarded program.
+    #[n(15)]
+    pub traffic: Option<TrafficSummary>,
 }
 
 /// Consecutive samples of one instance. All instants are of the tick's clock.
@@ -158,6 +162,7 @@ impl LastReport {
             shutdown_event: same.and_then(|last| last.shutdown_event.clone()),
             top_route: describe_top_route(&report.routes),
             open_restarts: None,
+            traffic: report.traffic.as_ref().map(TrafficSummary::from),
         };
         let known = UnixMillis(newest.unwrap_or(i64::MIN / 2).saturating_add(clock_shift));
         last_report.newest_event = delta.events.iter().map(|event| event.at).fold(known, UnixMillis::max);

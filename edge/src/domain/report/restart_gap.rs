@@ -4,10 +4,17 @@
 //! it) to the start of the next instance. If no process observed the end, nothing is known of the time since the last sample, so it is
 //! `unobserved`. An instance that started before the other ended (an overlapping deploy, a replacement worker) leaves no gap.
 
+use std::time::Duration;
+
 use heapbeat_shared::UnixMillis;
 
 use crate::domain::State;
+use crate::domain::cell_rate::CellRate;
 use crate::domain::history::ledger::StateSegment;
+
+/// How often the gaps of one monitor are recorded. Each writes rows, and a server may claim nine of them in every report: beyond this rate it
+/// can name instances that were never there, but not use up what the probes of other monitors need.
+pub const GAP_RATE: CellRate = CellRate { pause: Duration::from_secs(300), burst: 20 };
 
 /// The end of an instance, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ pub fn verify_response(
     let bytes = match &response.body {
         ResponseBody::Whole(bytes) => bytes.as_slice(),
         ResponseBody::Unread => &[],
-        ResponseBody::TooLarge => return Err(Failure::BodyTooLarge),
+        ResponseBody::Unusable(failure) => return Err(*failure),
     };
     key.secret.verify_response(nonce, bytes, header).map_err(|_| Failure::InvalidSignature)?;
     let (report, series) = Report::parse(bytes).map_err(|_| Failure::NotReport)?;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn response(status: u16, body: Vec<u8>) -> ProbeResponse {
-        ProbeResponse { status, latency: Duration::ZERO, body: ResponseBody::Whole(body), report: None }
+        ProbeResponse::new(status, Duration::ZERO, ResponseBody::Whole(body))
     }
 
     #[test]

@@ -6,10 +6,10 @@ use heapbeat_shared::units::{ParseDurationError, parse_duration};
 use serde_json::Value;
 
 use super::{Channel, ChannelId, ChannelKind, Channels, MAX_CHANNELS};
-use crate::monitor_config::{ConfigProblem, MonitorIdError, SecretName, SecretNameError};
-use crate::notify::message::cut;
+use crate::monitor_config::{ConfigProblem, MonitorIdError, SecretName};
 use crate::notify::quiet_hours::{QuietHours, QuietHoursError};
 use crate::notify::template::{TemplateError, check_template};
+use heapbeat_shared::text::shorten;
 
 /// The variable's name, with which every position begins.
 const VARIABLE: &str = "ALERTS";
@@ -81,7 +81,7 @@ pub enum ChannelError {
     Id(#[from] MonitorIdError),
     /// The name of the secret is not valid.
     #[error("secret: {0}")]
-    Secret(#[from] SecretNameError),
+    Secret(String),
     /// There is no such kind.
     #[error("kind: `{0}` should be one of {KINDS}")]
     UnknownKind(String),
@@ -199,13 +199,13 @@ fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel
     let secret = entry.required_text("secret")?;
     entry.check_settings(kind)?;
     let id = id.parse::<ChannelId>()?;
-    let secret = secret.parse::<SecretName>()?;
+    let secret = SecretName::parse_sent(secret).map_err(ChannelError::Secret)?;
     let service = parse_service(entry, kind)?;
     let endpoint = entry.text("endpoint")?.map(str::to_owned);
     if let Some(endpoint) = &endpoint
         && !(endpoint.starts_with("https://") || allow_private && endpoint.starts_with("http://"))
     {
-        return Err(ChannelError::Endpoint(cut(endpoint, MAX_SHOWN)));
+        return Err(ChannelError::Endpoint(shorten(endpoint, MAX_SHOWN)));
     }
     let text = entry.text("reminder")?;
     let reminder = text.map(parse_duration).transpose()?;
@@ -239,6 +239,6 @@ fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<ChannelKind, Cha
             }
             ChannelKind::Email { from, to }
         }
-        _ => return Err(ChannelError::UnknownKind(cut(kind, MAX_SHOWN))),
+        _ => return Err(ChannelError::UnknownKind(shorten(kind, MAX_SHOWN))),
     })
 }

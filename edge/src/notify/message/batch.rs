@@ -68,7 +68,7 @@ impl Message {
             event: first,
             severity: all.iter().map(|message| message.severity).max().unwrap_or(Severity::Warning),
             title: one_line(&title),
-            text: list_titles(all),
+            text: list_lines(all.iter().map(|message| format!("- {}", message.title)), MAX_TEXT),
             link: status_page.map(str::to_owned),
             since: all.iter().map(|message| message.since.as_str()).min().unwrap_or_default().to_owned(),
             at,
@@ -77,17 +77,17 @@ impl Message {
     }
 }
 
-/// Lists the titles of messages, one in a line, as many as fit.
-fn list_titles(all: &[Message]) -> String {
+/// Lists lines, as many as fit into `limit` bytes, and says how many are left out.
+pub(super) fn list_lines(lines: impl ExactSizeIterator<Item = String>, limit: usize) -> String {
     // The line that says how many are left out has room in any case.
     const LAST_LINE: usize = 24;
-    let mut text = String::new();
-    for (index, message) in all.iter().enumerate() {
-        let line = format!("- {}\n", message.title);
-        if text.len() + line.len() + LAST_LINE > MAX_TEXT {
-            return format!("{text}and {} more", all.len() - index);
+    let (count, mut text) = (lines.len(), String::new());
+    for (index, line) in lines.enumerate() {
+        if text.len() + line.len() + LAST_LINE > limit {
+            return format!("{text}and {} more", count - index);
         }
         text.push_str(&line);
+        text.push('\n');
     }
     text.truncate(text.trim_end().len());
     text

@@ -1,5 +1,6 @@
 //! The title and the text of a message about an incident.
 
+use heapbeat_shared::text::{shorten, single_line};
 use heapbeat_shared::{Statement, UnixMillis};
 
 use super::IncidentNews;
@@ -32,14 +33,13 @@ pub(super) fn title_of_incident(news: &IncidentNews<'_>) -> String {
             EndReason::Resolved => format!("{name}: {}", Statement::resolved().text),
             EndReason::Maintenance => format!("{name}: {}", Statement::maintenance_began().text),
             EndReason::Removed => format!("{name}: {}", Statement::monitor_removed().text),
+            EndReason::Rescheduled => format!("{name}: {}", Statement::job_rescheduled().text),
+            EndReason::Superseded => format!("{name}: {}", Statement::incident_superseded().text),
             EndReason::Elsewhere if news.is_channel => {
                 format!("{name}: its alerts no longer go to this channel")
             }
             EndReason::Elsewhere => format!("{name}: no further notifications about this monitor"),
         },
-        NotificationReason::Past if incident.resolution.is_some() => {
-            format!("{name}: {}", Statement::resolved().text)
-        }
         // A recovery that is told while the monitor has trouble again would read as if all were well.
         NotificationReason::Recovered if news.is_latest => format!("{name} has recovered"),
         NotificationReason::Recovered | NotificationReason::Past => {
@@ -139,10 +139,19 @@ const fn adjective(severity: Severity) -> &'static str {
     }
 }
 
-/// `from 2026-01-01T00:00:00Z to 2026-01-01T00:20:00Z`.
+/// `from 2026-01-01T00:00:00Z to 2026-01-01T00:20:00Z`, and what ended the incident, unless the monitor recovered.
 fn range_of(incident: &Incident) -> String {
     let closed = incident.closed.unwrap_or(incident.opened);
-    format!("from {} to {}", rfc3339(incident.opened), rfc3339(closed))
+    let range = format!("from {} to {}", rfc3339(incident.opened), rfc3339(closed));
+    match incident.end_reason() {
+        None => range,
+        Some(EndReason::Resolved) => format!("{range}, when the incident was resolved manually"),
+        Some(EndReason::Maintenance) => format!("{range}, when scheduled maintenance began"),
+        Some(EndReason::Removed) => format!("{range}, when the monitor was removed from the configuration"),
+        Some(EndReason::Rescheduled) => format!("{range}, when the job was added again or rescheduled"),
+        Some(EndReason::Superseded) => format!("{range}, when a later incident continued it"),
+        Some(EndReason::Elsewhere) => format!("{range}, when its alerts went elsewhere"),
+    }
 }
 
 /// Joins lines to a text of limited length; lines that do not fit are left out.
@@ -159,15 +168,7 @@ pub(super) fn join_lines(lines: impl IntoIterator<Item = String>) -> String {
     text
 }
 
-/// Replaces line breaks and other control characters by spaces, and cuts the text.
+/// Returns the beginning of a text as one line.
 pub(super) fn one_line(text: &str) -> String {
-    cut(&text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>(), MAX_LINE)
-}
-
-/// Cuts a text to at most `limit` bytes, between two characters.
-pub fn cut(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(limit.saturating_sub(3))])
+    shorten(&single_line(text), MAX_LINE)
 }

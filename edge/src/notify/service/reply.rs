@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::notify::channel::ChannelKind;
 use crate::notify::circuit::DeliveryResult;
 use crate::notify::http_client::HttpReply;
-use crate::notify::message::cut;
+use heapbeat_shared::text::{shorten, single_line};
 
 /// Determines the result of an attempt at `now`, by the edge's own clock, from the service's reply; `None` means that there was none.
 pub fn classify_reply(service: &ChannelKind, reply: Option<&HttpReply>, now: UnixMillis) -> DeliveryResult {
@@ -48,8 +48,7 @@ const MAX_SHOWN: usize = 200;
 pub fn describe_reply(body: &str, secret: &str) -> String {
     let secret = secret.trim();
     let hidden = if secret.is_empty() { body.to_owned() } else { body.replace(secret, "…") };
-    let line: String = hidden.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    cut(&line, MAX_SHOWN)
+    shorten(&single_line(hidden.trim()), MAX_SHOWN)
 }
 
 /// Parses `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date of HTTP. Some services send fractions of a second.

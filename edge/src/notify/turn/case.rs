@@ -5,7 +5,6 @@ use heapbeat_shared::UnixMillis;
 use super::Situation;
 use crate::domain::engine::{IncidentStatus, dependencies};
 use crate::domain::incident::notification::{NotificationState, PAST_PERIOD, RECOVERY_PERIOD, StateSet};
-use crate::domain::incident::tracker::REOPEN_WINDOW;
 use crate::domain::incident::{Incident, Severity};
 use crate::monitor_config::{Monitor, MonitorId};
 use crate::notify::records::Subject;
@@ -45,7 +44,7 @@ impl<'p> Case<'p> {
         let mut cases: Vec<Case<'p>> = situation.incidents.iter().map(|status| case(*status, true)).collect();
         for incident in closed {
             let status = IncidentStatus { incident, is_flapping: false, is_known: true };
-            if !cases.iter().any(|known| known.subject == Subject::of(incident)) {
+            if !cases.iter().any(|known| known.subject.is_of(incident)) {
                 let is_latest = !cases.iter().any(|known| known.incident.monitor == incident.monitor);
                 cases.push(case(status, is_latest));
             }
@@ -86,12 +85,7 @@ impl<'p> Case<'p> {
         };
         let Some(case) = cases.iter().find(|case| case.subject == *subject) else { return true };
         let Some(closed) = case.incident.closed else { return false };
-        let period = match (told.knows_trouble(), told.owed_since) {
-            (true, _) => RECOVERY_PERIOD,
-            (false, Some(_)) => PAST_PERIOD,
-            // The same incident may open again, and its messages continue the numbers of the earlier ones.
-            (false, None) => REOPEN_WINDOW,
-        };
-        now.since(closed) > period
+        let period = if told.knows_trouble() { RECOVERY_PERIOD } else { PAST_PERIOD };
+        is_settled || now.since(closed) > period
     }
 }

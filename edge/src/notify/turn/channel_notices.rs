@@ -45,17 +45,25 @@ pub(super) fn add_channel_notices(
             }
             continue;
         };
-        let is_told =
-            recipients.iter().any(|other| state_of(other).is_some_and(|told| told.severity.is_some()));
+        // One that may have been told since that it works again does not know that it fails once more.
+        let is_told = recipients
+            .iter()
+            .any(|other| state_of(other).is_some_and(|told| told.is_exactly(Some(Severity::Warning))));
         if is_told || queues[index].is_empty() || now.since(circuit.failing_since) < NOTICE_DELAY {
             continue;
         }
         let (waiting, is_urgent) = (queues[index].changes.len(), queues[index].has_outage());
-        let other = recipients.iter().position(|other| {
-            let is_working = other.obstacle.is_none() && circuit_of(other.id()).is_none();
-            other.is_channel() && other.id() != id && is_working && (is_urgent || !other.is_quiet)
-        });
-        if let Some(other) = other {
+        // One that works, or else the one whose next attempt has been due for longest: it may work again, and have nothing else to be
+        // told by which that would show.
+        let may_be_told = |other: &Recipient<'_>| {
+            let is_due = circuit_of(other.id()).is_none_or(|circuit| circuit.allows_attempt(now));
+            let is_usable = other.obstacle.is_none() && is_due;
+            other.is_channel() && other.id() != id && is_usable && (is_urgent || !other.is_quiet)
+        };
+        let others = recipients.iter().enumerate().filter(|(_, other)| may_be_told(other));
+        let other =
+            others.min_by_key(|(_, other)| circuit_of(other.id()).map(|circuit| circuit.next_attempt));
+        if let Some((other, _)) = other {
             let since = circuit.failing_since.plus(NOTICE_DELAY);
             let mut due = notice(MessageEvent::ChannelFails, Some(Severity::Warning), since);
             if let About::Channel { waiting: count, .. } = &mut due.about {

@@ -1,14 +1,16 @@
 //! The differences between what is so and what one recipient was told.
 
 use heapbeat_shared::UnixMillis;
+use heapbeat_shared::fnv::fnv1a;
 
+use super::Situation;
 use super::case::Case;
 use crate::domain::incident::Severity;
 use crate::domain::incident::notification::{EndReason, NotificationReason, NotificationState};
 use crate::monitor_config::MonitorId;
 use crate::notify::channel::ChannelId;
 use crate::notify::circuit::Circuit;
-use crate::notify::message::{ChannelNotice, IncidentNews, Message, MessageEvent};
+use crate::notify::message::{ChannelNotice, IncidentNews, Message, MessageEvent, UnwatchedNews};
 use crate::notify::recipient::Recipient;
 use crate::notify::records::{RecipientRecord, Subject};
 
@@ -50,6 +52,8 @@ pub(super) enum About<'p> {
     Incident { case: &'p Case<'p>, told: Option<Severity>, is_channel: bool, behind: Vec<&'p str> },
     /// A channel that does not accept messages, or accepts them again.
     Channel { id: ChannelId, circuit: Option<Circuit>, waiting: usize },
+    /// Monitors that are not watched, or are watched again.
+    Unwatched(UnwatchedNews<'p>),
 }
 
 impl Due<'_> {
@@ -58,23 +62,63 @@ impl Due<'_> {
         matches!(&self.about, About::Incident { case, .. } if case.incident.is_explained())
     }
 
+    /// The monitors that the message names as not watched.
+    pub(super) fn unwatched_monitors(&self) -> Vec<MonitorId> {
+        match &self.about {
+            About::Unwatched(news) => news.unwatched.iter().map(|it| it.monitor.id.clone()).collect(),
+            About::Incident { .. } | About::Channel { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether it is about an incident that came and went, and of which the recipient was never told for sure.
+    pub(super) fn is_unknown_past(&self) -> bool {
+        self.event == MessageEvent::Incident(NotificationReason::Past)
+    }
+
     /// Whether it may be a part of a message about many incidents.
     pub(super) fn may_be_merged(&self) -> bool {
         matches!(self.about, About::Incident { .. })
     }
 
-    /// Renders the message, with the number that it has among those of its subject to this recipient.
+    fn state_name(&self) -> &'static str {
+        self.severity.map_or("over", Severity::as_str)
+    }
+
+    /// A hash of what the message says, as far as it distinguishes it from other messages about the same subject.
+    pub(super) fn claim(&self) -> u64 {
+        let (event, state) = (self.event.as_str(), self.state_name());
+        let details = match &self.about {
+            About::Incident { case, .. } => {
+                let reason = match self.event {
+                    MessageEvent::Incident(NotificationReason::Ended(reason)) => reason.as_str(),
+                    _ => "",
+                };
+                // An incident that opened again may end once more.
+                let incident = case.incident;
+                let end =
+                    incident.closed.map(|closed| format!("{} {}", closed.0, incident.severity.as_str()));
+                format!("{} {reason} {}", incident.is_explained(), end.unwrap_or_default())
+            }
+            About::Unwatched(_) => {
+                self.unwatched_monitors().iter().map(MonitorId::as_str).collect::<Vec<_>>().join(" ")
+            }
+            About::Channel { .. } => String::new(),
+        };
+        fnv1a(format!("{event} {state} {details}").as_bytes())
+    }
+
+    /// Renders the message with its number ([`RecipientRecord::number_message`]).
     pub(super) fn render(
         &self,
         recipient: &ChannelId,
-        sequence: u32,
-        status_page: Option<&str>,
+        number: i64,
+        situation: &Situation<'_>,
         now: UnixMillis,
     ) -> Message {
-        let state = self.severity.map_or("over", Severity::as_str);
+        let key = |subject: &str| format!("{subject}:{recipient}:{number}:{}", self.state_name());
         match &self.about {
             About::Incident { case, told, is_channel, behind } => {
-                let key = format!("{}:{recipient}:{sequence}:{state}", case.incident.id());
+                let key = key(&case.incident.id().to_string());
                 let MessageEvent::Incident(reason) = self.event else {
                     return Message::about_channel(&ChannelNotice::default(), key, now);
                 };
@@ -87,13 +131,19 @@ impl Due<'_> {
                     is_channel: *is_channel,
                     behind,
                 };
-                Message::about_incident(&news, key, now, status_page)
+                Message::about_incident(&news, key, now, situation.status_page)
             }
             About::Channel { id, circuit, waiting } => {
-                let notice = ChannelNotice { id: id.as_str(), circuit: *circuit, waiting: *waiting };
-                let since = circuit.map_or(self.since, |circuit| circuit.failing_since);
-                let key = format!("channel:{id}:{recipient}:{}:{sequence}:{state}", since.0.div_euclid(1000));
-                Message::about_channel(&notice, key, now)
+                let notice = ChannelNotice {
+                    id: id.as_str(),
+                    hub: situation.hub,
+                    circuit: *circuit,
+                    waiting: *waiting,
+                };
+                Message::about_channel(&notice, key(&notice.subject()), now)
+            }
+            About::Unwatched(news) => {
+                Message::about_unwatched(news, key(&news.name), now, situation.status_page)
             }
         }
     }

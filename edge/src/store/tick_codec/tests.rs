@@ -82,7 +82,7 @@ fn noise_or_equal_samples_of_one_server_do_not_fill_a_row() {
     let evaluation = Evaluation { verdict: CheckVerdict::Up, latency_ms: None, health };
     let probe = |runs| ProbeRecord { monitor: "api".parse().unwrap(), evaluation, runs };
     for runs in [vec![noise(0)], vec![noise(0), noise(9000)]] {
-        let packed = pack_tick(&[probe(runs), probe(Vec::new())]);
+        let packed = pack_tick(&[probe(runs), probe(Vec::new())], 0);
         assert!(packed.len() < 100, "{}", packed.len());
         assert_eq!(unpack_tick(&packed).unwrap(), [probe(Vec::new()), probe(Vec::new())]);
     }
@@ -91,6 +91,8 @@ fn noise_or_equal_samples_of_one_server_do_not_fill_a_row() {
     assert!(packed.len() <= MAX_CHUNK_BYTES);
     let kept = unpack_runs(&packed).unwrap();
     assert_eq!(kept.last(), hour.last(), "the newest is kept");
+    let recording = pack_recording(&hour);
+    assert!(recording.len() <= MAX_RECORDING_BYTES);
 
     let equal = Sample { at: UnixMillis(60_000), ..Sample::default() };
     let run = |first| SampleRun {
@@ -115,7 +117,7 @@ fn reading() -> impl Strategy<Value = ProbeRecord> {
 proptest! {
     #[test]
     fn a_tick_is_unpacked_as_it_was_packed(readings in proptest::collection::vec(reading(), 0..40)) {
-        prop_assert_eq!(unpack_tick(&pack_tick(&readings)).unwrap(), readings);
+        prop_assert_eq!(unpack_tick(&pack_tick(&readings, 0)).unwrap(), readings);
     }
 
     #[test]
@@ -132,7 +134,7 @@ proptest! {
     fn a_blob_cut_short_is_damaged_or_ends_between_two_probes(
         readings in proptest::collection::vec(reading(), 1..5), cut in any::<prop::sample::Index>(),
     ) {
-        let blob = pack_tick(&readings);
+        let blob = pack_tick(&readings, 0);
         let cut = cut.index(blob.len());
         match unpack_tick(&blob[..cut]) {
             Ok(fewer) => prop_assert_eq!(&readings[..fewer.len()], &fewer[..]),
@@ -174,7 +176,7 @@ fn the_layout_on_disk_does_not_change() {
     ];
     let expected =
         [1, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 0, 2, b'b', b'c', 2, 13, 244, 3, 0, 0];
-    assert_eq!(pack_tick(&readings), expected);
+    assert_eq!(pack_tick(&readings, 0), expected);
     let [mut healthy, _] = readings;
     let run = |instance| SampleRun { instance: InstanceId(instance), series: Series::default() };
     // (runs, the version, what follows the probe)
@@ -185,7 +187,7 @@ fn the_layout_on_disk_does_not_change() {
     for (instances, version, packed) in with_runs {
         healthy.runs = instances.iter().copied().map(run).collect();
         let blob = [&[version], &expected[1..16], packed].concat();
-        assert_eq!(pack_tick(std::slice::from_ref(&healthy)), blob);
+        assert_eq!(pack_tick(std::slice::from_ref(&healthy), 0), blob);
         assert_eq!(unpack_tick(&blob).unwrap(), std::slice::from_ref(&healthy));
     }
     assert_eq!(unpack_tick(&[9]), Err(PackError::Version(9)));

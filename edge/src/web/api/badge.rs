@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::markup::escaped;
 use crate::domain::State;
+use crate::domain::instant::rfc3339;
 use crate::view::{MemoryView, MonitorView, UptimeView};
 
 /// The longest label, in characters.
@@ -164,16 +165,19 @@ fn state(state: State) -> (String, &'static str) {
     (state.as_str().to_owned(), color)
 }
 
-/// Formats an uptime, with its coverage unless all of the window was observed.
-fn uptime(UptimeView { percent, coverage }: UptimeView) -> (String, &'static str) {
+/// Formats an uptime, with its coverage unless all of the window was observed, and the first day of a younger monitor.
+fn uptime(UptimeView { percent, coverage, since }: UptimeView) -> (String, &'static str) {
     let Some(percent) = percent else { return ("unknown".to_owned(), GRAY) };
     let color = match percent.value() {
         percent if percent >= 99.9 => GREEN,
         percent if percent >= 99.0 => AMBER,
         _ => RED,
     };
-    let observed = if coverage.value() < 100.0 { format!(" ({coverage}% observed)") } else { String::new() };
-    (format!("{percent}%{observed}"), color)
+    let observed = (coverage.value() < 100.0).then(|| format!("{coverage}% observed"));
+    let since = since.map(|since| format!("since {:.10}", rfc3339(since.0)));
+    let remarks: Vec<_> = observed.into_iter().chain(since).collect();
+    let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(" ")) };
+    (format!("{percent}%{remarks}"), color)
 }
 
 fn memory(memory: Option<&MemoryView>) -> (String, &'static str) {
@@ -204,8 +208,11 @@ fn text_width(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::UnixMillis;
+
     use super::*;
     use crate::view::Percent;
+    use crate::view::Timestamp;
     use crate::web::openapi::example::monitor;
 
     fn text(monitor: &MonitorView, metric: Metric) -> (String, &'static str) {
@@ -230,16 +237,21 @@ mod tests {
     #[test]
     fn an_uptime_is_shown_with_its_coverage_unless_that_is_whole() {
         let cases = [
-            (Some(99.98), 100.0, "uptime: 99.98%", GREEN),
-            (Some(100.0), 99.9, "uptime: 100% (99.9% observed)", GREEN),
-            (Some(99.899), 7.5, "uptime: 99.899% (7.5% observed)", AMBER),
-            (Some(98.0), 100.0, "uptime: 98%", RED),
-            (None, 0.0, "uptime: unknown", GRAY),
+            (Some(99.98), 100.0, None, "uptime: 99.98%", GREEN),
+            (Some(100.0), 99.9, None, "uptime: 100% (99.9% observed)", GREEN),
+            (Some(99.899), 7.5, None, "uptime: 99.899% (7.5% observed)", AMBER),
+            (Some(100.0), 100.0, Some(0), "uptime: 100% (since 1970-01-01)", GREEN),
+            (Some(100.0), 50.0, Some(0), "uptime: 100% (50% observed since 1970-01-01)", GREEN),
+            (Some(98.0), 100.0, None, "uptime: 98%", RED),
+            (None, 0.0, None, "uptime: unknown", GRAY),
         ];
-        for (percent, coverage, expected, color) in cases {
+        for (percent, coverage, since, expected, color) in cases {
             let mut monitor = monitor();
-            monitor.uptime.quarter =
-                UptimeView { percent: percent.map(Percent::cut), coverage: Percent::cut(coverage) };
+            monitor.uptime.quarter = UptimeView {
+                percent: percent.map(Percent::cut),
+                coverage: Percent::cut(coverage),
+                since: since.map(|at| Timestamp(UnixMillis(at))),
+            };
             assert_eq!(text(&monitor, Metric::Uptime), (expected.into(), color));
         }
     }

@@ -67,13 +67,16 @@ const EDGE_GAUGES: [MetricFamily<EdgeView>; 5] = [
 ];
 
 /// The counters of the day, which begins at midnight UTC.
-const EDGE_COUNTERS: [MetricFamily<EdgeView>; 6] = [
+const EDGE_COUNTERS: [MetricFamily<EdgeView>; 7] = [
     family("heapbeat_edge_ticks", "Ticks of the day", |it| Some(it.ticks as f64)),
     family("heapbeat_edge_ticks_missed", "Minutes without a tick", |it| Some(it.ticks_missed as f64)),
     family("heapbeat_edge_requests", "Requests that the hubs received", |it| Some(it.requests as f64)),
     family("heapbeat_edge_subrequests", "Requests that the hubs sent", |it| Some(it.subrequests as f64)),
     family("heapbeat_edge_rows_read", "Rows that SQLite read", |it| Some(it.rows_read as f64)),
     family("heapbeat_edge_rows_written", "Rows that SQLite wrote", |it| Some(it.rows_written as f64)),
+    family("heapbeat_edge_active_seconds", "Seconds in which the hubs were active", |it| {
+        Some(it.active_seconds as f64)
+    }),
 ];
 
 /// Renders the metrics of a status.
@@ -105,7 +108,10 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
     write_ratios(
         &mut all,
         monitors,
-        ("heapbeat_monitor_coverage_ratio", "Share of the window that was observed"),
+        (
+            "heapbeat_monitor_coverage_ratio",
+            "Share of the window, or of the time since the monitor was first observed, that was observed",
+        ),
         |it| Some(it.coverage),
     );
     if let Some(updated) = status.updated {
@@ -211,7 +217,8 @@ mod tests {
             restarts: vec![at(0), at(1000)],
             ..status.monitors.remove(0)
         };
-        api.uptime.day = UptimeView { percent: Some(Percent::cut(99.98)), coverage: Percent::cut(14.285) };
+        api.uptime.day =
+            UptimeView { percent: Some(Percent::cut(99.98)), coverage: Percent::cut(14.285), since: None };
         api.memory.as_mut().unwrap().limit = None;
         api.last_exit = api.last_exit.map(|exit| ExitView { at: at(1000), ..exit });
         let db = MonitorView {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::monitor_config::applied::Applied;
 use crate::view::{
-    AlertTestView, AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, LatencyHistoryView,
-    MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView, MonitorView,
-    StatusView, SubscriptionsView, UptimeHistoryView, VersionsView,
+    AlertTestView, AppliedMonitorsView, ChannelsView, DayView, ImportResultView, IncidentDetailView,
+    LatencyHistoryView, MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView,
+    MonitorView, StatusView, SubscriptionsView, UptimeHistoryView, VersionsView,
 };
 
 const NOW: &str = "2026-01-01T12:00:00Z";
@@ -50,6 +50,7 @@ pub(crate) fn status() -> StatusView {
             "rows_read": 2960,
             "rows_written": 742,
             "subrequests": 721,
+            "active_seconds": 212,
             "max_tick_subrequests": 3,
             "min_interval_seconds": 0,
             "hubs": 1,
@@ -317,6 +318,22 @@ pub(crate) fn alert_test() -> AlertTestView {
             {
                 "channel": "dev", "kind": "discord", "accepted": false,
                 "result": "the service refused the message: status 401", "reply": "{\"code\": 50027}",
+            },
+        ],
+    }))
+}
+
+/// One channel that works, and one whose service refuses alerts.
+pub(crate) fn channels() -> ChannelsView {
+    read(json!({
+        "channels": [
+            {
+                "channel": "ops", "kind": "slack", "state": "working", "reason": null, "since": null, "failures": 0,
+                "next_attempt": null, "waiting": 0,
+            },
+            {
+                "channel": "dev", "kind": "discord", "state": "refusing", "reason": "status 401", "since": "2026-01-31T14:00:00Z",
+                "failures": 3, "next_attempt": "2026-01-31T14:45:00Z", "waiting": 2,
             },
         ],
     }))

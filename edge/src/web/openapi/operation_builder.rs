@@ -99,6 +99,13 @@ impl OperationBuilder {
             .errors(&[304, 429, 500])
     }
 
+    /// A page that is the same whatever the hub knows, so that it needs no hub.
+    pub(super) fn fixed_page(id: &'static str, summary: &'static str, description: &'static str) -> Self {
+        let mut operation = OperationBuilder::page(id, summary, description, "text/html; charset=utf-8");
+        operation.responses.remove("503");
+        operation
+    }
+
     /// An operation of the owner.
     pub(super) fn owner(id: &'static str, summary: &'static str, description: &'static str) -> Self {
         let operation = OperationBuilder::new(id, Tag::Owner, summary, description);

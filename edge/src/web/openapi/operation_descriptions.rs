@@ -46,6 +46,12 @@ fn page(template: &str) -> Option<OperationBuilder> {
             "All public monitors, open and past incidents, and announced maintenance.",
             html,
         ),
+        "/owner" => OperationBuilder::fixed_page(
+            "getOwnerPage",
+            "The owner's page",
+            "A form for the admin token. Its script shows whether each alert channel accepts alerts, and the problems of the settings; the \
+             page itself contains nothing of that.",
+        ),
         "/monitors/{id}" => OperationBuilder::page(
             "getMonitorPage",
             "The page of a monitor",
@@ -151,10 +157,12 @@ fn incidents(method: &str, template: &str, generator: &mut SchemaGenerator) -> O
             "listIncidents",
             Tag::Incidents,
             "Incidents, newest first",
-            "One page. `next` and the `Link` header have the path of the next page; incidents that open meanwhile do not move it.",
+            "One page. `next` and the `Link` header have the path of the next page; incidents that open meanwhile do not move it. 404 says \
+             that the incident `before` does not exist any more: begin again.",
         )
         .json(generator, &IncidentListView { incidents: vec![example::incident().incident], next: None })
         .header("Link")
+        .errors(&[404])
         .links("/incidents/0/id", &["getIncident", "getIncidentPage", "updateIncident"]),
         (_, "/api/v1/incidents/{id}") => OperationBuilder::public(
             "getIncident",
@@ -292,11 +300,17 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
              is no longer regarded as failing, and gets what waits for it with the next tick. A body is ignored.",
         )
         .json(generator, &example::alert_test()),
+        (_, "/api/v1/admin/channels") => OperationBuilder::owner(
+            "getChannels",
+            "The alert channels",
+            "Whether each channel of `ALERTS` accepts alerts, since when and why not, and how many alerts wait for it.",
+        )
+        .json(generator, &example::channels()),
         (_, "/api/v1/admin/export") => OperationBuilder::owner(
             "exportHistory",
             "Export one page of the history",
             "JSON lines: the first names the schema, each further one is a row of a table, and the last has the beginning of the next page, \
-             or `null`. The secrets of the Worker are not part of it; the signing secrets of subscriptions are.",
+             or `null`. The secrets of the Worker are not part of it, and the subscriptions, with their signing secrets, only if they are asked for.",
         )
         .text(NDJSON, example::EXPORT_PAGE),
         (_, "/api/v1/admin/import") => OperationBuilder::owner(

@@ -86,16 +86,16 @@ fn query(access: Access, template: &str, name: &str) -> Value {
             Some(json!("0-0-0")),
         ),
         (_, "from") => {
-            let description = "The first instant, before `to`: RFC 3339, without fractions of a second, or milliseconds of Unix time.";
+            let description = "The first instant, before `to`: RFC 3339, without fractions of a second, or milliseconds of Unix time. It is rounded down to a whole minute, or to a whole hour if the window is longer than 26 hours.";
             one(description, instant(), Some(json!("2026-01-01T00:00:00Z")))
         }
         (_, "to") => one(
-            "The end, written like `from`; the present without it.",
+            "The end, written like `from` and rounded up; the present without it.",
             instant(),
             Some(json!("2026-01-01T03:00:00Z")),
         ),
         (_, "window") => one(
-            "How far back the window reaches from now: a duration of at most 91 days.",
+            "How far back the window reaches from now: a duration of at most 91 days, rounded up to whole minutes, or to whole hours beyond 26 hours.",
             json!({ "type": "string", "pattern": DURATION, "minLength": 2, "default": "24h", "examples": ["24h", "30d", "91d"] }),
             Some(json!("24h")),
         ),
@@ -106,7 +106,7 @@ fn query(access: Access, template: &str, name: &str) -> Value {
         ),
         (_, "before") => one(
             &format!(
-                "The page begins behind the incident of this id, whose second is at most {LAST_SECOND}. `next` of the page before has it."
+                "The page begins behind the incident of this id, which has to exist; its second is at most {LAST_SECOND}. `next` of the page before has it."
             ),
             json!({ "$ref": "#/components/schemas/IncidentId" }),
             Some(json!("api-1767225600")),
@@ -128,6 +128,11 @@ fn query(access: Access, template: &str, name: &str) -> Value {
         ),
         (_, "dry-run") => one(
             "Only compare the list, and change nothing.",
+            json!({ "type": "string", "enum": ["true"] }),
+            None,
+        ),
+        (_, "subscriptions") => one(
+            "Also export the subscriptions, with the addresses and signing secrets of subscribers.",
             json!({ "type": "string", "enum": ["true"] }),
             None,
         ),

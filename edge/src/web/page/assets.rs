@@ -1,6 +1,6 @@
 //! The addresses of the style sheet and the script. The platform serves these files from `edge/assets`, without the Worker.
 
-use crate::domain::fnv::fnv1a;
+use heapbeat_shared::fnv::fnv1a;
 
 /// The hash of the style sheet. Only the hash is compiled in.
 const STYLESHEET_HASH: u64 = fnv1a(include_bytes!("../../../assets/style.css"));

@@ -17,7 +17,7 @@ use crate::domain::incident::phase::PhaseState;
 use crate::domain::{State, instant};
 use crate::view::{
     ComparisonView, ForecastView, LatencyHistoryView, MemoryChartView, MemoryDayView, MonitorView, Percent,
-    RestartView, StateDurationView,
+    RestartView, StateDurationView, TrafficView, UptimeView,
 };
 
 /// Formats the values of one page.
@@ -159,8 +159,20 @@ impl<'a> Renderer<'a> {
     }
 
     /// The share of the time that was monitored.
-    pub(super) fn monitored(&self, coverage: &Percent) -> String {
+    pub(super) fn monitored_share(&self, coverage: &Percent) -> String {
         self.messages.text("monitored", &[("percent", Argument::Text(self.percent(coverage)))])
+    }
+
+    /// The share of a window that was monitored; of a younger monitor, since when.
+    pub(super) fn monitored(&self, uptime: &UptimeView) -> Markup {
+        let percent = Argument::Text(self.percent(&uptime.coverage));
+        match &uptime.since {
+            None => self.markup("monitored", &[("percent", percent)]),
+            Some(since) => {
+                let time = Argument::Markup(self.time(&since.0));
+                self.markup("monitored-since", &[("percent", percent), ("time", time)])
+            }
+        }
     }
 
     pub(super) fn since(&self, at: &UnixMillis) -> Markup {
@@ -244,6 +256,17 @@ impl<'a> Renderer<'a> {
 
     pub(super) fn top_route(&self, route: &str) -> String {
         self.messages.text("top-route", &[("route", Argument::Text(route.to_owned()))])
+    }
+
+    /// The requests to a program now.
+    pub(super) fn traffic_now(&self, traffic: &TrafficView) -> String {
+        let number = |count: u64| Argument::Number(i64::try_from(count).unwrap_or(i64::MAX));
+        let arguments = [
+            ("now", number(traffic.in_flight)),
+            ("waiting", number(traffic.waiting)),
+            ("failed", number(traffic.failed)),
+        ];
+        self.messages.text("requests-now", &arguments)
     }
 
     /// The label of the ninety bars for screen readers.

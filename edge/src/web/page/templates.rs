@@ -148,6 +148,20 @@ pub(super) fn unavailable(context: &PageContext) -> String {
 }
 
 #[derive(Template)]
+#[template(path = "owner.html", whitespace = "minimize")]
+struct OwnerTemplate<'a> {
+    r: &'a Renderer<'a>,
+    frame: PageFrame<'a>,
+}
+
+/// Renders the owner's page.
+pub(super) fn owner(context: &PageContext) -> String {
+    let r = Renderer::new(&context.messages, UnixMillis(0), &context.query);
+    let frame = PageFrame::new(r.text("headline-owner"), State::Unobserved, context);
+    render(&OwnerTemplate { r: &r, frame })
+}
+
+#[derive(Template)]
 #[template(path = "not-found.html", whitespace = "minimize")]
 struct NotFoundTemplate<'a> {
     r: &'a Renderer<'a>,

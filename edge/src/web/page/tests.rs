@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use heapbeat_shared::{Bytes, ExitKind, HealthMemory, Megabytes, Params, Pressure, Statement, UnixMillis};
 
 use super::*;
@@ -13,7 +15,8 @@ use crate::fleet::merge::merge_statuses;
 use crate::view::{
     ComparisonView, Date, DayView, IncidentPageView, IncidentSummaryView, IncidentView, LatencyHistoryView,
     LatencyRow, MemoryChartView, MemoryDayView, MonitorPageView, MonitorView, Percent, RestartView,
-    SampleRow, StateDurationView, StatusPageView, StatusView, TimelineEntryView, Timestamp,
+    RouteTrafficView, SampleRow, StateDurationView, StatusPageView, StatusView, TimelineEntryView, Timestamp,
+    TrafficView,
 };
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -37,7 +40,13 @@ fn monitor(name: &str, state: State) -> MonitorSnapshot {
         latency_ms: Some(12),
         latencies: Vec::new(),
         uptime: ["24h", "7d", "90d"]
-            .map(|window| WindowUptime { window: window.into(), percent: Some(99.98), coverage: 61.0 })
+            .map(|window| WindowUptime {
+                window: window.into(),
+                percent: Some(99.98),
+                coverage: 61.0,
+                since: None,
+                observed: Duration::ZERO,
+            })
             .into(),
         days: crate::domain::history::days::days([].into_iter(), NOW),
         memory: Some(MemorySnapshot { figures: memory(150), limit: None, pressure: None, at: NOW }),
@@ -214,11 +223,13 @@ fn the_page_of_a_wrong_address_links_to_the_status_page_in_the_readers_language(
 
 #[test]
 fn nothing_is_inline_but_the_script_of_the_policy() {
-    let html = page(&[view(vec![monitor("API", State::Up)])]) + &render_unavailable(&context("de"));
+    let html = page(&[view(vec![monitor("API", State::Up)])])
+        + &render_unavailable(&context("de"))
+        + &render_owner(&context("de"));
     for inline in ["style=", "<style", "onclick", "javascript:", "http://"] {
         assert!(!html.contains(inline), "{inline}");
     }
-    assert_eq!(html.matches("<script>").count(), 2, "one a page");
+    assert_eq!(html.matches("<script>").count(), 3, "one a page");
 }
 
 #[test]
@@ -319,6 +330,22 @@ fn every_page_is_complete_in_every_language() {
         ],
         compared: Some(ComparisonView { age_seconds: 60, now: Bytes(1 << 20), before: Bytes(2 << 20) }),
         growing_route: Some("GET /<s>".into()),
+        traffic: Some(TrafficView {
+            in_flight: 3,
+            waiting: 1,
+            requests: 9,
+            failed: 0,
+            shed: 0,
+            latency_p50_ms: Some(1.5),
+            latency_p99_ms: None,
+            routes: vec![RouteTrafficView {
+                route: "GET /<i>".into(),
+                in_flight: 3,
+                requests: 9,
+                statuses: [0, 6, 0, 2, 1],
+                latency_mean_ms: Some(12.4),
+            }],
+        }),
         incidents: vec![incident(None), incident(Some(Timestamp(NOW)))],
         days: vec![DayView {
             day: Date(UnixMillis(0)),
@@ -387,5 +414,6 @@ fn every_page_is_complete_in_every_language() {
             }
             assert!(!html.contains("{ $"), "{language}, {page:?}");
         }
+        assert!(!render_owner(&context).contains("{ $") && !render_not_found(&context).contains("{ $"));
     }
 }

@@ -39,15 +39,34 @@ pub(super) enum Fetched {
     Found(CachedResponse),
     /// The monitor or incident does not exist.
     NotFound,
-    /// The hub does not respond, and no earlier response can stand in.
-    Failed,
+    /// There is no response, and no earlier one can stand in.
+    Failed(Absence),
+}
+
+/// Why there is no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// The hub does not respond.
+    Unresponsive,
+    /// Readers have used their part of the quota.
+    Closed,
+}
+
+impl Absence {
+    /// The seconds after which a client may ask again.
+    pub(super) fn retry_after(self) -> u64 {
+        match self {
+            Absence::Unresponsive => 10,
+            Absence::Closed => CLOSED_FOR.as_secs(),
+        }
+    }
 }
 
 /// Fetches a response: from the cache for a few seconds, and for up to an hour while the hub fails.
 pub(super) async fn fetch(env: &Env, request: &HubRequest) -> Fetched {
     let fresh = settings::read_cache_ttl_ms(env);
     if request.is_from_reader() && wall_clock() < CLOSED_UNTIL.get() {
-        return answer_without_hub(request);
+        return answer_without_hub(request, Absence::Closed);
     }
     for _ in 0..HUB_TIMEOUT.as_millis() / POLL_INTERVAL.as_millis() {
         match with_cache(|cache| cache.look_up(request, fresh, wall_clock())) {
@@ -56,7 +75,7 @@ pub(super) async fn fetch(env: &Env, request: &HubRequest) -> Fetched {
             Lookup::Wait => Delay::from(POLL_INTERVAL).await,
         }
     }
-    Fetched::Failed
+    Fetched::Failed(Absence::Unresponsive)
 }
 
 async fn fetch_from_hub(env: &Env, request: &HubRequest) -> Fetched {
@@ -73,16 +92,18 @@ async fn fetch_from_hub(env: &Env, request: &HubRequest) -> Fetched {
         Either::Left((Err(HubError::ReaderBudget), _)) => {
             CLOSED_UNTIL.set(wall_clock().plus(CLOSED_FOR));
             console_error!("{request:?}: {}", HubError::ReaderBudget);
+            return answer_without_hub(request, Absence::Closed);
         }
         Either::Left((Err(error), _)) => console_error!("{request:?}: {error}"),
         Either::Right(_) => console_error!("{request:?}: the hub did not respond within 3 s"),
     }
-    answer_without_hub(request)
+    answer_without_hub(request, Absence::Unresponsive)
 }
 
 /// Returns the last response of the hub, if it is not too old.
-fn answer_without_hub(request: &HubRequest) -> Fetched {
-    with_cache(|cache| cache.fall_back(request, wall_clock())).map_or(Fetched::Failed, Fetched::Found)
+fn answer_without_hub(request: &HubRequest, absence: Absence) -> Fetched {
+    with_cache(|cache| cache.fall_back(request, wall_clock()))
+        .map_or(Fetched::Failed(absence), Fetched::Found)
 }
 
 fn with_cache<T>(work: impl FnOnce(&mut Cache) -> T) -> T {

@@ -1,6 +1,6 @@
 //! Entity tags: a strong `ETag` for a body (RFC 9110, 8.8.3), and its comparison with `If-None-Match`. Pure.
 
-use crate::domain::fnv::fnv1a;
+use heapbeat_shared::fnv::fnv1a;
 
 /// The tag of a body: its length and its FNV-1a hash.
 pub(crate) fn entity_tag(body: &[u8]) -> String {

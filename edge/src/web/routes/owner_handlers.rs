@@ -9,6 +9,7 @@ use super::route_table::Access;
 use super::{rate_limit, subscribe};
 use crate::fleet;
 use crate::hub_api::{ExportHeader, HubRequest, HubResponse};
+use crate::monitor_config::MonitorId;
 use crate::settings;
 use crate::web::admin;
 use crate::web::admin::Authorization;
@@ -22,11 +23,12 @@ const MAX_LIST_BYTES: usize = 1024 * 1024;
 /// The longest page of an export that is imported, in bytes.
 const MAX_IMPORT_BYTES: usize = 8 * 1024 * 1024;
 
-/// Checks whether a request may use an operation. It returns the error response, or `None` if it may.
+/// Checks whether a request may use an operation; `job` is the one that reports. It returns the error response, or `None` if it may.
 pub(super) async fn check_access(
     request: &Request,
     env: &Env,
     access: Access,
+    job: Option<&MonitorId>,
     path: &str,
 ) -> Result<Option<Response>> {
     match access {
@@ -35,7 +37,8 @@ pub(super) async fn check_access(
         }
         Access::Page | Access::Public | Access::Subscriber => Ok(None),
         Access::Job | Access::Owner => {
-            let refused = check_token(request, &settings::read_tokens(env, access == Access::Job))?;
+            let refused =
+                check_token(request, &settings::read_tokens(env, job.filter(|_| access == Access::Job)))?;
             if refused.is_some() {
                 rate_limit::is_exceeded(env, &rate_limit::client_key(request, access), rate_limit::PENALTY)
                     .await;
@@ -100,7 +103,7 @@ fn read_body(route: &Route, body: String) -> std::result::Result<HubRequest, Bod
     Ok(match route {
         Route::RemoveSubscription => {
             let AddressRequest { url, .. } = parse_body(&body)?;
-            HubRequest::Unsubscribe { url, browser_keys: None }
+            HubRequest::Unsubscribe { url, browser_keys: None, client: None }
         }
         Route::ApplyMonitors { dry_run } => {
             let MonitorList { monitors } = parse_body(&body)?;

@@ -42,6 +42,12 @@ thread_local! {
 
 /// Renders the page of a route, or a page without any status if the hub does not respond.
 pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+    if *route == Route::OwnerPage {
+        let context = context(request, env)?;
+        let response = response::public(request, &page::render_owner(&context), 0, HTML)?;
+        let response = with_headers(response, &[("x-robots-tag", "noindex")])?;
+        return with_page_headers(response, &context, "accept-language");
+    }
     let page = match route {
         Route::MonitorPage { .. } => Page::Monitor,
         Route::IncidentPage { .. } => Page::Incident,
@@ -60,7 +66,10 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
                 None => None,
             }
         }
-        Fetched::Failed => None,
+        Fetched::Failed(absence) => {
+            let page = private(503, page::render_unavailable(&context), HTML)?;
+            Some(response::retry_after(page, absence)?)
+        }
     };
     let response = match response {
         Some(response) => response,

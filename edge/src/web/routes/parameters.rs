@@ -9,7 +9,7 @@ use super::query::{Query, QueryError};
 use crate::domain::heartbeat::JobSignal;
 use crate::domain::history::retention;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
-use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
+use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange, quantize, quantize_length};
 use crate::monitor_config::maintenance::parse_instant;
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 
@@ -17,7 +17,7 @@ use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 pub(crate) const DEFAULT_LIMIT: u8 = 50;
 
 /// The most incidents on a page.
-pub(crate) const MAX_LIMIT: u8 = 100;
+pub(crate) const MAX_LIMIT: u8 = 50;
 
 /// The last millisecond of the year 9999 in Unix time.
 pub(crate) const LAST_MS: i64 = LAST_SECOND * 1000 + 999;
@@ -40,9 +40,12 @@ impl Query {
     pub(super) fn window(&self) -> Result<Duration, QueryError> {
         let Some(text) = self.value("window") else { return Ok(DEFAULT_WINDOW) };
         let window = parse_duration(text).ok();
-        window.filter(|window| !window.is_zero() && *window <= retention::LEDGER).ok_or_else(|| {
-            QueryError::invalid("window", text, "a duration of at most 91d, such as 24h or 30d")
-        })
+        window
+            .filter(|window| !window.is_zero() && *window <= retention::LEDGER)
+            .ok_or_else(|| {
+                QueryError::invalid("window", text, "a duration of at most 91d, such as 24h or 30d")
+            })
+            .map(quantize_length)
     }
 
     /// `from` and `to`.
@@ -56,7 +59,7 @@ impl Query {
             (TimeRange { from: Some(from), to: Some(to) }, Some(from_text), Some(to_text)) if from >= to => {
                 Err(QueryError::EmptyInterval { from: from_text.to_owned(), to: to_text.to_owned() })
             }
-            _ => Ok(interval),
+            _ => Ok(interval.quantized()),
         }
     }
 
@@ -102,10 +105,19 @@ impl Query {
 
     /// `dry-run`: whether the list is only compared.
     pub(super) fn dry_run(&self) -> Result<bool, QueryError> {
-        match self.value("dry-run") {
+        self.switch("dry-run")
+    }
+
+    /// `subscriptions`: whether an export has them.
+    pub(super) fn with_subscriptions(&self) -> Result<bool, QueryError> {
+        self.switch("subscriptions")
+    }
+
+    fn switch(&self, name: &'static str) -> Result<bool, QueryError> {
+        match self.value(name) {
             None => Ok(false),
             Some("true") => Ok(true),
-            Some(text) => Err(QueryError::invalid("dry-run", text, "`true`, its only value")),
+            Some(text) => Err(QueryError::invalid(name, text, "`true`, its only value")),
         }
     }
 
@@ -152,7 +164,10 @@ impl Query {
         let at = |name| self.value(name).and_then(instant);
         let named = self.value("range").and_then(NamedRange::parse);
         match (at("from"), at("to"), named) {
-            (Some(from), Some(to), _) if from < to => PageRange::Between { from, to },
+            (Some(from), Some(to), _) if from < to => {
+                let (from, to) = quantize(from, to);
+                PageRange::Between { from, to }
+            }
             (_, _, Some(range)) => PageRange::Named(range),
             _ => PageRange::default(),
         }
@@ -180,9 +195,10 @@ mod tests {
     #[test]
     fn an_instant_is_rfc_3339_or_milliseconds() {
         let cases = [
-            ("from=1&to=2", Some(1), Some(2)),
+            ("from=60000&to=120000", Some(60_000), Some(120_000)),
+            ("from=60001&to=119999", Some(60_000), Some(120_000)),
             ("from=2026-01-01T00:00Z", Some(1_767_225_600_000), None),
-            ("to=1999-12-31T23:59:59.999Z&from=1815-12-10T00:00:00Z", Some(1), Some(946_684_799_000)),
+            ("to=1999-12-31T23:59:59.999Z&from=1815-12-10T00:00:00Z", Some(1), Some(946_684_800_000)),
         ];
         for (text, from, to) in cases {
             let expected = TimeRange { from: from.map(UnixMillis), to: to.map(UnixMillis) };
@@ -198,7 +214,7 @@ mod tests {
             ("range=7d", PageRange::Named(NamedRange::Week)),
             ("range=8d", PageRange::Named(NamedRange::Day)),
             ("lang=de&range=1h", PageRange::Named(NamedRange::Hour)),
-            ("from=1000&to=2000", between(1000, 2000)),
+            ("from=61000&to=62000", between(60_000, 120_000)),
             ("from=2026-01-01T00%3A00Z&to=1767229200000", between(1_767_225_600_000, 1_767_229_200_000)),
             ("from=2000&to=1000&range=7d", PageRange::Named(NamedRange::Week)),
             ("from=x&to=1000", PageRange::Named(NamedRange::Day)),

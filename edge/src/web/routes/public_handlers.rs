@@ -24,7 +24,7 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
     let cached = match fetch(env, &hub_request).await {
         Fetched::Found(cached) => cached,
         Fetched::NotFound => return not_found(request, env, path),
-        Fetched::Failed => return unavailable(),
+        Fetched::Failed(absence) => return response::absent(absence),
     };
     let answer = &cached.answer;
     let (body, kind, header) = match route {
@@ -55,7 +55,11 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
         Route::AtomFeed | Route::RssFeed => {
             let Some(origin) = origin(request, env) else { return invalid_host() };
             let status = HubRequest::Status { audience: Audience::Public };
-            let Fetched::Found(status) = fetch(env, &status).await else { return unavailable() };
+            let status = match fetch(env, &status).await {
+                Fetched::Found(status) => status,
+                Fetched::NotFound => return unavailable(),
+                Fetched::Failed(absence) => return response::absent(absence),
+            };
             let HubResponse::Status(status) = &status.answer.response else { return unavailable() };
             let incidents = incidents(&answer.response);
             let (body, kind) = match route {

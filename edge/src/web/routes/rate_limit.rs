@@ -18,19 +18,35 @@ const BINDING: &str = "LIMIT";
 /// The additional weight of a request with a wrong token and of a subscription: they have a tenth of the usual rate.
 pub(super) const PENALTY: u32 = 9;
 
+/// The weight of a question with a range or a position of its own: it is rarely in the cache, and reads most.
+pub(super) const DEAR: u32 = 3;
+
+/// The additional weight of a question about something that does not exist, which is never in the cache.
+pub(super) const NOT_FOUND: u32 = 3;
+
 /// The timeout of the counter, which runs on the same machine.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The key under which a request is counted.
 pub(super) fn client_key(request: &Request, access: Access) -> String {
-    let address = request.headers().get("cf-connecting-ip").ok().flatten().unwrap_or_default();
     let kind = match access {
         Access::Page | Access::Public => "read ",
         Access::Job => "job ",
         Access::Subscriber => "ask ",
         Access::Owner => "own ",
     };
-    [kind, &client_network(&address)].concat()
+    [kind, &network_of(request)].concat()
+}
+
+/// Returns the network from which a request came; empty if it is not known.
+pub(super) fn network_of(request: &Request) -> String {
+    client_network(&request.headers().get("cf-connecting-ip").ok().flatten().unwrap_or_default())
+}
+
+/// Returns the site from which a subscription is asked for: the address for IPv4, and the /48 network for IPv6, as providers give a customer
+/// up to that many networks. Empty if it is not known.
+pub(super) fn site_of(request: &Request) -> String {
+    client_site(&request.headers().get("cf-connecting-ip").ok().flatten().unwrap_or_default())
 }
 
 /// Counts a request `weight` times, and returns whether the limit is exceeded.
@@ -51,9 +67,16 @@ fn client_network(address: &str) -> String {
     }
 }
 
+fn client_site(address: &str) -> String {
+    match address.parse::<Ipv6Addr>() {
+        Ok(address) => format!("{:x}", address.to_bits() >> 80),
+        Err(_) => address.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::client_network;
+    use super::{client_network, client_site};
 
     #[test]
     fn addresses_of_one_ipv6_network_count_as_one_customer() {
@@ -62,5 +85,8 @@ mod tests {
         assert_eq!(client_network("2001:db8:1:2::7"), client_network("2001:db8:1:2:ffff::8"));
         assert_ne!(client_network("2001:db8:1:2::7"), client_network("2001:db8:1:3::7"));
         assert_eq!(client_network(""), "");
+        assert_eq!(client_site("2001:db8:1:2::7"), client_site("2001:db8:1:ffff::8"));
+        assert_ne!(client_site("2001:db8:1:2::7"), client_site("2001:db8:2:2::7"));
+        assert_eq!((client_site("203.0.113.7").as_str(), client_site("").as_str()), ("203.0.113.7", ""));
     }
 }

@@ -2,6 +2,7 @@
 
 use worker::{Headers, Request, Response, Result, console_error};
 
+use super::cached_fetch::Absence;
 use super::etag;
 use super::route_table::Endpoint;
 use crate::hub_api::HubError;
@@ -11,7 +12,7 @@ use crate::web::api::ProblemDocument;
 /// The `Cache-Control` of a public response, which changes with each tick.
 pub(crate) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
 
-/// Seconds after which a client may repeat a request that was answered with 503.
+/// Seconds after which a client may repeat a request that was answered with 503, unless another number is given.
 const RETRY_AFTER: &str = "10";
 
 /// The age from which a response is marked as stale, in milliseconds. The cache serves responses of that age only while the hub fails.
@@ -44,9 +45,28 @@ pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> 
     )
 }
 
-/// 503: the hub did not respond, and the cache has no earlier response.
+/// 503: the hub did not respond.
 pub(super) fn unavailable() -> Result<Response> {
     problem(503, "The hub did not respond. Try again in a moment.")
+}
+
+/// 503: there is no response, and the cache has no earlier one.
+pub(super) fn absent(absence: Absence) -> Result<Response> {
+    let response = match absence {
+        Absence::Unresponsive => unavailable()?,
+        Absence::Closed => problem(
+            503,
+            "So much was asked today that only stored answers are given, and there is none to this question. Monitoring is not affected.",
+        )?,
+    };
+    retry_after(response, absence)
+}
+
+/// Sets `Retry-After`.
+pub(super) fn retry_after(response: Response, absence: Absence) -> Result<Response> {
+    let all: Headers = response.headers().clone();
+    all.set("retry-after", &absence.retry_after().to_string())?;
+    Ok(response.with_headers(all))
 }
 
 /// 429. The counter begins anew within a minute.
@@ -111,6 +131,10 @@ pub(super) fn hub_error(error: &HubError, path: &str) -> Result<Response> {
         HubError::Invalid(reason) => problem(400, reason),
         HubError::Conflict(reason) => problem(409, reason),
         HubError::Unavailable(reason) => problem(503, reason),
+        HubError::TooMany { retry_after_seconds } => {
+            let response = problem(429, "Too many changes or reports at present. Try again later.")?;
+            with_headers(response, &[("retry-after", &retry_after_seconds.to_string())])
+        }
         HubError::Store(_) | HubError::OtherHub(_) | HubError::ReaderBudget => {
             console_error!("{path}: {error}");
             unavailable()

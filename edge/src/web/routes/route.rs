@@ -8,6 +8,18 @@ use crate::domain::incident::id::IncidentId;
 use crate::hub_api::{ExportCursor, PageRange, TimeRange};
 use crate::monitor_config::MonitorId;
 
+impl Route {
+    /// Whether it is a question about a range or a position that the reader chose.
+    pub(crate) fn is_dear(&self) -> bool {
+        match self {
+            Route::MonitorPage { range, .. } => matches!(range, PageRange::Between { .. }),
+            Route::Memory { range, .. } | Route::Latency { range, .. } => *range != TimeRange::default(),
+            Route::Incidents { before, .. } => before.is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// One operation of the Worker. [`super::route_table`] has the path and the method of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -19,6 +31,8 @@ pub(crate) enum Route {
     IncidentPage { incident: IncidentId },
     /// The preview picture of a link to the status page.
     Preview,
+    /// The page on which the owner sees the alert channels, which its script fetches with the owner's token.
+    OwnerPage,
 
     /// The status of all public monitors.
     Status,
@@ -65,8 +79,10 @@ pub(crate) enum Route {
     UpdateIncident { incident: IncidentId },
     /// Sends a test message to each alert channel.
     TestAlerts,
+    /// Whether the alert channels accept alerts.
+    ListChannels,
     /// A page of an export of the history.
-    Export { from: ExportCursor },
+    Export { from: ExportCursor, with_subscriptions: bool },
     /// Imports a page of an export.
     Import { schema: i64 },
     /// A job reports a run.

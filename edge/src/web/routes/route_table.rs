@@ -137,6 +137,14 @@ impl Endpoint {
 }
 
 impl MatchedEndpoint {
+    /// Returns the monitor in the path.
+    pub(crate) fn monitor(&self) -> Option<&MonitorId> {
+        match &self.id {
+            PathId::Monitor(monitor) => Some(monitor),
+            _ => None,
+        }
+    }
+
     /// Builds the route of an operation and a query. A page ignores unknown parameters.
     pub(crate) fn route(self, operation: &Operation, query: &str) -> Result<Option<Route>, QueryError> {
         let query = match operation.access {
@@ -214,6 +222,7 @@ fn endpoints() -> Vec<Endpoint> {
             )],
         },
         Endpoint::fixed("/preview.svg", Page, Route::Preview),
+        Endpoint::fixed("/owner", Page, Route::OwnerPage),
         Endpoint::fixed("/api/v1/status", Public, Route::Status),
         Endpoint::monitor("/api/v1/monitors/{id}", &[], |monitor, _| Ok(Route::Monitor { monitor })),
         Endpoint::monitor("/api/v1/monitors/{id}/uptime", &["window"], |monitor, query| {
@@ -285,12 +294,16 @@ fn endpoints() -> Vec<Endpoint> {
             )],
         },
         Endpoint::without_id("/api/v1/alerts/test", vec![post(Owner, &[], Build::Fixed(Route::TestAlerts))]),
+        Endpoint::fixed("/api/v1/admin/channels", Owner, Route::ListChannels),
         Endpoint::without_id(
             "/api/v1/admin/export",
             vec![get(
                 Owner,
-                &["from"],
-                Build::Query(|query| Ok(Route::Export { from: query.export_cursor()? })),
+                &["from", "subscriptions"],
+                Build::Query(|query| {
+                    let with_subscriptions = query.with_subscriptions()?;
+                    Ok(Route::Export { from: query.export_cursor()?, with_subscriptions })
+                }),
             )],
         ),
         Endpoint::without_id(

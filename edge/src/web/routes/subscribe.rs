@@ -18,7 +18,7 @@ use crate::hub_api::{Audience, HubRequest, HubResponse};
 use crate::notify::http_client::{HttpReply, post};
 use crate::notify::push;
 use crate::notify::push::Vapid;
-use crate::notify::subscriber::{Delivery, Subscription, format_secret};
+use crate::notify::subscriber::{Delivery, Subscription, format_secret, hash_client};
 use crate::platform::clock::wall_clock;
 use crate::platform::random::fill_random;
 use crate::platform::url::parse_external;
@@ -65,6 +65,7 @@ pub(super) async fn subscribe(
     if rate_limit::is_exceeded(env, &["to ", address.rate_limit_key()].concat(), CHALLENGE_WEIGHT).await {
         return too_many_requests().map(Err);
     }
+    let client = hash_client(&rate_limit::site_of(request));
     let page = origin(request, env);
     let (url, delivery) = match address {
         SubscriberAddress::Webhook { url, .. } => match send_challenge(&url, true, page.as_deref()).await? {
@@ -78,7 +79,7 @@ pub(super) async fn subscribe(
             (url, Delivery::Browser { keys })
         }
     };
-    Ok(Ok(HubRequest::Subscribe { subscription: Subscription { url, delivery, monitors } }))
+    Ok(Ok(HubRequest::Subscribe { subscription: Subscription { url, delivery, monitors, client } }))
 }
 
 /// Confirms the end of a subscription, and builds the request to the hub: a webhook confirms by a challenge, a browser by its keys.
@@ -107,7 +108,8 @@ pub(super) async fn unsubscribe(
         }
         SubscriberAddress::Browser { url, keys, .. } => (url, Some(keys)),
     };
-    Ok(Ok(HubRequest::Unsubscribe { url, browser_keys }))
+    let client = Some(hash_client(&rate_limit::site_of(request)));
+    Ok(Ok(HubRequest::Unsubscribe { url, browser_keys, client }))
 }
 
 /// An address to be subscribed or unsubscribed.

@@ -25,7 +25,7 @@ fn config() -> MonitorConfig {
 fn probes(words: &str, minute: i64) -> Vec<ProbeResult> {
     let response = |status| {
         let latency = Duration::from_millis(5);
-        Ok(ProbeResponse { status, latency, body: ResponseBody::Unread, report: None })
+        Ok(ProbeResponse::new(status, latency, ResponseBody::Unread))
     };
     let probe = |word: &str| {
         let (id, finds) = word.split_at(word.len() - 1);

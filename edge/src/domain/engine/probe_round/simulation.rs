@@ -224,7 +224,7 @@ impl Running<'_, '_> {
         let monitor = self.probe.monitor.id.clone();
         let response = |status| {
             let (latency, body) = (ANSWER_TIME, ResponseBody::Unread);
-            Ok(ProbeResponse { status, latency, body, report: None })
+            Ok(ProbeResponse::new(status, latency, body))
         };
         let result = match behavior {
             Behavior::Answers(_) => response(200),

@@ -3,9 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::check::outcome::ProbeResult;
-use crate::domain::engine::{Engine, Tick};
-use crate::monitor_config::MonitorConfig;
 
 /// A schedule that can be listed: an interval, or the minutes of an hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +41,8 @@ struct Model {
     runs: Vec<Run>,
     /// Up to when due times are reported; `None` before the first report.
     reported: Option<Second>,
+    /// When the first report came.
+    first_report: Option<Second>,
     /// When the last run ended, with its exit code if it failed.
     last_end: Option<(Second, Result<(), Option<u16>>)>,
 }
@@ -80,6 +79,7 @@ impl Model {
     }
 
     fn report(&mut self, at: Second, signal: JobSignal) {
+        self.first_report.get_or_insert(at);
         let counted = self.counts_for(at);
         let result = match signal {
             Start => {
@@ -136,9 +136,14 @@ impl Model {
         let spans = self.spans(now);
         let is_interrupted =
             |from: Second, to: Second| spans.iter().any(|span| span.0 <= to && from < span.1);
+        // That a job was not heard of before its first report is no absence of the edge.
+        let first_report = self.first_report.unwrap_or(now);
+        let is_absence =
+            |span: &&(Second, Second, bool)| span.2 || span.0 >= first_report || span.1 - first_report > 90;
         let is_late = |run: &Run| {
             let limit = self.limit(run);
-            run.is_open && limit < now && !is_interrupted(run.started, limit)
+            let mut absences = spans.iter().filter(is_absence);
+            run.is_open && limit < now && !absences.any(|span| span.0 <= limit && run.started < span.1)
         };
         if self.runs.iter().any(is_late) {
             return UNFINISHED;
@@ -258,6 +263,7 @@ fn run(timeline: &Timeline) -> Result<(), TestCaseError> {
         ticks: Vec::new(),
         runs: Vec::new(),
         reported: None,
+        first_report: None,
         last_end: None,
     };
     let (mut engine, mut state, mut job) = (Engine::default(), None, job_of(times, timeline));
@@ -299,8 +305,7 @@ fn run(timeline: &Timeline) -> Result<(), TestCaseError> {
         let unheard = expected == Some(ProbeSkipped::NoHeartbeatYet.into());
         engine.set_maintenance(if maintenance { vec![id.clone()] } else { Vec::new() });
         engine.apply_tick(&config, Tick { at: instant(tick), received: instant(tick + late) }, &[probe]);
-        // A job that has not been heard of is not under maintenance either.
-        model_now.ticks.push(TickFact { at: tick, maintenance: maintenance && !unheard, unheard });
+        model_now.ticks.push(TickFact { at: tick, maintenance, unheard });
     }
     Ok(())
 }

@@ -150,3 +150,34 @@ fn reminders_count_from_the_last_message_and_end_when_somebody_acknowledges() {
     incident.acknowledged = true;
     assert_eq!(run(&incident, 400..900), [] as [i64; 0]);
 }
+
+#[test]
+fn a_severity_that_changes_again_and_again_is_better_only_after_half_an_hour() {
+    // (changes of the severity, the minutes after the last one at which the improvement is notified)
+    for (changes, notified) in [(2, 2), (4, 2), (6, 30), (20, 30)] {
+        let mut incident = incident(Severity::Degraded, 0);
+        for change in 1..=changes {
+            let severity = if change % 2 == 1 { Severity::Down } else { Severity::Degraded };
+            incident.phases.begin(minute(change), severity.into());
+            incident.current = Some(severity);
+        }
+        let told = state(Some(Severity::Down), &[]);
+        let reason = |after: i64| told.next_change(&incident, false, minute(changes + after));
+        let first = (0..90).find(|after| reason(*after).is_some());
+        assert_eq!(first, Some(notified), "{changes} changes");
+        assert_eq!(reason(notified), Some(NotificationReason::Better));
+    }
+}
+
+#[test]
+fn missed_ticks_are_no_changes_of_a_severity() {
+    let mut incident = incident(Severity::Down, 0);
+    for gap in 1..=8 {
+        incident.phases.begin(minute(2 * gap - 1), PhaseState::Unobserved);
+        incident.phases.begin(minute(2 * gap), Severity::Down.into());
+    }
+    incident.phases.begin(minute(20), Severity::Degraded.into());
+    incident.current = Some(Severity::Degraded);
+    let told = state(Some(Severity::Down), &[]);
+    assert_eq!(told.next_change(&incident, false, minute(22)), Some(NotificationReason::Better));
+}

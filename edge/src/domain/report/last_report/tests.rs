@@ -38,6 +38,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         previous_exit: None,
         earlier: EarlierInstances::default(),
         last_samples: None,
+        instances: Vec::new(),
         traffic: None,
     }
 }

@@ -2,7 +2,6 @@
 
 use super::harness::{Service, World};
 use crate::monitor_config::MonitorId;
-use crate::notify::DeliveryResult;
 use crate::notify::subscriber::{Delivery, Subscriber, Subscription};
 
 fn ids(count: usize) -> Vec<String> {
@@ -57,11 +56,7 @@ fn five_are_told_one_by_one() {
 
 #[test]
 fn a_batch_that_fails_lets_no_recovery_overtake_the_outage() {
-    for failure in [
-        Service::Answers(DeliveryResult::Failed(Some(500))),
-        Service::Answers(DeliveryResult::Rejected(404)),
-        Service::LosesAnswers,
-    ] {
+    for failure in [Service::Fails, Service::Rejects, Service::Mute] {
         let mut world = world(8, &["ops slack"]);
         world.set("ops", failure);
         world.run(&["dddddddd"]);
@@ -98,7 +93,8 @@ fn subscribers_get_what_is_public() {
     let mut world = World::new(&entries, &[]);
     let delivery = Delivery::Webhook { secret: "whsec_AAAA".into() };
     let url = "https://subscriber.example/".to_owned();
-    world.subscribers = vec![Subscriber::new(Subscription { url, delivery, monitors: vec![] }).unwrap()];
+    world.subscribers =
+        vec![Subscriber::new(Subscription { url, delivery, monitors: vec![], client: 0 }).unwrap()];
     let id = world.subscribers[0].id.to_string();
     world.run(&["dd", "dd"]);
     assert_eq!(world.take(&id), ["0 opened api"]);

@@ -1,12 +1,8 @@
 //! Channels that do not accept messages.
 
-use std::time::Duration;
-
-use super::harness::{Service, World};
-use crate::notify::DeliveryResult;
-
-const FAILS: Service = Service::Answers(DeliveryResult::Failed(Some(500)));
-const REFUSES: Service = Service::Answers(DeliveryResult::Rejected(404));
+use super::harness::{Fate, Service, World};
+use crate::domain::incident::notification::NotificationState;
+use crate::notify::turn::MAX_PAST;
 
 fn forty() -> Vec<String> {
     (0..40).map(|n| format!("m{n}")).collect()
@@ -21,7 +17,8 @@ fn a_dead_channel_holds_back_only_itself() {
     let ids = forty();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let (down, up) = ("d".repeat(40), "u".repeat(40));
-    for broken in [vec![("dead", FAILS)], vec![("dead", Service::Unset), ("gone", Service::Unset)]] {
+    for broken in [vec![("dead", Service::Fails.into())], vec![("dead", Fate::Unset), ("gone", Fate::Unset)]]
+    {
         let mut world = World::with_ids(
             &ids,
             &[r#"dead slack "reminder":"5m""#, r#"gone discord "reminder":"5m""#, "live webhook"],
@@ -51,7 +48,7 @@ fn a_dead_channel_holds_back_only_itself() {
 #[test]
 fn a_channel_that_was_away_gets_what_is_so_and_nothing_stale() {
     let mut world = World::with_ids(&["api"], &[r#"ops slack "reminder":"5m""#]);
-    world.set("ops", FAILS);
+    world.set("ops", Service::Fails);
     world.run_for(120, "d");
     world.set("ops", Service::Works);
     world.run_for(16, "d");
@@ -66,7 +63,7 @@ fn a_channel_that_was_away_gets_what_is_so_and_nothing_stale() {
 fn what_came_and_went_while_a_channel_was_away_is_one_message_of_the_past() {
     let mut world = World::with_ids(&["api", "web"], &["ops slack", "pager pagerduty"]);
     for channel in ["ops", "pager"] {
-        world.set(channel, REFUSES);
+        world.set(channel, Service::Rejects);
     }
     world.run(&["uu", "du", "du", "uu", "uu"]);
     for channel in ["ops", "pager"] {
@@ -84,7 +81,7 @@ fn what_came_and_went_while_a_channel_was_away_is_one_message_of_the_past() {
 #[test]
 fn an_outage_of_the_day_before_yesterday_is_not_told() {
     let mut world = World::with_ids(&["api"], &["ops slack"]);
-    world.set("ops", REFUSES);
+    world.set("ops", Service::Rejects);
     world.run(&["d", "d", "u"]);
     world.run_for(1500, "u");
     world.set("ops", Service::Works);
@@ -97,7 +94,7 @@ fn an_outage_of_the_day_before_yesterday_is_not_told() {
 fn an_end_that_is_told_late_does_not_say_that_all_is_well() {
     let mut world = World::with_ids(&["api"], &["ops slack"]);
     world.run(&["d"]);
-    world.set("ops", FAILS);
+    world.set("ops", Service::Fails);
     world.run_for(30, "u");
     world.run(&["d"]);
     world.set("ops", Service::Works);
@@ -115,20 +112,20 @@ fn an_end_that_is_told_late_does_not_say_that_all_is_well() {
 
 #[test]
 fn a_lost_answer_repeats_the_message_with_its_key() {
-    for lost in [Service::LosesAnswers, Service::KillsTheEdge] {
+    for lost in [Service::Mute.into(), Fate::KillsTheEdge] {
         let mut world = World::with_ids(&["api"], &["ops webhook"]);
         world.set("ops", lost);
         world.run(&["d"]);
         world.set("ops", Service::Works);
         world.run(&["d", "d", "u", "u"]);
         let keys: Vec<_> = world.accepted.iter().map(|it| it.message.key.as_str()).collect();
-        assert_eq!(keys, ["api-0:ops:1:down", "api-0:ops:1:down", "api-0:ops:2:over"], "{lost:?}");
+        assert_eq!(keys, ["api-0:ops:1:down", "api-0:ops:1:down", "api-0:ops:180000:over"], "{lost:?}");
     }
 }
 
 #[test]
 fn an_outage_whose_message_may_have_arrived_gets_its_end() {
-    for lost in [Service::LosesAnswers, Service::KillsTheEdge] {
+    for lost in [Service::Mute.into(), Fate::KillsTheEdge] {
         let mut world = World::with_ids(&["api"], &["ops pagerduty"]);
         world.set("ops", lost);
         world.run(&["d"]);
@@ -149,8 +146,7 @@ fn an_outage_whose_message_may_have_arrived_gets_its_end() {
 #[test]
 fn retry_after_belongs_to_the_channel() {
     let mut world = World::with_ids(&["api", "web"], &["ops slack"]);
-    let delay = Some(Duration::from_secs(600));
-    world.set("ops", Service::Answers(DeliveryResult::Deferred(503, delay)));
+    world.set("ops", Service::Busy(600));
     world.run(&["du"]);
     world.set("ops", Service::Works);
     world.run_for(12, "dd");
@@ -162,7 +158,7 @@ fn retry_after_belongs_to_the_channel() {
 fn the_owner_learns_of_a_channel_that_fails_by_another_one() {
     let mut world =
         World::with_ids(&["api"], &["slack slack", "mail email \"from\":\"a@b.c\",\"to\":[\"d@e.f\"]"]);
-    world.set("slack", REFUSES);
+    world.set("slack", Service::Rejects);
     world.run_for(40, "d");
     assert_eq!(
         world.take("mail"),
@@ -186,7 +182,7 @@ fn the_owner_learns_of_a_channel_that_fails_by_another_one() {
 #[test]
 fn a_channel_without_a_secret_is_told_of_and_costs_no_request() {
     let mut world = World::with_ids(&["api"], &["slack slack", "hook webhook"]);
-    world.set("slack", Service::Unset);
+    world.set("slack", Fate::Unset);
     world.run_for(33, "d");
     assert_eq!(world.requests, 2);
     let title = "slack could not be used for 30 min: the Worker does not have its secret";
@@ -207,4 +203,38 @@ fn nothing_is_written_while_nothing_changes() {
     assert_eq!(world.rows_written, 4);
     world.run_for(30, "uu");
     assert_eq!(world.rows_written, 8);
+}
+
+#[test]
+fn what_came_and_went_is_bounded_and_holds_up_nothing_that_goes_on() {
+    let ids = forty();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::with_ids(&ids, &["hook webhook", "ops slack"]);
+    for channel in ["hook", "ops"] {
+        world.set(channel, Service::Rejects);
+    }
+    world.run(&[&"u".repeat(40)]);
+    // All of them fail again and again, each time as another incident.
+    for _ in 0..8 {
+        world.run(&[&"d".repeat(40)]);
+        world.run_for(35, &"u".repeat(40));
+    }
+    let waiting = |world: &World, channel: &str| {
+        let record = world.book.record(&channel.parse().unwrap()).unwrap();
+        let is_owed = |state: &NotificationState| state.owed_since.is_some() && !state.knows_trouble();
+        record.incidents().filter(|(.., state)| is_owed(state)).count()
+    };
+    for channel in ["hook", "ops"] {
+        assert_eq!(waiting(&world, channel), MAX_PAST, "{channel}");
+        world.set(channel, Service::Works);
+    }
+    // Something happens now, after both have been tried again.
+    world.run_for(16, &"u".repeat(40));
+    world.accepted.clear();
+    let begin = world.minute;
+    let one_down = ["d".to_owned(), "u".repeat(39)].concat();
+    world.run_for(3, &one_down);
+    let told = world.take("hook");
+    assert_eq!(told[0], format!("{begin} opened m0"), "{told:?}");
+    assert!(told[1].contains(" past "), "the rest follows: {told:?}");
 }

@@ -5,29 +5,40 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::domain::Failure;
 use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::engine::{Engine, Tick};
 use crate::domain::incident::{Incident, Severity};
+use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::MonitorConfig;
 use crate::notify::circuit::Obstacle;
+use crate::notify::message::MessageEvent;
 use crate::notify::subscriber::Subscriber;
 use crate::notify::{
-    ChannelId, Channels, Delivery, DeliveryResult, Message, NotificationRecords, Recipient, RecipientRecord,
-    RecordChange, Situation,
+    ChannelId, ChannelKind, Channels, DeliveryResult, Message, NotificationRecords, Recipient,
+    RecipientRecord, RecordChange, SendQueue, Situation, Turn,
 };
 
-/// How a service answers.
+#[path = "../../../../tests/support/replies.rs"]
+mod replies;
+#[path = "../../../../tests/support/service.rs"]
+mod service;
+
+pub(super) use service::Service;
+
+/// What becomes of a message to a channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Service {
-    Works,
-    Answers(DeliveryResult),
-    /// It accepts the message, and the answer is lost.
-    LosesAnswers,
-    /// It accepts the message, and the edge is killed before it can record that.
+pub(super) enum Fate {
+    Answered(Service),
+    /// The service accepts it, and the edge is killed before it can record that.
     KillsTheEdge,
     /// The secret is not set.
     Unset,
+}
+
+impl From<Service> for Fate {
+    fn from(service: Service) -> Self {
+        Fate::Answered(service)
+    }
 }
 
 /// A message that a service accepted.
@@ -45,7 +56,11 @@ pub(super) struct World {
     pub(super) subscribers: Vec<Subscriber>,
     pub(super) engine: Engine,
     pub(super) book: NotificationRecords,
-    pub(super) services: BTreeMap<String, Service>,
+    pub(super) fates: BTreeMap<String, Fate>,
+    /// Whether nothing can be stored of what recipients were told.
+    pub(super) store_fails: bool,
+    /// How long each message takes.
+    pub(super) send_time: Duration,
     pub(super) accepted: Vec<Accepted>,
     pub(super) minute: i64,
     pub(super) budget: usize,
@@ -56,6 +71,8 @@ pub(super) struct World {
     pub(super) beliefs: BTreeMap<(String, String), Option<Severity>>,
     /// The keys of what each channel received, and `?` for an attempt whose result is not known.
     pub(super) received: BTreeMap<String, Vec<String>>,
+    /// What each key that a channel received says.
+    claims: BTreeMap<(String, String), String>,
     stored: BTreeMap<ChannelId, RecipientRecord>,
     pub(super) incidents: BTreeMap<(String, i64), Incident>,
 }
@@ -96,7 +113,9 @@ impl World {
             subscribers: Vec::new(),
             engine: Engine::default(),
             book: NotificationRecords::default(),
-            services: BTreeMap::new(),
+            fates: BTreeMap::new(),
+            store_fails: false,
+            send_time: Duration::ZERO,
             accepted: Vec::new(),
             minute: 0,
             budget: 5,
@@ -104,6 +123,7 @@ impl World {
             rows_written: 0,
             beliefs: BTreeMap::new(),
             received: BTreeMap::new(),
+            claims: BTreeMap::new(),
             stored: BTreeMap::new(),
             incidents: BTreeMap::new(),
         }
@@ -114,15 +134,16 @@ impl World {
         World::new(&ids.iter().map(|id| format!(r#""id":"{id}""#)).collect::<Vec<_>>(), list)
     }
 
-    pub(super) fn set(&mut self, channel: &str, service: Service) {
-        self.services.insert(channel.to_owned(), service);
+    pub(super) fn set(&mut self, channel: &str, fate: impl Into<Fate>) {
+        self.fates.insert(channel.to_owned(), fate.into());
     }
 
     pub(super) fn now(&self) -> UnixMillis {
         UnixMillis(self.minute * 60_000)
     }
 
-    /// Runs a tick for each text, which has a letter for each monitor: `u`p, slow (`g`), `d`own, or `-` for no probe.
+    /// Runs a tick for each text, which has a letter for each monitor: `u`p, slow (`g`), `d`own, not asked as there is no room
+    /// (`x`), the edge is offline (`o`), a job that has not been heard of (`h`), or `-` for no probe.
     pub(super) fn run(&mut self, ticks: &[&str]) {
         for letters in ticks {
             self.probe(letters);
@@ -143,16 +164,14 @@ impl World {
         assert_eq!(letters.len(), self.config.monitors.len());
         let mut probes = Vec::new();
         for (monitor, letter) in self.config.monitors.iter().zip(letters.chars()) {
-            let response = |ms| ProbeResponse {
-                status: 200,
-                latency: Duration::from_millis(ms),
-                body: ResponseBody::Unread,
-                report: None,
-            };
+            let response = |ms| ProbeResponse::new(200, Duration::from_millis(ms), ResponseBody::Unread);
             let result = match letter {
                 '-' => continue,
                 'd' => Err(Failure::ConnectionRefused.into()),
                 'g' => Ok(response(500)),
+                'x' => Err(ProbeSkipped::Budget.into()),
+                'o' => Err(ProbeSkipped::EdgeOffline.into()),
+                'h' => Err(ProbeSkipped::NoHeartbeatYet.into()),
                 _ => Ok(response(5)),
             };
             probes.push(ProbeResult { monitor: monitor.id.clone(), received: at, result });
@@ -167,6 +186,7 @@ impl World {
     pub(super) fn change_incident(&mut self, monitor: &str, change: impl FnOnce(&mut Incident, UnixMillis)) {
         let mut incident = self.engine.latest_incident(&monitor.parse().unwrap()).unwrap().clone();
         change(&mut incident, self.now());
+        self.incidents.insert((monitor.to_owned(), incident.opened.0 / 1000), incident.clone());
         self.engine.replace_incident(incident);
     }
 
@@ -176,7 +196,7 @@ impl World {
         let (channels, subscribers) = (self.channels.clone(), self.subscribers.clone());
         let recipient = |channel: &'_ crate::notify::Channel| {
             let is_quiet = channel.quiet.as_ref().is_some_and(|quiet| quiet.is_quiet_at(now, 0));
-            let is_unset = self.services.get(channel.id.as_str()) == Some(&Service::Unset);
+            let is_unset = self.fates.get(channel.id.as_str()) == Some(&Fate::Unset);
             (is_quiet, is_unset.then_some(Obstacle::NoSecret))
         };
         let states: Vec<_> = channels.list.iter().map(recipient).collect();
@@ -188,56 +208,61 @@ impl World {
             .collect();
         let subscriber_recipients: Vec<_> = subscribers.iter().map(Recipient::subscriber).collect();
         for recipients in [channel_recipients, subscriber_recipients] {
-            let incidents = self.engine.incident_statuses();
-            let situation = Situation { config: &self.config, incidents, status_page: None };
+            let situation = Situation::new(&self.engine, &self.config, now, None);
             let turn = self.book.plan_turn(&situation, &recipients, now, self.budget);
             assert!(turn.deliveries.len() <= self.budget);
-            self.store(turn.changes);
-            self.send(turn.deliveries);
+            self.store(turn.changes.clone());
+            self.send(&turn);
         }
     }
 
-    fn send(&mut self, deliveries: Vec<Delivery>) {
-        let mut failed: Vec<ChannelId> = Vec::new();
-        for delivery in deliveries {
-            if failed.contains(&delivery.recipient) {
-                continue;
-            }
-            self.requests += 1;
-            let channel = delivery.recipient.to_string();
-            let service = self.services.get(&channel).copied().unwrap_or(Service::Works);
-            if !matches!(service, Service::Answers(_) | Service::Unset) {
-                let (minute, message) = (self.minute, delivery.message.clone());
-                self.receive(&channel, &message);
-                self.accepted.push(Accepted { minute, channel: channel.clone(), message });
-            }
-            if !matches!(service, Service::Works) {
-                self.received.entry(channel).or_default().push("?".to_owned());
-            }
-            let result = match service {
-                Service::Works => DeliveryResult::Accepted,
-                Service::Answers(result) => result,
-                Service::LosesAnswers | Service::Unset => DeliveryResult::Failed(None),
-                Service::KillsTheEdge => {
-                    self.restart();
-                    return;
+    fn send(&mut self, turn: &Turn) {
+        let begin = self.now();
+        for mut queue in SendQueue::list(turn, begin) {
+            let mut clock = begin;
+            while let Some(delivery) = queue.next(&mut self.book, clock) {
+                clock = clock.plus(self.send_time);
+                self.requests += 1;
+                let channel = delivery.recipient.to_string();
+                let fate = self.fates.get(&channel).copied().unwrap_or(Service::Works.into());
+                if fate == Fate::KillsTheEdge || matches!(fate, Fate::Answered(it) if it.accepts()) {
+                    let (minute, message) = (self.minute, delivery.message.clone());
+                    self.receive(&channel, &message);
+                    self.accepted.push(Accepted { minute, channel: channel.clone(), message });
                 }
-            };
-            if result != DeliveryResult::Accepted {
-                failed.push(delivery.recipient.clone());
+                if fate != Fate::Answered(Service::Works) {
+                    self.received.entry(channel).or_default().push("?".to_owned());
+                }
+                let result = match fate {
+                    Fate::Answered(service) => service.result(),
+                    Fate::Unset => DeliveryResult::Rejected(0),
+                    Fate::KillsTheEdge => return self.restart(),
+                };
+                let changes = queue.record_result(&mut self.book, delivery, result, begin);
+                self.store(changes);
             }
-            let changes = self.book.record_result(&delivery, result, self.now());
-            self.store(changes);
         }
     }
 
     /// Records what a channel believes by a message, which has to be true.
     fn receive(&mut self, channel: &str, message: &Message) {
+        let claim = format!("{} {:?} {}", message.event.as_str(), message.severity, message.incident);
+        let before = self.claims.insert((channel.to_owned(), message.key.clone()), claim.clone());
+        assert!(
+            before.as_ref().is_none_or(|before| *before == claim),
+            "{}: {before:?}, {claim}",
+            message.key
+        );
+        let entry = self.channels.list.iter().find(|it| it.id.as_str() == channel);
+        if before.is_some() && entry.is_some_and(|it| matches!(it.service, ChannelKind::Webhook { .. })) {
+            self.received.entry(channel.to_owned()).or_default().push(message.key.clone());
+            return; // The service has processed this key.
+        }
         let one = (message.incident.clone(), message.event.as_str(), message.severity, message.key.clone());
         let parts = message.parts.iter();
         let mut all: Vec<_> =
             parts.map(|it| (it.incident.clone(), it.event, it.severity, it.key.clone())).collect();
-        if all.is_empty() && !message.monitor.is_empty() {
+        if all.is_empty() && !message.monitor.is_empty() && message.event != MessageEvent::Unwatched {
             all.push(one);
         }
         for (id, event, severity, key) in all {
@@ -262,6 +287,9 @@ impl World {
     }
 
     fn store(&mut self, changes: Vec<RecordChange>) {
+        if self.store_fails {
+            return self.book.mark_unwritten(&changes);
+        }
         self.rows_written += changes.len();
         for change in changes {
             match change.record {

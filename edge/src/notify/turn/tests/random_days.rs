@@ -1,13 +1,11 @@
 //! Random days: every channel ends up having been told the truth, exactly once for each change, in order, however its server behaves.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::harness::{Service, World, monitors};
+use super::harness::{Fate, Service, World, monitors};
 use crate::domain::incident::Severity;
-use crate::notify::DeliveryResult;
 
 const DAYS: u64 = 40;
 const MINUTES: i64 = 1440;
@@ -45,25 +43,29 @@ fn spells<T: Copy>(random: &mut Rng, values: &[T], most: u64) -> Vec<T> {
 
 struct Day {
     letters: Vec<Vec<char>>,
-    services: BTreeMap<&'static str, Vec<Service>>,
+    fates: BTreeMap<&'static str, Vec<Fate>>,
     ticks: Vec<u8>,
     jobs: Vec<&'static str>,
 }
 
 impl Day {
     fn random(random: &mut Rng) -> Day {
-        let lost = Service::Answers(DeliveryResult::Failed(Some(500)));
-        let refused = Service::Answers(DeliveryResult::Rejected(404));
-        let busy = Service::Answers(DeliveryResult::Deferred(429, Some(Duration::from_secs(600))));
-        let all = [Service::Works, Service::LosesAnswers, lost, refused, busy, Service::KillsTheEdge];
-        let mut services = BTreeMap::new();
+        let mut fates = BTreeMap::new();
         for channel in ["hook", "ops", "pager"] {
-            services.insert(channel, spells(random, &all, 90));
+            let mut all = vec![Service::Works.into(), Fate::KillsTheEdge];
+            for _ in 0..5 {
+                all.push(match Service::random_failure(random, false) {
+                    // Longer delays than a retry would leave little to be checked.
+                    Service::Busy(seconds) => Service::Busy(seconds % 600).into(),
+                    service => service.into(),
+                });
+            }
+            fates.insert(channel, spells(random, &all, 90));
         }
         let job = r#""id":"job""#;
         Day {
             letters: (0..5).map(|_| spells(random, &['u', 'u', 'd', 'd', 'g'], 45)).collect(),
-            services,
+            fates,
             ticks: spells(random, &[1, 1, 1, 2, 0], 3),
             jobs: spells(random, &[job, job, "", r#""id":"job","alerts":["hook"]"#], 200),
         }
@@ -76,10 +78,10 @@ impl Day {
             if minute > 0 && self.jobs[minute] != self.jobs[minute - 1] {
                 world.config = monitors(&entries(self.jobs[minute]));
             }
-            for (channel, services) in &self.services {
+            for (channel, fates) in &self.fates {
                 // An edge that is killed in each tick tells nobody anything.
-                let is_kill = services[minute] == Service::KillsTheEdge && minute % 9 != 0;
-                world.set(channel, if is_kill { Service::LosesAnswers } else { services[minute] });
+                let is_kill = fates[minute] == Fate::KillsTheEdge && minute % 9 != 0;
+                world.set(channel, if is_kill { Service::Mute.into() } else { fates[minute] });
             }
             let letters: String =
                 self.letters[..world.config.monitors.len()].iter().map(|all| all[minute]).collect();
@@ -106,10 +108,11 @@ impl Day {
         for (index, monitor) in world.config.monitors.iter().enumerate() {
             let Some(incident) = world.engine.latest_incident(&monitor.id) else { continue };
             let letters = &self.letters[index];
-            for (channel, services) in &self.services {
+            for (channel, fates) in &self.fates {
                 let is_wanted =
                     monitor.alerts.as_ref().is_none_or(|ids| ids.iter().any(|id| id.as_str() == *channel));
-                let works = |at: usize| services[at] == Service::Works && self.jobs[at] == self.jobs[minute];
+                let works =
+                    |at: usize| fates[at] == Service::Works.into() && self.jobs[at] == self.jobs[minute];
                 if !is_wanted {
                     continue;
                 }

@@ -1,7 +1,6 @@
 //! Reminders and quiet hours.
 
 use super::harness::{Service, World};
-use crate::notify::DeliveryResult;
 
 #[test]
 fn each_channel_is_reminded_at_its_own_pace() {
@@ -69,7 +68,7 @@ fn trouble_that_lasts_until_the_morning_is_told_then_and_what_came_and_went_is_n
 #[test]
 fn what_a_channel_owed_before_its_quiet_hours_is_told_after_them() {
     let mut world = World::with_ids(&["api"], &[r#"ops slack "quiet":"22:00-07:00""#]);
-    world.set("ops", Service::Answers(DeliveryResult::Failed(None)));
+    world.set("ops", Service::Fails);
     world.minute = 22 * 60 - 5;
     world.run(&["u", "g", "g"]);
     world.run_for(60, "u");

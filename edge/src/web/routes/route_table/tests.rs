@@ -28,7 +28,7 @@ fn route(method: &Method, target: &str) -> Result<Route, String> {
 
 #[test]
 fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
-    let (from, to) = (Some(UnixMillis(1)), Some(UnixMillis(2)));
+    let (from, to) = (Some(UnixMillis(60_000)), Some(UnixMillis(120_000)));
     let none = TimeRange::default();
     let badge =
         |metric, style, label: Option<&str>| BadgeOptions { metric, style, label: label.map(str::to_owned) };
@@ -47,7 +47,7 @@ fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
         ),
         ("/api/v1/monitors/api/memory", Route::Memory { monitor: monitor(), range: none }),
         (
-            "/api/v1/monitors/api/latency?from=1&to=2",
+            "/api/v1/monitors/api/latency?from=60001&to=119999",
             Route::Latency { monitor: monitor(), range: TimeRange { from, to } },
         ),
         ("/api/v1/incidents", Route::Incidents { limit: 50, before: None }),
@@ -66,7 +66,7 @@ fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
         ),
         (
             "/api/v1/admin/export?from=1-2-3",
-            Route::Export { from: ExportCursor { hub: 1, table: 2, row: 3 } },
+            Route::Export { from: ExportCursor { hub: 1, table: 2, row: 3 }, with_subscriptions: false },
         ),
     ];
     for (target, expected) in cases {
@@ -192,8 +192,8 @@ fn an_error_names_the_parameter_the_value_and_what_would_be_right() {
             "/api/v1/admin/export?from=x",
             "from: `x` is not the `next` of an export's last line, such as 0-3-200.".to_owned(),
         ),
-        ("/api/v1/incidents?limit=0", "limit: `0` is not a whole number from 1 to 100.".to_owned()),
-        ("/api/v1/incidents?limit=101", "limit: `101` is not a whole number from 1 to 100.".to_owned()),
+        ("/api/v1/incidents?limit=0", "limit: `0` is not a whole number from 1 to 50.".to_owned()),
+        ("/api/v1/incidents?limit=51", "limit: `51` is not a whole number from 1 to 50.".to_owned()),
         ("/api/v1/incidents?before=api", format!("before: `api` is not {before}")),
         ("/api/v1/incidents?before=", format!("before: `` is not {before}")),
     ];
