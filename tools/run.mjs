@@ -3,15 +3,13 @@
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { CargoBuild } from "./cargo.mjs";
-import { writeDevConfig } from "./dev-config.mjs";
-import { prepareSecrets } from "./dev-secrets.mjs";
+import { localMonitor, writeDevConfig } from "./edge/dev-config.mjs";
+import { prepareSecrets } from "./edge/dev-secrets.mjs";
+import { describeMonitor, sendTick, startEdge, waitForSuccess } from "./edge/local-edge.mjs";
 import { readEnv } from "./env.mjs";
 import { logNote, logOutput, logStep } from "./log.mjs";
 import { Service } from "./process.mjs";
 import { COMMAND_LINE, IS_BUILT, SERVER } from "./programs.mjs";
-
-/** Milliseconds that the server or the edge may take to respond after its start. */
-const START_TIMEOUT = 300_000;
 
 const { serverPort, edgePort, tickSeconds, stateDir } = readEnv();
 const serverUrl = `http://localhost:${serverPort}`;
@@ -41,32 +39,6 @@ function supervise(service) {
   service.exit.then((description) => stop(1, description));
 }
 
-/** Waits until `url` responds with a success. @param {string} url @param {string} hint added to the error */
-async function waitForSuccess(url, hint) {
-  const deadline = Date.now() + START_TIMEOUT;
-  while (!stopping) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
-    if (response?.ok) return;
-    if (Date.now() > deadline) await stop(1, `${url} does not respond; ${hint}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-/** Sends a tick, and returns the status of the edge after it. */
-async function sendTick() {
-  const query = `cron=*+*+*+*+*&time=${Date.now()}`;
-  const tick = await fetch(`http://127.0.0.1:${edgePort}/cdn-cgi/handler/scheduled?${query}`);
-  if (!tick.ok) throw new Error(`the edge responded to the tick with ${tick.status}: ${await tick.text()}`);
-  const status = await fetch(`http://127.0.0.1:${edgePort}/api/v1/status`);
-  return /** @type {any} */ (await status.json());
-}
-
-/** @param {any} monitor */
-function describeMonitor(monitor) {
-  const memory = monitor.memory ? `, rss ${monitor.memory.rss} MB, heap ${monitor.memory.heapUsed} MB` : "";
-  return `${monitor.name} is ${monitor.state}${monitor.reason ? ` (${monitor.reason})` : ""}${memory}`;
-}
-
 /** Prints the commands that use the command line. */
 function logCommands() {
   const { program } = COMMAND_LINE;
@@ -74,7 +46,7 @@ function logCommands() {
   logNote(`monitors HEAPBEAT_ADMIN_TOKEN=$(cat ${adminTokenPath}) ${program} apply monitors.toml --url ${edgeUrl}`);
 }
 
-const config = writeDevConfig({ serverPort, tickSeconds, stateDir });
+const config = writeDevConfig({ monitors: [localMonitor(serverPort, tickSeconds)], stateDir });
 const { secret, secretPath, adminTokenPath } = prepareSecrets(stateDir);
 const logPath = join(stateDir, "wrangler.log");
 const log = createWriteStream(logPath);
@@ -85,6 +57,7 @@ supervise(
     env: {
       PORT: String(serverPort),
       HEAPBEAT_SECRET: secret,
+      HEAPBEAT_HOSTS: process.env.HEAPBEAT_HOSTS ?? "localhost",
       // The server must not get the variables of these tools, as it warns about unknown settings.
       HEAPBEAT_BIN: undefined,
       HEAPBEAT_STATE: undefined,
@@ -94,26 +67,16 @@ supervise(
   }),
 );
 logStep(`starting the edge (log: ${logPath})`);
-const wrangler = ["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(edgePort), "--local"];
-supervise(
-  new Service(
-    "edge",
-    [
-      process.execPath,
-      "node_modules/wrangler/bin/wrangler.js",
-      ...wrangler,
-      ...["--persist-to", join(stateDir, "state"), "--test-scheduled", "--show-interactive-dev-session=false"],
-    ],
-    {
-      env: { WRANGLER_SEND_METRICS: "false", WRANGLER_LOG_PATH: join(stateDir, "logs"), NO_COLOR: "1", CI: "true" },
-      onLine: (text) => log.write(`${text}\n`),
-    },
-  ),
+supervise(startEdge({ config, port: edgePort, stateDir, onLine: (text) => log.write(`${text}\n`) }));
+const isStopping = () => stopping;
+await waitForSuccess(`http://127.0.0.1:${serverPort}/health`, isStopping).catch((error) =>
+  stop(1, `${error.message}; its log is above`),
 );
-await waitForSuccess(`http://127.0.0.1:${serverPort}/health`, "its log is above");
-await waitForSuccess(`http://127.0.0.1:${edgePort}/api/v1/status`, `see ${logPath}`);
+await waitForSuccess(`http://127.0.0.1:${edgePort}/api/v1/status`, isStopping).catch((error) =>
+  stop(1, `${error.message}; see ${logPath}`),
+);
 
-const first = await sendTick().catch((error) => stop(1, `${error.message}; see ${logPath}`));
+const first = await sendTick(edgePort).catch((error) => stop(1, `${error.message}; see ${logPath}`));
 logStep(`first probe stored: ${first.monitors.map(describeMonitor).join("; ")}`);
 console.log();
 logNote(`edge     ${edgeUrl}/            the status page`);
@@ -139,7 +102,7 @@ let last = first.monitors.map((/** @type {any} */ monitor) => monitor.state).joi
 while (!stopping) {
   await new Promise((resolve) => setTimeout(resolve, tickSeconds * 1000));
   if (stopping) break;
-  const status = await sendTick().catch((error) => {
+  const status = await sendTick(edgePort).catch((error) => {
     logOutput("edge", `the tick failed: ${error.message}`);
   });
   if (!status) continue;

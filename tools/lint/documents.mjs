@@ -11,7 +11,9 @@ const QUOTES_MESSAGES = /^docs\/(?:troubleshooting|deploy)\.md$/;
 const { stdout } = spawnSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" });
 const files = stdout.split("\n").filter((path) => path !== "");
 const sources = files
-  .filter((path) => /^(?:server|shared|edge|tools)\/.*\.(?:rs|m?js|ftl)$/.test(path) && !path.startsWith("tools/lint/"))
+  .filter(
+    (path) => /^(?:server|shared|edge|tools)\/.*\.(?:rs|m?js|ftl|sh)$/.test(path) && !path.startsWith("tools/lint/"),
+  )
   .map((path) => readFileSync(path, "utf8"))
   .join("\n")
   // The supervisor of another program says `program` where it says `worker` otherwise.

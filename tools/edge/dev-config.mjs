@@ -1,35 +1,37 @@
-// The configuration of the local edge: wrangler.toml with the local server as its only monitor.
+// The configuration of the edge on this machine: wrangler.toml, with private addresses allowed and without a cache.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
 
+/** The monitor of a server on this machine. @param {number} port @param {number} tickSeconds */
+export const localMonitor = (port, tickSeconds) => ({
+  id: "api",
+  name: "API",
+  kind: "heapbeat",
+  url: `http://127.0.0.1:${port}/health`,
+  interval: `${tickSeconds}s`,
+  timeout: "4s",
+  group: "Backend",
+});
+
 /**
  * Writes the configuration for wrangler and returns its path.
- * @param {{ serverPort: number, tickSeconds: number, stateDir: string }} settings
+ * @param {{ monitors?: object[], stateDir: string }} settings `monitors` replaces those of wrangler.toml
  */
-export function writeDevConfig({ serverPort, tickSeconds, stateDir }) {
+export function writeDevConfig({ monitors, stateDir }) {
   /** @type {any} */
   const config = parse(readFileSync("wrangler.toml", "utf8"));
-  const monitor = {
-    id: "api",
-    name: "API",
-    kind: "heapbeat",
-    url: `http://127.0.0.1:${serverPort}/health`,
-    interval: `${tickSeconds}s`,
-    timeout: "4s",
-    group: "Backend",
-  };
   const local = {
     name: config.name,
-    main: resolve("edge/build/index.js"),
+    main: resolve(config.main),
     compatibility_date: config.compatibility_date,
     compatibility_flags: config.compatibility_flags,
     rules: config.rules,
     assets: { ...config.assets, directory: resolve(config.assets.directory) },
     durable_objects: config.durable_objects,
     migrations: config.migrations,
-    vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s" },
+    vars: { ...config.vars, ...(monitors && { MONITORS: monitors }), ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s" },
   };
   mkdirSync(stateDir, { recursive: true });
   const path = join(stateDir, "wrangler.json");
