@@ -31,7 +31,9 @@ const FLOOR = `export default {
 };`;
 
 /** A header as long as the signature of a report request. */
-const SIGNATURE_HEADERS = { "heapbeat-signature": `v1 t=${"1".repeat(10)} n=${"a".repeat(32)} s=${"b".repeat(64)}` };
+const SIGNATURE_HEADERS = {
+  "heapbeat-signature": `v2 t=${"1".repeat(10)} n=${"a".repeat(32)} o=http://127.0.0.1:8080 s=${"b".repeat(64)}`,
+};
 
 /**
  * Measures ticks of `count` monitors of a kind, and of the floor.
@@ -92,7 +94,7 @@ const server = await SignedServer.start({
 const bare = await Target.start((_, response) => {
   const body = server.reports.get(server.now) ?? "";
   const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-  response.writeHead(200, { ...headers, "heapbeat-signature": `v1 s=${"c".repeat(64)}` }).end(body);
+  response.writeHead(200, { ...headers, "heapbeat-signature": `v2 s=${"c".repeat(64)}` }).end(body);
 });
 
 /** @type {[number, "http" | "heapbeat" | "signed"][]} */
