@@ -3,7 +3,7 @@
 //! What may be sent again is decided by how far the request had come:
 //! - not written at all (the connection was refused, or a kept one turned out closed): any request;
 //! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, until two instances
-//!   have ended while they had it, or the longest wait of a request is over;
+//!   have ended by themselves while they had it (four with those that were replaced), or the longest wait of a request is over;
 //! - after the response head: never.
 
 use std::future::Future;
@@ -27,8 +27,13 @@ use crate::statistics::RouteKey;
 use crate::turns::Unanswered;
 use crate::wait::{HoldError, Wait};
 
-/// Instances of the program that may end while they have the same request, until it is not sent again: it may be what they end of.
+/// Instances of the program that may end by themselves while they have the same request, until it is not sent again: it may be what they end
+/// of.
 const MAX_LOST: usize = 2;
+
+/// The same with those that were replaced and did not answer within their drain time. A request that needs too much memory may be the reason
+/// for that as well, so there is a bound; a saturated program that leaks is replaced twice within the longest wait.
+const MAX_ENDED: usize = 4;
 
 /// Most kept connections that one request tries before it opens a new one.
 const MAX_STALE: usize = 2;
@@ -88,8 +93,8 @@ pub(crate) async fn forward(
     // Kept while another attempt is possible, else taken by the attempt that writes it.
     let mut head = Some(head);
     let mut losses = 0;
-    // The instances that have ended meanwhile; a dying one may accept a connection or two.
-    let mut lost_by = Vec::new();
+    // The instances that have ended meanwhile, and whether by themselves; a dying one may accept a connection or two.
+    let mut lost_by: Vec<(u64, bool)> = Vec::new();
     let mut stale = 0;
     loop {
         let mut in_flight = wait.enter().await.map_err(ForwardError::Held)?;
@@ -140,11 +145,16 @@ pub(crate) async fn forward(
                 if !body.as_ref().is_none_or(|body| body.is_whole()) {
                     return Err(ForwardError::Died("a part of its body is no longer at hand"));
                 }
-                if !lost_by.contains(&instance) {
-                    lost_by.push(instance);
+                if !lost_by.iter().any(|(known, _)| *known == instance) {
+                    lost_by.push((instance, !pool.ends_as_planned()));
                 }
-                if lost_by.len() >= MAX_LOST {
+                if lost_by.iter().filter(|(_, by_itself)| *by_itself).count() >= MAX_LOST {
                     return Err(ForwardError::Died("two instances ended while they had it"));
+                }
+                if lost_by.len() >= MAX_ENDED {
+                    return Err(ForwardError::Died(
+                        "four instances were replaced or ended while they had it",
+                    ));
                 }
                 losses += 1;
                 // A process that is being killed loses its sockets one after the other, the one that accepts perhaps last.

@@ -43,6 +43,8 @@ pub(crate) struct UpstreamPool {
     in_flight: AtomicUsize,
     stall: Stall,
     retired: AtomicBool,
+    /// Whether the copy is to end, after what is in flight.
+    ends_as_planned: AtomicBool,
     aborted: watch::Sender<bool>,
     /// The requests that the copy did not finish, by route.
     interrupted: Mutex<Vec<(RouteName, u64)>>,
@@ -84,6 +86,7 @@ impl UpstreamPool {
             in_flight: AtomicUsize::new(0),
             stall: Stall::default(),
             retired: AtomicBool::new(false),
+            ends_as_planned: AtomicBool::new(false),
             aborted: watch::channel(false).0,
             interrupted: Mutex::default(),
         })
@@ -220,9 +223,19 @@ impl UpstreamPool {
         self.idle().clear();
     }
 
+    /// Notes that the copy is to end once what is in flight has finished: what it loses then is not what it ends of.
+    pub(crate) fn plan_end(&self) {
+        self.ends_as_planned.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ends_as_planned(&self) -> bool {
+        self.ends_as_planned.load(Ordering::Relaxed)
+    }
+
     /// Keeps connections again after [`retire`](Self::retire).
     pub(crate) fn restore(&self) {
         self.retired.store(false, Ordering::Relaxed);
+        self.ends_as_planned.store(false, Ordering::Relaxed);
     }
 
     /// Ends what is still in flight.

@@ -62,6 +62,11 @@ impl Switch {
 
     /// Sends no new requests to the copy, and closes its idle connections. They wait if no other one is active.
     pub(crate) fn drain(&self, id: u64) {
+        self.each(id, UpstreamPool::plan_end);
+        self.retire(id);
+    }
+
+    fn retire(&self, id: u64) {
         self.active.send_if_modified(|active| {
             let before = active.len();
             active.retain(|pool| pool.upstream().id != id);
@@ -72,7 +77,7 @@ impl Switch {
 
     /// Ends what is in flight to a copy.
     pub(crate) fn abort(&self, id: u64) {
-        self.drain(id);
+        self.retire(id);
         self.each(id, UpstreamPool::abort);
     }
 

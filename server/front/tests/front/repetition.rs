@@ -217,16 +217,50 @@ async fn a_request_that_ends_two_instances_is_not_sent_to_a_third() {
     client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     until("the first death", || programs[0].accepted() > 0).await;
     front.handle.activate(programs[1].upstream(2));
-    front.handle.drain(1);
+    front.handle.abort(1);
     let response = client.response().await.unwrap();
     assert_eq!(response.status(), 502);
     assert!(response.text().contains("two instances ended while they had it"), "{}", response.text());
     let good = Program::named("good");
     front.handle.activate(good.upstream(3));
-    front.handle.drain(2);
+    front.handle.abort(2);
     assert_eq!(
         front.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.text(),
         "good",
         "the next one is sent"
     );
+}
+
+#[tokio::test]
+async fn a_request_outlives_replacements_of_a_program_that_never_answers_it_four_at_most() {
+    let silent = || {
+        Program::start(|mut peer| async move {
+            while peer.request().await.is_some() {
+                std::future::pending::<()>().await;
+            }
+        })
+    };
+    for (replacements, status, part) in [(3, 200, "good"), (4, 502, "four instances were replaced or ended")]
+    {
+        let front = TestFront::start(FrontConfig::default());
+        let programs: Vec<Program> = (0..replacements).map(|_| silent()).collect();
+        let good = Program::named("good");
+        front.handle.activate(programs[0].upstream(0));
+        let mut client = front.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        for (id, program) in (0_u64..).zip(&programs) {
+            until("the request", || front.handle.in_flight(id) == 1 && program.accepted() == 1).await;
+            let next = programs.get(usize::try_from(id).unwrap() + 1).unwrap_or(&good);
+            front.handle.activate(next.upstream(id + 1));
+            front.handle.drain(id);
+            front.handle.abort(id);
+        }
+        let response = client.response().await.unwrap();
+        assert_eq!(
+            (response.status(), response.text().contains(part)),
+            (status, true),
+            "{}",
+            response.text()
+        );
+    }
 }
