@@ -181,7 +181,8 @@ pub fn supervise_program(
     for address in listeners.iter().filter_map(|it| it.local_addr().ok()) {
         tracing::info!(server.port = address.port(), "the program: listening on port {}", address.port());
     }
-    let settings = runtime_settings(&guarded.command, guarded.limit, |name| std::env::var_os(name));
+    let settings =
+        runtime_settings(&guarded.command, guarded.limit, guarded.instances, |name| std::env::var_os(name));
     for notice in &settings.notices {
         tracing::info!("{notice}");
     }

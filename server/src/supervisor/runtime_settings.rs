@@ -57,10 +57,15 @@ struct HeapSetting {
     language: &'static str,
 }
 
-/// Returns the variables for a command. Settings that `given` returns are the user's and are kept.
+/// Least memory for which one of several instances is set, in MB: a runtime with less gives up with what a small program needs.
+const LEAST_SHARE_MB: u64 = 128;
+
+/// Returns the variables for the command of each of `instances`, which share the limit. Settings that `given` returns are the user's and are
+/// kept.
 pub(super) fn runtime_settings(
     command: &[OsString],
     limit: Bytes,
+    instances: u32,
     given: impl Fn(&str) -> Option<OsString>,
 ) -> RuntimeSettings {
     let words = words(command);
@@ -71,7 +76,8 @@ pub(super) fn runtime_settings(
     let runs = |names: &[&str]| certain.map_or_else(|| has(names), |known| known == names);
     let (node, java, other) = (runs(NODE), runs(JAVA), runs(OTHER));
     let unknown = !node && !java && !other;
-    let mb = limit.0 >> 20;
+    let mb = share_mb(limit.0 >> 20, instances);
+    let whose = if instances > 1 { "each instance's share of " } else { "" };
     let settings = [
         (node || unknown).then(|| HeapSetting {
             variable: "NODE_OPTIONS",
@@ -106,13 +112,18 @@ pub(super) fn runtime_settings(
         let condition =
             if unknown { format!(" (if it is written in {})", setting.language) } else { String::new() };
         result.notices.push(format!(
-            "set {}={}{condition} for the memory limit of {limit}",
+            "set {}={}{condition} for {whose}the memory limit of {limit}",
             setting.variable,
             redact(&value)
         ));
         result.variables.push((setting.variable, value));
     }
     result
+}
+
+/// Returns the memory that one of several instances may have, all in MB.
+fn share_mb(limit_mb: u64, instances: u32) -> u64 {
+    (limit_mb / u64::from(instances.max(1))).max(LEAST_SHARE_MB.min(limit_mb))
 }
 
 /// Returns the cap of V8's old generation for a memory limit, both in MB.
@@ -149,7 +160,7 @@ mod tests {
     fn settings(command: &[&str], set: &[(&str, &str)]) -> RuntimeSettings {
         let command: Vec<OsString> = command.iter().map(OsString::from).collect();
         let given = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-        runtime_settings(&command, Bytes::from_mb(512), given)
+        runtime_settings(&command, Bytes::from_mb(512), 1, given)
     }
 
     type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -189,6 +200,23 @@ mod tests {
             let found = settings(command, set).variables;
             let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (*name, &**value)).collect();
             assert_eq!(found, expected, "{command:?} {set:?}");
+        }
+    }
+
+    #[test]
+    fn several_instances_are_set_for_their_share_of_the_limit() {
+        for (limit, instances, share) in
+            [(512, 0, 512), (512, 1, 512), (512, 2, 256), (512, 8, 128), (100, 4, 100)]
+        {
+            let command = ["node".into()];
+            let settings = runtime_settings(&command, Bytes::from_mb(limit), instances, |_| None);
+            assert_eq!(
+                settings.variables[0].1,
+                format!("--max-old-space-size={share}"),
+                "{limit} {instances}"
+            );
+            let says_share = settings.notices[0].contains("for each instance's share of the memory limit of");
+            assert_eq!(says_share, instances > 1, "{:?}", settings.notices);
         }
     }
 

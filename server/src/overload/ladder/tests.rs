@@ -224,6 +224,24 @@ fn after_an_ineffective_purge_growth_allows_another() {
 }
 
 #[test]
+fn the_growth_that_allows_another_purge_doubles_with_each_ineffective_one() {
+    let mut ladder = ladder();
+    let mut purged_at = Vec::new();
+    // 1 MB each ten seconds; every purge leaves memory as it was, but the third.
+    for mb in 890_u32..1020 {
+        let observation = observed(20.0 + f64::from(mb - 890) * 10.0, mb.into());
+        if ladder.step(&observation).actions.contains(&Action::Purge) {
+            purged_at.push(mb);
+            let freed = if purged_at.len() == 3 { 50 } else { 0 };
+            let after = Bytes::from_mb(u64::from(mb) - freed);
+            ladder.record_purge(PurgeResult { before: Bytes::from_mb(mb.into()), after });
+        }
+    }
+    // 2 % of the limit are 20 MB.
+    assert_eq!(purged_at, [890, 910, 950, 951, 971, 1011]);
+}
+
+#[test]
 fn a_purge_that_helps_is_repeated_every_five_seconds_at_most() {
     let mut ladder = ladder();
     let mut at = Vec::new();
