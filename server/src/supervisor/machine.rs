@@ -5,6 +5,7 @@
 //! Times are monotonic, so a clock that jumps has no effect.
 
 mod deadlines;
+mod early;
 mod effect;
 mod event;
 mod exit;
@@ -23,6 +24,7 @@ use heapbeat_shared::exit::StopReason;
 use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
+use early::GrowthSinceReady;
 use worker::{Role, Succession, Worker};
 
 pub use effect::{Command, Effect, Notice, OneAtATime, Outage};
@@ -53,6 +55,8 @@ pub struct Machine {
     replacement_failed_before: bool,
     /// Number of workers in a row that were replaced for their memory soon after they were ready.
     young_replaced: u32,
+    /// How the last worker grew that was replaced for its memory.
+    last_leak: Option<GrowthSinceReady>,
     /// Largest memory of a worker when it got ready.
     start_size: Bytes,
     /// Time from the start of a worker until it was ready, the last time.
@@ -96,6 +100,7 @@ impl Machine {
             to_replace: VecDeque::new(),
             replacement_failed_before: false,
             young_replaced: 0,
+            last_leak: None,
             start_size: Bytes::ZERO,
             start_time: Duration::ZERO,
             longest_start: Duration::ZERO,
@@ -116,6 +121,11 @@ impl Machine {
             MachineEvent::Ready(number) => self.ready(number, now, &mut effects),
             MachineEvent::Heartbeat(number, runtime_polls, memory) => {
                 self.record_heartbeat(number, runtime_polls, memory, now, &mut effects);
+            }
+            MachineEvent::Leaking(number, leaking) => {
+                if let Some(worker) = self.worker(number) {
+                    worker.is_leaking = leaking;
+                }
             }
             MachineEvent::RecycleRequested(number, memory, why) => {
                 if let Some(worker) = self.worker(number) {

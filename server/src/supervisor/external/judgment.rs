@@ -102,7 +102,8 @@ impl ProgramMonitor {
             replacement: Some(self.replacement_status),
         };
         let step = self.ladder.step(&observation);
-        self.is_growing = step.pressure >= Pressure::Alert || self.forecaster.assess(limit).verdict.is_leak();
+        self.is_leaking = self.forecaster.assess(limit).verdict.is_leak();
+        self.is_growing = step.pressure >= Pressure::Alert || self.is_leaking;
         (self.pressure, self.shed) = (step.pressure, step.shed);
         self.quick.schedule(next, step.pressure, now);
         self.reason =

@@ -130,6 +130,7 @@ impl ProgramMonitor {
     ) -> Vec<MachineEvent> {
         let Round { mut events, serving, .. } = round;
         events.extend(self.apply_ladder(&serving, agents, now));
+        events.push(MachineEvent::Leaking(self.number, self.is_leaking));
         events.push(MachineEvent::MemoryShort(self.number, self.shed.thousandths()));
         events
     }

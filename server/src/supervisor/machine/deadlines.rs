@@ -81,6 +81,7 @@ impl Machine {
             worker.sent_heartbeat = true;
         }
         self.stop_draining_workers_if_memory_is_short(now, effects);
+        self.replace_while_both_fit(number, now, effects);
     }
 
     /// Stops draining workers early if all workers together are close to the enforced memory limit.

@@ -17,6 +17,8 @@ pub enum MachineEvent {
     Ready(WorkerNumber),
     /// A worker is alive: the number of polls of its runtime, and its memory.
     Heartbeat(WorkerNumber, u64, Bytes),
+    /// Whether the forecast says that the memory of a worker leaks.
+    Leaking(WorkerNumber, bool),
     /// A worker's ladder requests a replacement: the worker's memory, and the reason.
     RecycleRequested(WorkerNumber, Bytes, String),
     /// The ladder wants this share of new requests refused, in thousandths, because of the memory of a worker.

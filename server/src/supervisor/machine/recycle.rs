@@ -60,6 +60,7 @@ impl Machine {
             let judged = self.judge_replacement(number, &why, now, effects);
             if judged != Usefulness::Doubtful {
                 self.count_young_replacement(number, judged, now);
+                self.note_leak(number, now);
                 self.replace(number, why, now, effects);
             }
         }

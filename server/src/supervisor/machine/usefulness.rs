@@ -63,7 +63,8 @@ pub(super) enum Usefulness {
     Doubtful,
 }
 
-const fn percent(limit: Bytes, share: u64) -> Bytes {
+/// Returns a share of a limit, in percent.
+pub(super) const fn percent(limit: Bytes, share: u64) -> Bytes {
     Bytes(limit.0 / 100 * share)
 }
 
@@ -146,6 +147,7 @@ impl Machine {
             (if grows_on { Usefulness::GrowsOn } else { Usefulness::Helps }, held.why.clone());
         if judged == Usefulness::GrowsOn || may_be_in_vain {
             self.count_young_replacement(number, judged, now);
+            self.note_leak(number, now);
             self.replace(number, why, now, effects);
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Worker {
     pub(super) growth: Growth,
     /// Its lowest memory since it was ready.
     pub(super) lowest: Option<Bytes>,
+    /// Whether the forecast says that its memory leaks.
+    pub(super) is_leaking: bool,
     /// Set when its replacement was refused as it would not help.
     pub(super) held_back: Option<HeldBack>,
     /// The worker that it replaces, and runs beside until it is ready.
@@ -97,6 +99,7 @@ impl Worker {
             memory: Bytes::ZERO,
             growth: Growth { per_second: Bytes::ZERO, compared_at: now, memory: Bytes::ZERO },
             lowest: None,
+            is_leaking: false,
             held_back: None,
             replaces: None,
             succession: Succession::default(),

@@ -13,6 +13,7 @@ const STEPS_PER_SECOND: u64 = 100;
 
 /// Times of the program and the guard.
 const START: Duration = Duration::from_millis(400);
+const SLOW_START: Duration = Duration::from_secs(5);
 const EXIT: Duration = Duration::from_millis(60);
 const GRACE: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -22,6 +23,7 @@ struct Program {
     machine: Machine,
     levels: Levels,
     mb_per_second: u64,
+    start: Duration,
     /// How much later a reading is than it should be, as a factor.
     lateness: u32,
     now: Duration,
@@ -32,6 +34,10 @@ struct Program {
     shed: u16,
     replaced: u32,
     refused: Vec<(Duration, u16)>,
+    /// Times at which requests waited.
+    waited: Vec<Duration>,
+    /// The memory of an instance that starts or ends beside the one that gets requests.
+    beside: Option<(WorkerNumber, Bytes)>,
     highest: Bytes,
 }
 
@@ -48,16 +54,18 @@ struct Serving {
 }
 
 impl Program {
-    fn new(mb_per_second: u64, lateness: u32) -> Self {
+    /// A program that cannot run twice, or one that can but starts slowly.
+    fn new(mb_per_second: u64, lateness: u32, start: Duration) -> Self {
         let mut policy = SupervisorPolicy::new(mb(LIMIT), secs(10.0), secs(25.0), 60);
         policy.front = Some(FrontPolicy { hold: secs(30.0), drain_window: secs(2.0) });
-        policy.one_at_a_time = true;
+        policy.one_at_a_time = start == START;
         let levels = Thresholds::default().levels(mb(LIMIT)).unwrap();
         policy.judged_from = Some(levels.enter(heapbeat_shared::Pressure::Alert));
         Program {
             machine: Machine::new(policy),
             levels,
             mb_per_second,
+            start,
             lateness,
             now: Duration::ZERO,
             coming: vec![(Duration::ZERO, Tick)],
@@ -66,6 +74,8 @@ impl Program {
             shed: 0,
             replaced: 0,
             refused: Vec::new(),
+            waited: Vec::new(),
+            beside: None,
             highest: Bytes::ZERO,
         }
     }
@@ -78,6 +88,9 @@ impl Program {
             self.coming = later;
             let due: Vec<(Duration, MachineEvent)> = due;
             for (_, event) in due {
+                if let Exited(number, _) = event {
+                    self.beside.take_if(|(beside, _)| *beside == number);
+                }
                 self.step(event);
             }
             if let Some(serving) = self.serving.as_mut().filter(|serving| serving.gets_requests) {
@@ -86,6 +99,8 @@ impl Program {
                 if self.shed > 0 {
                     self.refused.push((now, self.shed));
                 }
+            } else if self.replaced > 0 {
+                self.waited.push(now);
             }
             self.read();
         }
@@ -98,7 +113,8 @@ impl Program {
         };
         // Memory grows in steps.
         let memory = Bytes(BASELINE.0 + serving.leaked.0 / CHUNK.0 * CHUNK.0);
-        self.highest = self.highest.max(memory);
+        let beside = self.beside.map_or(Bytes::ZERO, |(_, memory)| memory);
+        self.highest = self.highest.max(Bytes(memory.0 + beside.0));
         let age = self.now.saturating_sub(serving.since);
         let (growth, next) = serving.growth.expect(age, memory, &self.levels, secs(1.0));
         let step = serving.ladder.step(&Observation {
@@ -124,16 +140,20 @@ impl Program {
         for effect in self.machine.step(event, self.now, MIDDLE) {
             let now = self.now;
             match effect {
-                Start(number) => self.coming.push((now + START, Ready(number))),
+                Start(number) => {
+                    self.beside = self.serving.is_some().then_some((number, BASELINE));
+                    self.coming.push((now + self.start, Heartbeat(number, 0, BASELINE)));
+                    self.coming.push((now + self.start, Ready(number)));
+                }
                 Effect::Activate(number) => self.begin(number),
-                Effect::Hold(_) => self.hold(),
+                Effect::Hold(number) => self.hold(number),
                 Effect::Drain(number) => {
-                    self.hold();
+                    self.hold(number);
                     self.coming.push((now + STEP, MachineEvent::Drained(number)));
                 }
                 Send(number, Command::HandOver(_)) => {
                     self.replaced += 1;
-                    self.serving = None;
+                    self.serving.take_if(|serving| serving.number == number);
                     self.coming.push((now + EXIT, Exited(number, ProcessExit::Signal(15))));
                 }
                 Send(_, Command::Replacement(status)) => self.status = status,
@@ -149,10 +169,12 @@ impl Program {
             return;
         }
         self.shed = 0;
-        let rules = LadderRules { grace: START + GRACE, shed_in_grace: false, ..LadderRules::default() };
+        let before = self.serving.take();
+        self.beside = before.map(|it| (it.number, Bytes(BASELINE.0 + it.leaked.0)));
+        let rules = LadderRules { grace: self.start + GRACE, shed_in_grace: false, ..LadderRules::default() };
         self.serving = Some(Serving {
             number,
-            since: self.now.saturating_sub(START),
+            since: self.now.saturating_sub(self.start),
             gets_requests: true,
             leaked: Bytes::ZERO,
             ladder: Ladder::new(rules),
@@ -162,8 +184,8 @@ impl Program {
         });
     }
 
-    fn hold(&mut self) {
-        if let Some(serving) = &mut self.serving {
+    fn hold(&mut self, number: WorkerNumber) {
+        if let Some(serving) = self.serving.as_mut().filter(|serving| serving.number == number) {
             serving.gets_requests = false;
         }
     }
@@ -175,7 +197,7 @@ fn a_leak_of_a_program_that_cannot_run_twice_refuses_no_request() {
     for (mb_per_second, lateness) in
         [(1, 1), (5, 1), (5, 4), (20, 1), (20, 2), (20, 4), (33, 2), (40, 1), (40, 2)]
     {
-        let mut program = Program::new(mb_per_second, lateness);
+        let mut program = Program::new(mb_per_second, lateness, START);
         program.play(secs(600.0));
         let Program { replaced, refused, highest, .. } = program;
         assert!(
@@ -184,5 +206,23 @@ fn a_leak_of_a_program_that_cannot_run_twice_refuses_no_request() {
         );
         assert!(refused.is_empty(), "{mb_per_second} MB/s, {lateness} times late: {:?}", refused.first());
         assert!(highest < mb(LIMIT), "{mb_per_second} MB/s: {highest}");
+    }
+}
+
+#[test]
+fn a_leak_of_a_program_that_starts_slowly_lets_requests_wait_once_until_it_is_known() {
+    for (mb_per_second, lateness) in [(1, 1), (5, 1), (5, 4), (15, 1), (15, 2)] {
+        let mut program = Program::new(mb_per_second, lateness, SLOW_START);
+        program.play(secs(600.0));
+        let Program { replaced, refused, waited, highest, .. } = program;
+        assert!(u64::from(replaced) >= mb_per_second * 600 / LIMIT, "{mb_per_second} MB/s: {replaced}");
+        assert!(refused.is_empty(), "{mb_per_second} MB/s, {lateness} times late: {:?}", refused.first());
+        assert!(highest < mb(LIMIT), "{mb_per_second} MB/s: {highest}");
+        let (first, last) =
+            (waited.first().copied().unwrap_or_default(), waited.last().copied().unwrap_or_default());
+        assert!(
+            last - first < SLOW_START + secs(2.0),
+            "{mb_per_second} MB/s: requests waited at {first:?} and {last:?}"
+        );
     }
 }
