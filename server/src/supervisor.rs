@@ -222,6 +222,9 @@ pub fn supervise_program(
         .gateway
         .as_ref()
         .map(|_| FrontPolicy { hold: guarded.hold, drain_window: config.drain_window });
+    // Requests do not wait for a program that gets none, and one that renews itself is asked to.
+    policy.replaces_early = guarded.recycle_signal.is_none()
+        && integrations.gateway.as_ref().is_some_and(|gateway| gateway.expects_listener());
     // Without a front or a socket that is passed to both, two of them would want the same port.
     policy.instances = guarded.instances;
     policy.one_at_a_time = guarded.single || (listeners.is_empty() && integrations.gateway.is_none());

@@ -50,6 +50,8 @@ pub struct SupervisorPolicy {
     pub judged_from: Option<Bytes>,
     /// Number of workers that serve at the same time.
     pub instances: u32,
+    /// Whether a worker that leaks is replaced while another one fits beside it, see `machine::early`.
+    pub replaces_early: bool,
     /// Whether two workers must never run at the same time, as they would compete for a port.
     pub one_at_a_time: bool,
     /// The front that passes requests on to one worker, and holds them while there is none; `None` if workers accept connections.
@@ -99,6 +101,7 @@ impl SupervisorPolicy {
             stop_signal: None,
             judged_from: None,
             instances: 1,
+            replaces_early: false,
             one_at_a_time: false,
             front: None,
             memory_limit,

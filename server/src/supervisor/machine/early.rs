@@ -73,7 +73,8 @@ impl Machine {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        let may_replace = self.policy.front.is_some()
+        let may_replace = self.policy.replaces_early
+            && self.policy.front.is_some()
             && self.policy.instances == 1
             && self.longest_start >= NOTICEABLE_START
             && self.stopping.is_none()

@@ -8,6 +8,7 @@ const BASELINE: u64 = 60;
 /// A machine of 512 MB whose first instance is ready after a time.
 fn started_after(start: f64) -> Machine {
     let mut machine = machine_behind_front();
+    machine.policy.replaces_early = true;
     let events = [(0.0, Tick), (start - 0.1, Heartbeat(1, 1, mb(BASELINE))), (start, Ready(1))];
     play(&mut machine, &[], &events);
     machine
@@ -94,6 +95,7 @@ fn a_burst_after_the_start_is_not_taken_for_the_leak() {
 #[test]
 fn a_program_of_which_two_never_fit_is_not_replaced_early() {
     let mut machine = machine_behind_front();
+    machine.policy.replaces_early = true;
     let events = [
         (0.0, Tick),
         (4.9, Heartbeat(1, 1, mb(230))),
@@ -106,4 +108,11 @@ fn a_program_of_which_two_never_fit_is_not_replaced_early() {
         let effects = play(&mut machine, &[], &[(at, Heartbeat(1, memory.into(), mb(memory.into())))]);
         assert_eq!(quiet(effects), [], "{memory}");
     }
+}
+
+#[test]
+fn a_program_that_gets_no_requests_or_renews_itself_is_not_replaced_early() {
+    let mut machine = started_after(5.0);
+    machine.policy.replaces_early = false;
+    assert_eq!(grow(&mut machine, 1, 1, 470, true), None);
 }

@@ -59,6 +59,7 @@ impl Program {
         let mut policy = SupervisorPolicy::new(mb(LIMIT), secs(10.0), secs(25.0), 60);
         policy.front = Some(FrontPolicy { hold: secs(30.0), drain_window: secs(2.0) });
         policy.one_at_a_time = start == START;
+        policy.replaces_early = true;
         let levels = Thresholds::default().levels(mb(LIMIT)).unwrap();
         policy.judged_from = Some(levels.enter(heapbeat_shared::Pressure::Alert));
         Program {
