@@ -233,6 +233,8 @@ impl MonitorBuilder {
     fn insert_header(&mut self, name: &str, value: Value) {
         let headers = self.entry.entry("headers").or_insert_with(|| json!({}));
         if let Some(headers) = headers.as_object_mut() {
+            // The names of headers are the same in any case, and the last value counts.
+            headers.retain(|known, _| !known.eq_ignore_ascii_case(name));
             headers.insert(name.to_owned(), value);
         }
     }

@@ -59,10 +59,8 @@ impl Conditions {
 
     /// Adds a check that the body contains a text, or does not.
     pub(crate) fn push_contains(&mut self, text: &str, contains: bool, builder: &mut MonitorBuilder) {
-        let escaped: String =
-            text.chars().flat_map(|c| "*?[]\\^".contains(c).then_some('\\').into_iter().chain([c])).collect();
         let sign = if contains { "==" } else { "!=" };
-        self.push(format!("[BODY] {sign} pat(*{escaped}*)"), builder);
+        self.push(format!("[BODY] {sign} pat(*{}*)", escape_pattern(text)), builder);
     }
 
     /// Sets the conditions of the monitor; a connection alone if none is left.
@@ -77,6 +75,11 @@ impl Conditions {
             builder.set("max-body", json!("256kB"));
         }
     }
+}
+
+/// Escapes a text for a pattern, which then matches it as it is.
+pub(crate) fn escape_pattern(text: &str) -> String {
+    text.chars().flat_map(|c| "*?[]\\^".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// Sorts ranges, and unites those that touch.

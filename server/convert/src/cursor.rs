@@ -158,6 +158,14 @@ impl<'t> Cursor<'t> {
         self.get(key).map(|list| list.items()).unwrap_or_default()
     }
 
+    /// Returns a scalar as text, without recording that it was read.
+    pub(crate) fn scalar(&self) -> Option<&'t str> {
+        match &self.node.value {
+            Value::Scalar(text, kind) if *kind != ScalarKind::Null => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns a scalar as text, as it is written.
     pub(crate) fn as_text(&self) -> Option<&'t str> {
         match &self.node.value {

@@ -22,6 +22,15 @@ pub(crate) struct Expanded {
     pub(crate) used: Vec<String>,
 }
 
+/// A variable of which a file uses the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UsedVariable {
+    /// The file.
+    pub(crate) file: String,
+    /// The name.
+    pub(crate) name: String,
+}
+
 /// Expands the variables of a text as `os.Expand` of Go does.
 pub(crate) fn expand(text: &str, values: &BTreeMap<String, String>) -> Expanded {
     let text: String = text.chars().filter(|c| ![BEGIN, END, DOLLAR].contains(c)).collect();

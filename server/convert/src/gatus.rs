@@ -48,9 +48,8 @@ struct Item<'t> {
 
 /// Reads the files.
 pub(crate) fn read(files: &[InputFile], options: &Options) -> Result<Reading, ConvertError> {
-    let mut general = Vec::new();
-    let documents = documents::read_documents(files, options, &mut general)?;
-    let mut reading = Reading { general, ..Reading::default() };
+    let mut reading = Reading::default();
+    let documents = documents::read_documents(files, options, &mut reading.general, &mut reading.variables)?;
     let roots: Vec<_> =
         documents.iter().map(|document| (document, Cursor::new(&document.root, &document.ledger))).collect();
     let mut providers = Providers::default();

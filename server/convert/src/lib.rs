@@ -81,11 +81,38 @@ pub struct ConvertError {
 #[derive(Debug, Default)]
 struct Reading {
     general: Vec<Note>,
+    /// The variables of which the input uses the values.
+    variables: Vec<environment::UsedVariable>,
     sketch: output::Sketch,
     monitors: Vec<builder::Converted>,
 }
 
 impl Reading {
+    /// Notes on each variable whether its value is in the result. That of a credential is not: there is the name of a secret instead.
+    fn note_variables(&self, environment: &BTreeMap<String, String>) -> Vec<Note> {
+        let note = |variable: &environment::UsedVariable| {
+            let environment::UsedVariable { file, name } = variable;
+            let value = environment.get(name).map_or("", String::as_str);
+            let (kind, text) = if output::is_in_result(value, &self.general, &self.sketch, &self.monitors) {
+                (
+                    NoteKind::Todo,
+                    format!(
+                        "the value of the variable {name} is written into the result; keep it private if it is a secret"
+                    ),
+                )
+            } else {
+                (
+                    NoteKind::Dropped,
+                    format!(
+                        "the value of the variable {name} is not in the result as it is: it is that of a secret, or became another one"
+                    ),
+                )
+            };
+            Note::at(kind, file, 1, text)
+        };
+        self.variables.iter().map(note).collect()
+    }
+
     /// Notes what nobody read of a file.
     fn note_unread(&mut self, root: &cursor::Cursor<'_>, file: &str) {
         self.general.extend(root.find_unread().iter().map(|unread| {
@@ -103,7 +130,9 @@ pub fn convert(source: Source, files: &[InputFile], options: &Options) -> Result
         Source::Kuma => ("Uptime Kuma", kuma::read(files, options)?),
         Source::Blackbox => ("Prometheus's blackbox exporter", blackbox::read(files, options)?),
     };
-    let Reading { general, sketch, monitors } = reading;
+    let notes = reading.note_variables(&options.environment);
+    let Reading { general, sketch, monitors, .. } = reading;
+    let general: Vec<_> = notes.into_iter().chain(general).collect();
     let text = output::format_file(name, &general, &sketch, &monitors);
     let mut counts = Counts::default();
     for monitor in &monitors {

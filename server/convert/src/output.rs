@@ -58,6 +58,29 @@ impl Serialize for Ordered<'_> {
     }
 }
 
+/// Whether a text is in the result: in a monitor, in the sketch, or in a note.
+pub(crate) fn is_in_result(text: &str, general: &[Note], sketch: &Sketch, monitors: &[Converted]) -> bool {
+    let of_notes = |notes: &[Note]| notes.iter().any(|note| note.to_string().contains(text));
+    let of_table = |table: &Map<String, Value>| table.values().any(|value| is_in_value(text, value));
+    of_notes(general)
+        || monitors.iter().any(|it| of_notes(&it.notes) || it.entry.as_ref().is_some_and(of_table))
+        || sketch.blocks.iter().any(|(_, fields, remark)| of_table(fields) || remark.contains(text))
+        || sketch.variables.iter().any(|(_, value)| value.contains(text))
+        || sketch.page.as_ref().is_some_and(of_table)
+}
+
+/// Whether a text is in a value or in those within it.
+fn is_in_value(text: &str, value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| is_in_value(text, item)),
+        Value::Object(table) => {
+            table.iter().any(|(key, value)| key.contains(text) || is_in_value(text, value))
+        }
+        Value::String(value) => value.contains(text),
+        other => other.to_string().contains(text),
+    }
+}
+
 /// Formats the complete file.
 pub(crate) fn format_file(source: &str, general: &[Note], sketch: &Sketch, monitors: &[Converted]) -> String {
     let mut text = format!(

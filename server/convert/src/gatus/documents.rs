@@ -2,7 +2,7 @@
 //! resource.
 
 use crate::cursor::Ledger;
-use crate::environment::expand;
+use crate::environment::{UsedVariable, expand};
 use crate::note::{Note, NoteKind};
 use crate::tree::{Budget, Node, TOO_LARGE, Value};
 use crate::yaml::parse_documents;
@@ -36,15 +36,15 @@ pub(super) fn read_documents(
     files: &[InputFile],
     options: &Options,
     general: &mut Vec<Note>,
+    variables: &mut Vec<UsedVariable>,
 ) -> Result<Vec<Document>, ConvertError> {
     let mut documents = Vec::new();
     let mut budget = Budget::default();
     for file in files {
         let refused = |reason: String| ConvertError { file: file.name.clone(), reason };
         let expanded = expand(&file.text, &options.environment);
-        for name in &expanded.used {
-            general.push(Note::at(NoteKind::Todo, &file.name, 1, format!("the value of the variable {name} is written into the result; keep it private if it is a secret")));
-        }
+        variables
+            .extend(expanded.used.into_iter().map(|name| UsedVariable { file: file.name.clone(), name }));
         let parsed =
             parse_documents(&expanded.text, &mut budget).map_err(|error| refused(error.to_string()))?;
         if parsed.is_empty() && files.len() == 1 {

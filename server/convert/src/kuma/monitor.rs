@@ -2,20 +2,20 @@
 
 use serde_json::json;
 
+use super::times::{self, INTERVAL};
 use super::{Context, checks};
-use crate::builder::{MAX_GRACE, MAX_THRESHOLD, MonitorBuilder, format_millis};
-use crate::cursor::{Cursor, DurationValue};
+use crate::builder::{MonitorBuilder, format_millis};
+use crate::cursor::Cursor;
 use crate::note::NoteKind;
 
-/// Kuma's default of the interval, in seconds.
-const INTERVAL: i64 = 60;
+/// The shortest time between reminders of a channel, in milliseconds.
+pub(super) const MIN_REMINDER: i64 = 300_000;
 
-/// Settings of the kinds that heapbeat has not, and of Kuma's own page. A monitor of another kind has them as well, without a meaning.
+/// Settings of the kinds that heapbeat has not, of Kuma's own page, and of what it stores. A monitor of another kind has them as well,
+/// without a meaning.
 const OTHER_KINDS: &[&str] = &[
     "id",
     "active",
-    "forceInactive",
-    "force_inactive",
     "user_id",
     "userId",
     "created_date",
@@ -26,8 +26,8 @@ const OTHER_KINDS: &[&str] = &[
     "includeSensitiveData",
     "weight",
     "description",
-    "maintenance",
     "screenshot",
+    "screenshot_delay",
     "packetSize",
     "packet_size",
     "ping_count",
@@ -57,26 +57,37 @@ const OTHER_KINDS: &[&str] = &[
     "radius_calling_station_id",
     "remote_browser",
     "remoteBrowser",
-    "retryOnlyOnStatusCodeFailure",
-    "cacheBust",
-    "cache_bust",
     "notificationIDList",
     "tags",
     "conditions",
     "certInfo",
     "manual_status",
     "system_service_name",
-    "ipFamily",
-    "ip_family",
+    "subtype",
+    "location",
+    "protocol",
+    "gamedigToken",
+    "gamedig_token",
+    "saveResponse",
+    "save_response",
+    "saveErrorResponse",
+    "save_error_response",
+    "responseMaxLength",
+    "response_max_length",
 ];
 
 /// How the settings of other kinds begin.
-const OTHER_PREFIXES: [&str; 9] =
-    ["mqtt", "grpc", "kafka", "rabbitmq", "snmp", "ssh", "sftp", "smtp", "oauth"];
+const OTHER_PREFIXES: [&str; 11] =
+    ["mqtt", "grpc", "kafka", "rabbitmq", "snmp", "ssh", "sftp", "smtp", "oauth", "ntp", "ws"];
 
 /// Converts a monitor.
 pub(super) fn convert(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context: &mut Context) {
-    if matches!(cursor.text("active"), Some("false" | "0")) {
+    // A backup says of a monitor in a paused group that it is not active, and in the database only the group is not.
+    if context.groups.is_paused(cursor) || is_set(cursor, &["forceInactive", "force_inactive"]) {
+        builder.leave_out("its group is paused");
+        return;
+    }
+    if is_paused(cursor) {
         builder.leave_out("it is paused");
         return;
     }
@@ -86,21 +97,10 @@ pub(super) fn convert(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context
             builder.set("kind", json!("http"));
             builder.set("url", json!(cursor.text("url").unwrap_or_default()));
             checks::convert(cursor, kind, builder);
+            convert_redirects(cursor, builder, context);
         }
-        "port" => {
-            let (host, port) =
-                (cursor.text("hostname").unwrap_or_default(), cursor.text("port").unwrap_or_default());
-            let host = if host.contains(':') && !host.starts_with('[') {
-                format!("[{host}]")
-            } else {
-                host.to_owned()
-            };
-            builder.set("kind", json!("tcp"));
-            builder.set("url", json!(format!("tcp://{host}:{port}")));
-            builder.set("conditions", json!(["[CONNECTED] == true"]));
-            mark_request_read(cursor);
-        }
-        "push" => builder.set("kind", json!("heartbeat")),
+        "port" => convert_port(cursor, builder),
+        "push" => convert_push(cursor, builder),
         other => {
             builder.leave_out(format!("heapbeat has no monitor of type {other}"));
             return;
@@ -112,9 +112,26 @@ pub(super) fn convert(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context
     }
     convert_alerts(cursor, builder, context);
     if kind == "push" {
-        convert_push(cursor, builder);
+        times::convert_push(cursor, builder);
     } else {
-        convert_times(cursor, builder);
+        times::convert(cursor, kind, builder);
+    }
+    note_the_rest(cursor, builder);
+}
+
+/// Notes what is not converted of a monitor of any kind.
+fn note_the_rest(cursor: &Cursor<'_>, builder: &mut MonitorBuilder) {
+    if is_set(cursor, &["domainExpiryNotification", "domain_expiry_notification"]) {
+        builder.changed(
+            "nobody is told before the registration of its domain expires; a condition such as `[DOMAIN_EXPIRATION] > 168h` does so",
+        );
+    }
+    if is_set(cursor, &["maintenance"]) {
+        builder
+            .changed("it is under maintenance, which is not in the input; add it to `[[vars.MAINTENANCE]]`");
+    }
+    if let Some(family) = text_of(cursor, &["ipFamily", "ip_family"]).filter(|it| it.starts_with("ipv")) {
+        builder.changed(format!("it is not asked by {family} only: the platform chooses"));
     }
     if cursor.node().get("tags").is_some_and(|tags| !tags.items().is_empty()) {
         builder.note(NoteKind::Dropped, "its tags are about the page of Uptime Kuma");
@@ -122,8 +139,12 @@ pub(super) fn convert(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context
     if cursor.text("description").is_some_and(|text| !text.is_empty()) {
         builder.note(NoteKind::Dropped, "its description is about the page of Uptime Kuma");
     }
-    for (key, _) in cursor.entries() {
+    for unused in ["hostname", "port", "pushToken", "push_token"] {
+        cursor.mark_read(unused);
+    }
+    for (key, value) in cursor.entries() {
         if OTHER_KINDS.contains(&key)
+            || value.node().is_null()
             || OTHER_PREFIXES.iter().any(|prefix| key.to_ascii_lowercase().starts_with(prefix))
         {
             cursor.mark_read(key);
@@ -131,14 +152,78 @@ pub(super) fn convert(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context
     }
 }
 
-/// Returns whether one of these settings is true: a flag, or 1 in a database.
-pub(super) fn is_set(cursor: &Cursor<'_>, keys: &[&str]) -> bool {
-    keys.iter().any(|key| matches!(cursor.text(key), Some("true" | "1")))
+/// Returns whether a monitor or a group is paused.
+pub(super) fn is_paused(cursor: &Cursor<'_>) -> bool {
+    matches!(cursor.text("active"), Some("false" | "0"))
 }
 
-/// Returns the number of the first of these settings that is there.
+/// Returns whether one of these settings is true: a flag, or 1 in a database. What is neither true nor false is left unread.
+pub(super) fn is_set(cursor: &Cursor<'_>, keys: &[&str]) -> bool {
+    keys.iter().filter_map(|key| cursor.get(key)).any(|value| match value.scalar() {
+        Some("true" | "1") => {
+            value.mark_whole_read();
+            true
+        }
+        Some("false" | "0" | "") => {
+            value.mark_whole_read();
+            false
+        }
+        _ => false,
+    })
+}
+
+/// Returns the number of the first of these settings that is one. What is no number is left unread.
 pub(super) fn number_of(cursor: &Cursor<'_>, keys: &[&str]) -> Option<i64> {
-    keys.iter().find_map(|key| cursor.text(key)?.parse().ok())
+    keys.iter().filter_map(|key| cursor.get(key)).find_map(|value| {
+        let text = value.scalar()?;
+        // A number of a database may have a fraction that is zero.
+        let number = text.strip_suffix(".0").unwrap_or(text).parse().ok()?;
+        value.mark_whole_read();
+        Some(number)
+    })
+}
+
+/// Returns the text of the first of these settings that has one.
+pub(super) fn text_of<'t>(cursor: &Cursor<'t>, keys: &[&str]) -> Option<&'t str> {
+    keys.iter().find_map(|key| cursor.text(key))
+}
+
+fn convert_redirects(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context: &mut Context) {
+    match number_of(cursor, &["maxredirects"]).unwrap_or(10) {
+        0 => builder.set("redirects", json!("refuse")),
+        5 => {}
+        10 => context.follows_ten_redirects = true,
+        count => builder.changed(format!("at most five redirects are followed, and not {count}")),
+    }
+}
+
+fn convert_port(cursor: &Cursor<'_>, builder: &mut MonitorBuilder) {
+    let (host, port) = (cursor.text("hostname").unwrap_or_default(), cursor.text("port").unwrap_or_default());
+    let host =
+        if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    builder.set("kind", json!("tcp"));
+    builder.set("url", json!(format!("tcp://{host}:{port}")));
+    builder.set("conditions", json!(["[CONNECTED] == true"]));
+    let is_tls = matches!(text_of(cursor, &["smtpSecurity", "smtp_security"]), Some("secure" | "starttls"));
+    if is_tls && is_set(cursor, &["expiryNotification", "expiry_notification"]) {
+        builder.changed("its certificate is not checked: heapbeat opens the connection only");
+    }
+    if text_of(cursor, &["expectedTlsAlert", "expected_tls_alert"])
+        .is_some_and(|it| !matches!(it, "" | "none"))
+    {
+        builder.leave_out("it expects an alert of TLS, and heapbeat opens the connection only");
+    }
+    mark_request_read(cursor);
+}
+
+fn convert_push(cursor: &Cursor<'_>, builder: &mut MonitorBuilder) {
+    builder.set("kind", json!("heartbeat"));
+    mark_request_read(cursor);
+    let id = builder.id().to_owned();
+    builder.note(
+        NoteKind::Todo,
+        format!("the job has to call POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"),
+    );
 }
 
 /// Records that the settings of a request were read, which only HTTP has.
@@ -171,6 +256,12 @@ fn mark_request_read(cursor: &Cursor<'_>) {
         "basic_auth_user",
         "proxyId",
         "proxy_id",
+        "cacheBust",
+        "cache_bust",
+        "retryOnlyOnStatusCodeFailure",
+        "retry_only_on_status_code_failure",
+        "expectedTlsAlert",
+        "expected_tls_alert",
     ]
     .iter()
     .chain(&checks::CREDENTIAL_KEYS)
@@ -179,90 +270,57 @@ fn mark_request_read(cursor: &Cursor<'_>) {
     }
 }
 
-fn convert_times(cursor: &Cursor<'_>, builder: &mut MonitorBuilder) {
-    let seconds = |number: i64| DurationValue::Nanos(number.saturating_mul(1_000_000_000));
-    let interval = number_of(cursor, &["interval"]).unwrap_or(INTERVAL);
-    builder.set_interval(seconds(interval));
-    for unused in ["hostname", "port", "pushToken", "push_token"] {
-        cursor.mark_read(unused);
-    }
-    // Kuma's own timeout is 80 % of the interval.
-    let timeout =
-        cursor.text("timeout").and_then(|text| text.parse::<f64>().ok()).filter(|timeout| *timeout > 0.0);
-    #[allow(clippy::cast_possible_truncation)] // The cast saturates.
-    let millis = timeout.map_or(interval.saturating_mul(800), |timeout| (timeout * 1000.0) as i64);
-    builder.set_timeout(DurationValue::Nanos(millis.saturating_mul(1_000_000)));
-    let retries = number_of(cursor, &["maxretries"]).unwrap_or(0).max(0);
-    let retry_interval = number_of(cursor, &["retryInterval", "retry_interval"])
-        .filter(|interval| *interval > 0)
-        .unwrap_or(interval);
-    if retries > 0 {
-        builder.set("failure-threshold", json!((retries + 1).min(MAX_THRESHOLD)));
-        if retries >= MAX_THRESHOLD {
-            builder.changed(format!(
-                "{retries} retries are not possible; it is down after {MAX_THRESHOLD} failures"
-            ));
-        }
-        if retry_interval != interval {
-            builder.changed(format!(
-                "it is asked again after {interval} s and not {retry_interval} s while it fails"
-            ));
-        }
-    }
+/// Returns the ids of the channels of a monitor; `None` if the input does not say which they are.
+pub(super) fn find_channels(cursor: &Cursor<'_>, context: &Context) -> Option<Vec<String>> {
+    let known = |number: &&str| context.channels.get(*number).cloned();
+    Some(notifications_of(cursor)?.iter().filter_map(known).collect())
 }
 
-fn convert_push(cursor: &Cursor<'_>, builder: &mut MonitorBuilder) {
-    let interval = number_of(cursor, &["interval"]).unwrap_or(INTERVAL).saturating_mul(1000);
-    builder.set_job_interval("interval", interval);
-    let retries = number_of(cursor, &["maxretries"]).unwrap_or(0).max(0);
-    let retry = number_of(cursor, &["retryInterval", "retry_interval"]).unwrap_or(INTERVAL).max(0);
-    let grace = retries.saturating_mul(retry).saturating_mul(1000);
-    if grace > MAX_GRACE {
-        builder.changed(format!(
-            "its grace is {} and not {}",
-            format_millis(MAX_GRACE),
-            format_millis(grace)
-        ));
-    }
-    builder.set("grace", json!(format_millis(grace.min(MAX_GRACE))));
-    for unused in ["hostname", "port", "timeout", "pushToken", "push_token"] {
-        cursor.mark_read(unused);
-    }
-    mark_request_read(cursor);
-    let id = builder.id().to_owned();
-    builder.note(
-        NoteKind::Todo,
-        format!("the job has to call POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"),
-    );
+/// Returns the numbers of the notifications of a monitor, if the input has them.
+fn notifications_of<'t>(cursor: &Cursor<'t>) -> Option<Vec<&'t str>> {
+    let notifications = cursor.get("notificationIDList")?;
+    let is_on = |(number, on): (&'t str, Cursor<'t>)| (on.as_text() == Some("true")).then_some(number);
+    let mut numbers: Vec<_> = notifications.entries().into_iter().filter_map(is_on).collect();
+    numbers.extend(notifications.items().iter().filter_map(Cursor::as_text));
+    Some(numbers)
 }
 
 fn convert_alerts(cursor: &Cursor<'_>, builder: &mut MonitorBuilder, context: &mut Context) {
-    let notifications = cursor.get("notificationIDList");
-    let mut numbers: Vec<&str> = Vec::new();
-    for (number, on) in notifications.iter().flat_map(Cursor::entries) {
-        if on.as_text() == Some("true") {
-            numbers.push(number);
+    let channels = find_channels(cursor, context);
+    match (&channels, notifications_of(cursor)) {
+        (Some(channels), Some(numbers)) if channels.len() < numbers.len() => {
+            builder.note(NoteKind::Dropped, "one of its notifications does not exist or is not active");
         }
-    }
-    numbers.extend(notifications.iter().flat_map(Cursor::items).filter_map(|number| number.as_text()));
-    let channels: Vec<_> =
-        numbers.iter().filter_map(|number| context.channels.get(*number)).cloned().collect();
-    if notifications.is_none() {
-        builder.changed(
+        (None, _) => builder.changed(
             "its notifications are not in the input; nobody is told: add the ids of channels to `alerts`",
-        );
-    } else if channels.len() < numbers.len() {
-        builder.note(NoteKind::Dropped, "one of its notifications does not exist or is not active");
+        ),
+        _ => {}
     }
-    let resend = number_of(cursor, &["resendInterval", "resend_interval"]).unwrap_or(0);
-    if resend > 0 {
-        let interval = number_of(cursor, &["interval"]).unwrap_or(INTERVAL);
-        let reminder = resend.saturating_mul(interval).saturating_mul(1000);
-        for channel in &channels {
-            let known = context.reminders.entry(channel.clone()).or_insert(reminder);
-            *known = (*known).min(reminder);
-        }
-        builder.changed("reminders belong to the channel, which has the shortest interval of its monitors");
-    }
+    let channels = channels.unwrap_or_default();
+    convert_reminders(cursor, &channels, builder, context);
     builder.set("alerts", json!(channels));
+}
+
+/// A monitor of Kuma reminds after so many failures, and a channel of heapbeat after a time.
+fn convert_reminders(
+    cursor: &Cursor<'_>,
+    channels: &[String],
+    builder: &mut MonitorBuilder,
+    context: &mut Context,
+) {
+    let resend = number_of(cursor, &["resendInterval", "resend_interval"]).unwrap_or(0);
+    if resend <= 0 {
+        return;
+    }
+    let interval = number_of(cursor, &["interval"]).unwrap_or(INTERVAL);
+    let reminder = resend.saturating_mul(interval).saturating_mul(1000);
+    for channel in channels {
+        let known = context.reminders.entry(channel.clone()).or_insert(reminder);
+        *known = (*known).min(reminder);
+    }
+    builder.changed(format!(
+        "it reminds every {}; reminders belong to the channel, which has the shortest interval of its monitors, and at least {}",
+        format_millis(reminder),
+        format_millis(MIN_REMINDER)
+    ));
 }
