@@ -67,6 +67,7 @@ enum SourceName {
     Gatus,
     Uptimeflare,
     Kuma,
+    Upptime,
     Blackbox,
 }
 
@@ -113,6 +114,7 @@ fn convert_files(arguments: &ConvertArgs) -> Result<Conversion, String> {
         SourceName::Gatus => Source::Gatus,
         SourceName::Uptimeflare => Source::UptimeFlare,
         SourceName::Kuma => Source::Kuma,
+        SourceName::Upptime => Source::Upptime,
         SourceName::Blackbox => Source::Blackbox,
     };
     heapbeat_convert::convert(source, &files, &options).map_err(|error| error.to_string())

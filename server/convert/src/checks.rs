@@ -63,6 +63,16 @@ impl Conditions {
         self.push(format!("[BODY] {sign} pat(*{}*)", escape_pattern(text)), builder);
     }
 
+    /// Sets the conditions whose failure is a degraded monitor, if there are any.
+    pub(crate) fn finish_degraded(self, builder: &mut MonitorBuilder) {
+        if !self.texts.is_empty() {
+            builder.set("degraded", json!(self.texts));
+        }
+        if self.uses_body {
+            builder.set("max-body", json!("256kB"));
+        }
+    }
+
     /// Sets the conditions of the monitor; a connection alone if none is left.
     pub(crate) fn finish(mut self, builder: &mut MonitorBuilder) {
         if self.texts.is_empty() {

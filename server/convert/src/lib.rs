@@ -17,6 +17,7 @@ mod note;
 mod output;
 mod tree;
 mod typescript;
+mod upptime;
 mod uptimeflare;
 mod yaml;
 
@@ -34,6 +35,8 @@ pub enum Source {
     UptimeFlare,
     /// [Uptime Kuma](https://github.com/louislam/uptime-kuma): a backup, or the rows of its table of monitors, as JSON.
     Kuma,
+    /// [Upptime](https://github.com/upptime/upptime): `.upptimerc.yml`.
+    Upptime,
     /// [Blackbox exporter](https://github.com/prometheus/blackbox_exporter): its modules, and Prometheus's jobs that use them.
     Blackbox,
 }
@@ -128,6 +131,7 @@ pub fn convert(source: Source, files: &[InputFile], options: &Options) -> Result
         Source::Gatus => ("Gatus", gatus::read(files, options)?),
         Source::UptimeFlare => ("UptimeFlare", uptimeflare::read(files, options)?),
         Source::Kuma => ("Uptime Kuma", kuma::read(files, options)?),
+        Source::Upptime => ("Upptime", upptime::read(files, options)?),
         Source::Blackbox => ("Prometheus's blackbox exporter", blackbox::read(files, options)?),
     };
     let notes = reading.note_variables(&options.environment);

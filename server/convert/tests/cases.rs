@@ -24,6 +24,7 @@ fn source_of(path: &Path) -> Source {
     match path.extension().and_then(|end| end.to_str()) {
         Some("ts") => Source::UptimeFlare,
         Some("json") => Source::Kuma,
+        Some("yml") if path.ends_with("upptimerc.yml") => Source::Upptime,
         Some("yml") => Source::Blackbox,
         _ => Source::Gatus,
     }
