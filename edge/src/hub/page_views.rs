@@ -9,7 +9,7 @@ use crate::domain::history::downsample::Downsampled;
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::snapshot::{ChartPoint, MonitorSnapshot};
-use crate::hub_api::PageRange;
+use crate::hub_api::{NamedRange, PageRange};
 use crate::monitor_config::MonitorId;
 use crate::platform::clock::wall_clock;
 use crate::view::{
@@ -66,8 +66,10 @@ impl PageViews {
             config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(monitor_not_found)?;
         let engine = self.queries.engine.loaded()?;
         let now = snapshot.now;
+        let named = |range: NamedRange| (Some(range), (UnixMillis(now.0 - range.hours() * HOUR_MS), now));
         let (name, window) = match range {
-            PageRange::Named(range) => (Some(range), (UnixMillis(now.0 - range.hours() * HOUR_MS), now)),
+            PageRange::ByAge => named(NamedRange::for_age(engine.first_observed(&monitor.id, now), now)),
+            PageRange::Named(range) => named(range),
             PageRange::Between { from, to } => (None, (from, to)),
         };
         let within = |at: UnixMillis| at >= window.0 && at <= window.1;

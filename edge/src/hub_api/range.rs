@@ -79,8 +79,11 @@ fn millis(step: Duration) -> i64 {
 }
 
 /// The window of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PageRange {
+    /// The window that suits the age of the monitor: [`NamedRange::for_age`].
+    #[default]
+    ByAge,
     /// A window that ends now.
     Named(NamedRange),
     /// Any other window.
@@ -90,12 +93,6 @@ pub enum PageRange {
         /// The end, which is later.
         to: UnixMillis,
     },
-}
-
-impl Default for PageRange {
-    fn default() -> Self {
-        PageRange::Named(NamedRange::Day)
-    }
 }
 
 /// A window of a page that ends now.
@@ -132,6 +129,13 @@ impl NamedRange {
     /// Returns the window of this name.
     pub fn parse(name: &str) -> Option<Self> {
         NamedRange::ALL.into_iter().find(|range| range.as_str() == name)
+    }
+
+    /// Returns the window of a page that asks for none: a day, or an hour for a monitor that is younger, as its chart of a day would look empty.
+    /// `first` is when the monitor was first observed.
+    pub fn for_age(first: Option<UnixMillis>, now: UnixMillis) -> Self {
+        let hour = Duration::from_secs(3600);
+        if first.is_some_and(|first| now.since(first) >= hour) { NamedRange::Day } else { NamedRange::Hour }
     }
 
     /// Returns the length in hours.
@@ -177,6 +181,21 @@ mod tests {
         for (length, expected) in lengths {
             let found = quantize_length(Duration::from_millis(length.unsigned_abs()));
             assert_eq!(i64::try_from(found.as_millis()).unwrap(), expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_page_shows_an_hour_until_its_monitor_is_an_hour_old() {
+        let now = UnixMillis(1_767_225_600_000);
+        for (age, expected) in [
+            (None, NamedRange::Hour),
+            (Some(0), NamedRange::Hour),
+            (Some(HOUR - 1), NamedRange::Hour),
+            (Some(HOUR), NamedRange::Day),
+            (Some(400 * 24 * HOUR), NamedRange::Day),
+        ] {
+            let first = age.map(|age| UnixMillis(now.0 - age));
+            assert_eq!(NamedRange::for_age(first, now), expected, "{age:?}");
         }
     }
 

@@ -171,6 +171,14 @@ test("the latency chart of the first hour has a value for each tick", async () =
   assert.equal(latency.match(/<tr data-at=/g)?.length, 5);
 });
 
+test("the page of a monitor that is younger than an hour shows an hour, and a day of others", async () => {
+  const readShown = async (/** @type {string} */ path, edge = smallEdge) =>
+    /<a href="\?range=(\w+)" aria-current="true">/.exec(await edge.readText(path))?.[1];
+  assert.equal(await readShown("/monitors/api"), "1h");
+  assert.equal(await readShown("/monitors/api?range=24h"), "24h");
+  assert.equal(await readShown("/monitors/m00", largeEdge), "24h");
+});
+
 test("the language follows the browser unless another one is chosen", async () => {
   const readLanguages = async (/** @type {string} */ path, /** @type {string} */ accept) => {
     const response = await smallEdge.request(path, { headers: { "accept-language": accept } });

@@ -81,6 +81,12 @@ impl Engine {
         exits.into_iter().flatten().copied().collect()
     }
 
+    /// Returns when `monitor` was first observed; `None` if it never was.
+    pub fn first_observed(&self, monitor: &MonitorId, now: UnixMillis) -> Option<UnixMillis> {
+        let first = self.monitors.get(monitor)?.ledger.segments(now).next();
+        first.map(|segment| segment.from)
+    }
+
     /// The statistics of `monitor` in the `window` that ends at `now`. They are empty if it was never probed.
     pub fn window_statistics(
         &self,

@@ -159,7 +159,7 @@ impl Query {
         }
     }
 
-    /// `from` and `to`, else `range`, else a day. A page ignores invalid values.
+    /// `from` and `to`, else `range`, else what suits the age of the monitor. A page ignores invalid values.
     pub(super) fn page_range(&self) -> PageRange {
         let at = |name| self.value(name).and_then(instant);
         let named = self.value("range").and_then(NamedRange::parse);
@@ -210,14 +210,15 @@ mod tests {
     fn a_chart_has_a_named_range_or_any_interval() {
         let between = |from, to| PageRange::Between { from: UnixMillis(from), to: UnixMillis(to) };
         let cases = [
-            ("", PageRange::Named(NamedRange::Day)),
+            ("", PageRange::ByAge),
+            ("range=24h", PageRange::Named(NamedRange::Day)),
             ("range=7d", PageRange::Named(NamedRange::Week)),
-            ("range=8d", PageRange::Named(NamedRange::Day)),
+            ("range=8d", PageRange::ByAge),
             ("lang=de&range=1h", PageRange::Named(NamedRange::Hour)),
             ("from=61000&to=62000", between(60_000, 120_000)),
             ("from=2026-01-01T00%3A00Z&to=1767229200000", between(1_767_225_600_000, 1_767_229_200_000)),
             ("from=2000&to=1000&range=7d", PageRange::Named(NamedRange::Week)),
-            ("from=x&to=1000", PageRange::Named(NamedRange::Day)),
+            ("from=x&to=1000", PageRange::ByAge),
         ];
         for (text, expected) in cases {
             assert_eq!(query(text).page_range(), expected, "{text}");
