@@ -17,6 +17,7 @@ use web_sys::{AbortController, AbortSignal, Response};
 use worker::Delay;
 
 mod body;
+mod cloudflare_name;
 mod context;
 mod dns;
 mod fetch_error;
@@ -148,7 +149,7 @@ async fn probe_once(
         Target::Http(check) => &check.url,
         Target::Tcp(address) => {
             spend(allowance, purpose)?;
-            return tcp::probe_tcp(address, timeout, context.allow_private).await;
+            return tcp::probe_tcp(address, timeout, context.allow_private, allowance).await;
         }
         Target::Dns(query) => {
             spend(allowance, purpose)?;

@@ -8,9 +8,11 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use worker::Delay;
 
+use super::cloudflare_name::leads_to_cloudflare;
 use super::fetch_error::{TcpCheck, classify_error, explain_error};
-use crate::domain::Failure;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
+use crate::domain::check::request_plan::RequestAllowance;
+use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::{TcpAddress, is_private_host};
 use crate::platform::clock::wall_clock;
 use crate::platform::tcp::check_connection;
@@ -19,11 +21,12 @@ use crate::platform::url::{HostAndPort, canonical_host};
 /// How long the check after a failed `fetch` may take. A refused connection fails at once.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Probes a `tcp` monitor within `timeout`.
+/// Probes a `tcp` monitor within `timeout`. A name whose connection was refused may be looked up with a request of `allowance`.
 pub(super) async fn probe_tcp(
     address: &TcpAddress,
     timeout: Duration,
     allow_private: bool,
+    allowance: &RequestAllowance<'_>,
 ) -> Result<ProbeResponse, ProbeError> {
     let host = canonical_host(address.host()).ok_or(Failure::Dns)?;
     if !allow_private && is_private_host(&host) {
@@ -34,7 +37,15 @@ pub(super) async fn probe_tcp(
         Either::Left((Ok(()), _)) => {
             Ok(ProbeResponse::new(0, wall_clock().since(began), ResponseBody::Unread))
         }
-        Either::Left((Err(error), _)) => Err(explain_tcp_error(&error.to_string())),
+        Either::Left((Err(error), _)) => {
+            let error = explain_tcp_error(&error.to_string());
+            let left = timeout.saturating_sub(wall_clock().since(began));
+            if error == Failure::ConnectionRefused.into() && leads_to_cloudflare(&host, left, allowance).await
+            {
+                return Err(ProbeSkipped::Forbidden.into());
+            }
+            Err(error)
+        }
         Either::Right(_) => Err(Failure::ConnectTimeout.into()),
     }
 }

@@ -36,7 +36,7 @@ const V6: [(u32, u32); 7] = [
 ];
 
 /// Returns whether a host is an address of Cloudflare; an IPv6 address has its brackets. A name is not resolved.
-pub(crate) fn is_cloudflare_address(host: &str) -> bool {
+pub fn is_cloudflare_address(host: &str) -> bool {
     let has_prefix = |address: u32, (network, length): (u32, u32)| (address ^ network) >> (32 - length) == 0;
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         let network = |(bytes, length): ([u8; 4], u32)| (u32::from_be_bytes(bytes), length);

@@ -30,6 +30,7 @@ mod tcp;
 mod url;
 
 pub use capacity::{MAX_HUBS, MAX_MONITORS, MONITORS_PER_HUB};
+pub use cloudflare::is_cloudflare_address;
 pub use dns::{DEFAULT_RESOLVER, DnsQuery, RecordType};
 pub use domain_name::registered_domain;
 pub use id::{MonitorId, MonitorIdError};

@@ -112,6 +112,31 @@ test("a failed probe is retried within its timeout", async (t) => {
   assert.equal(requests, 2);
 });
 
+test("a tcp monitor of a name that leads to Cloudflare is not checked, and one that refuses is down", async (t) => {
+  const tcp = { kind: "tcp", "failure-threshold": 1 };
+  const monitors = [
+    defineMonitor("forbidden", "tcp://cloudflare.names.example:9", tcp),
+    defineMonitor("refuses", "tcp://origin.names.example:9", tcp),
+  ];
+  const edge = await Edge.start(monitors, { namedSockets: true });
+  t.after(() => edge.stop());
+  const readReasons = async () =>
+    (await edge.readStatus()).monitors.map((/** @type {any} */ it) => [it.id, it.state, it.reason]);
+  const expected = [
+    ["forbidden", "unobserved", /does not let a Worker connect/],
+    ["refuses", "down", /refused/],
+  ];
+  // A second lookup of the name would lead elsewhere.
+  for (let tick = 0; tick < 3; tick += 1) {
+    await edge.tick();
+    const reasons = await readReasons();
+    for (const [index, [id, state, reason]] of expected.entries()) {
+      assert.deepEqual(reasons[index].slice(0, 2), [id, state]);
+      assert.match(reasons[index][2], /** @type {RegExp} */ (reason));
+    }
+  }
+});
+
 test("a tcp monitor opens a connection and sends nothing", async (t) => {
   let receivedBytes = 0;
   const { server, port } = await startTcpServer((socket) => {

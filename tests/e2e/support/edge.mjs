@@ -10,6 +10,9 @@ const MINUTE = 60_000;
 /** The module that goes in front of the built worker when a test injects faults. */
 const FAULT_INJECTION = "tests/e2e/support/fault-injection.mjs";
 
+/** The module that replaces the platform's sockets when a test has names of its own. */
+const NAMED_SOCKETS = "tests/e2e/support/named-sockets.mjs";
+
 /**
  * @typedef {{ id: string, name?: string, kind?: string, url: string, interval?: string, timeout?: string,
  *   "failure-threshold"?: number, "success-threshold"?: number, conditions?: string[], degraded?: string[],
@@ -46,24 +49,35 @@ export class Edge {
    * Starts a workerd with the edge in it.
    * @param {unknown} monitors
    * @param {{ stateDir?: string, vars?: Record<string, unknown>, extraWorker?: { name: string, script: string,
-   *   bindings?: Record<string, unknown> }, faultInjection?: boolean, rateLimit?: number, log?: string[], root?: string }} [options]
+   *   bindings?: Record<string, unknown> }, faultInjection?: boolean, namedSockets?: boolean, rateLimit?: number, log?: string[], root?: string }} [options]
    *   `stateDir` keeps the stored data of this worker for the next one; `extraWorker` runs in the same workerd;
-   *   `faultInjection` enables [`Edge.injectFault`]; `rateLimit` is the number of requests a minute that one address may make;
+   *   `faultInjection` enables [`Edge.injectFault`]; `namedSockets` gives this machine names; `rateLimit` is the number of requests a minute that one address may make;
    *   `log` receives the log lines; `root` is the checkout whose build runs
    */
   static async start(monitors, options = {}) {
-    const { stateDir, vars = {}, extraWorker, faultInjection = false, rateLimit, log, root = "." } = options;
+    const { stateDir, vars = {}, extraWorker, faultInjection = false, namedSockets = false, rateLimit, log } = options;
+    const { root = "." } = options;
     const faultModule = {
       type: "ESModule",
       path: `${root}/edge/build/faulty.js`,
       contents: readFileSync(FAULT_INJECTION),
     };
+    const socketsModule = {
+      type: /** @type {const} */ ("ESModule"),
+      path: `${root}/edge/build/sockets.js`,
+      contents: readFileSync(NAMED_SOCKETS),
+    };
+    const index = { type: /** @type {const} */ ("ESModule"), path: `${root}/edge/build/index.js` };
+    const withNames = () => ({
+      ...index,
+      contents: readFileSync(index.path, "utf8").replace('"cloudflare:sockets"', '"./sockets.js"'),
+    });
     const edge = {
       name: "edge",
       modulesRoot: `${root}/edge/build`,
       modules: [
         ...(faultInjection ? [faultModule] : []),
-        { type: /** @type {const} */ ("ESModule"), path: `${root}/edge/build/index.js` },
+        ...(namedSockets ? [withNames(), socketsModule] : [index]),
         { type: /** @type {const} */ ("CompiledWasm"), path: `${root}/edge/build/index_bg.wasm` },
       ],
       compatibilityDate: "2026-11-01",
