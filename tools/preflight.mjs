@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { describeTakenPort } from "./edge/free-port.mjs";
 import { readEnv } from "./env.mjs";
 import { logError } from "./log.mjs";
 
@@ -43,14 +43,6 @@ function checkTools() {
   ];
 }
 
-/** Whether no other process listens at `port` of this address. @param {number} port @param {string} host */
-const isFree = (port, host) =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", (/** @type {NodeJS.ErrnoException} */ error) => resolve(error.code !== "EADDRINUSE"));
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
-  });
-
 async function checkPorts() {
   const { serverPort, edgePort } = readEnv();
   const problems = [];
@@ -58,12 +50,8 @@ async function checkPorts() {
     ["PORT", serverPort],
     ["EDGE_PORT", edgePort],
   ])) {
-    if (!((await isFree(port, "::")) && (await isFree(port, "127.0.0.1")))) {
-      const other = port < 64_000 ? port + 1000 : port - 1000;
-      problems.push(
-        `port ${port} is taken by another process: stop it, or choose another port: ${name}=${other} make run`,
-      );
-    }
+    const problem = await describeTakenPort(port, name, "make run");
+    if (problem) problems.push(problem);
   }
   return problems;
 }

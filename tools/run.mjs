@@ -4,10 +4,11 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { CargoBuild } from "./cargo.mjs";
 import { localMonitor, writeDevConfig } from "./edge/dev-config.mjs";
+import { claimStateDir } from "./edge/dev-lock.mjs";
 import { prepareSecrets } from "./edge/dev-secrets.mjs";
 import { describeMonitor, sendTick, startEdge, waitForSuccess } from "./edge/local-edge.mjs";
 import { readEnv } from "./env.mjs";
-import { logNote, logOutput, logStep } from "./log.mjs";
+import { fail, logNote, logOutput, logStep } from "./log.mjs";
 import { Service } from "./process.mjs";
 import { COMMAND_LINE, IS_BUILT, SERVER } from "./programs.mjs";
 
@@ -46,6 +47,8 @@ function logCommands() {
   logNote(`monitors HEAPBEAT_ADMIN_TOKEN=$(cat ${adminTokenPath}) ${program} apply monitors.toml --url ${edgeUrl}`);
 }
 
+const obstacle = await claimStateDir(stateDir);
+if (obstacle) fail(obstacle, 2);
 const config = writeDevConfig({ monitors: [localMonitor(serverPort, tickSeconds)], stateDir });
 const { secret, secretPath, adminTokenPath } = prepareSecrets(stateDir);
 const logPath = join(stateDir, "wrangler.log");

@@ -3,6 +3,7 @@
 //! A variable that is invalid is reported as a [`ConfigProblem`] in the log and in the owner's status, and its default applies.
 
 mod branding;
+mod misspelled;
 mod text_variables;
 
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::monitor_config::{
 use crate::notify::circuit::Obstacle;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
 use crate::notify::{Channel, Channels};
-use crate::platform::bindings::{read_json, read_text, read_text_variable};
+use crate::platform::bindings::{read_json, read_text, read_text_variable, variable_names};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 use crate::platform::url::WebUrl;
@@ -152,9 +153,19 @@ pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
         applied_secrets: read_applied_secrets(env, &mut problems),
     };
     config.problems.append(&mut problems);
+    report_misspelled_variables(env, &mut config, &settings.channels);
     report_missing_secrets(&mut config, &settings.secrets);
     report_unknown_channels(&mut config, &settings.channels);
     WorkerSettings { config, ..settings }
+}
+
+/// Reports the variables whose names are nearly those of settings.
+fn report_misspelled_variables(env: &Env, config: &mut MonitorConfig, channels: &Channels) {
+    let secrets = config.monitors.iter().flat_map(heapbeat_monitors::Monitor::secrets);
+    let used: Vec<_> =
+        secrets.chain(channels.list.iter().map(|it| &it.secret)).map(SecretName::as_str).collect();
+    let found = misspelled::find_misspelled(&variable_names(env), &used);
+    config.problems.extend(found);
 }
 
 /// Whether private addresses may be probed.

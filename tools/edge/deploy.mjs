@@ -1,14 +1,13 @@
-// `heapbeat-edge deploy`, which is also `make deploy`: does a dry run, lists the monitors and secrets, asks for confirmation, and deploys.
+// `heapbeat-edge deploy`, which is also `make deploy`: does a dry run, checks the settings, lists the monitors and secrets, asks for
+// confirmation, and deploys.
 
 import { existsSync, readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { parse } from "smol-toml";
 import { fail, logNote, logStep } from "../log.mjs";
+import { checkConfig, describeProblem, missingSecret, SECRETS } from "./config-check.mjs";
 import { askYesOrNo } from "./questions.mjs";
 import { runWrangler } from "./wrangler.mjs";
-
-/** The file with the secrets of a project that `heapbeat-edge init` has made. */
-const SECRETS = ".dev.vars";
 
 /** Reads wrangler.toml, and fails if it cannot be deployed as it is. @returns {any} */
 function readConfig() {
@@ -23,12 +22,34 @@ function readConfig() {
   return config;
 }
 
-/** @param {{ yes: boolean }} options `yes` deploys without a question */
-export async function deploy({ yes }) {
+/** Checks the settings, and fails if one is wrong. @param {boolean} ignoreProblems */
+async function checkSettings(ignoreProblems) {
+  logStep("settings");
+  const problems = await checkConfig().catch((error) => fail(error.message));
+  const wrong = problems.filter((problem) => missingSecret(problem) === undefined);
+  for (const problem of wrong) logNote(describeProblem(problem));
+  if (wrong.length > 0 && !ignoreProblems) {
+    fail("nothing was deployed: correct these settings, or deploy without them with --ignore-problems", 2);
+  }
+  if (wrong.length === 0) logNote("no problems");
+  // A secret may have been set at Cloudflare, which cannot be seen from here.
+  for (const secret of new Set(problems.map(missingSecret).filter((it) => it !== undefined))) {
+    logNote(
+      `the secret ${secret} is not in ${SECRETS}: unless you have set it already, npx wrangler secret put ${secret}`,
+    );
+  }
+}
+
+/**
+ * @param {{ yes: boolean, ignoreProblems: boolean }} options `yes` deploys without a question, `ignoreProblems` without the settings that the
+ *   edge rejects
+ */
+export async function deploy({ yes, ignoreProblems }) {
   const config = readConfig();
   if (!config.build && !existsSync(config.main)) fail(`${config.main} is missing: run npm install`, 2);
   logStep("dry run");
   runWrangler("deploy", "--dry-run");
+  await checkSettings(ignoreProblems);
   logStep("monitors");
   const monitors = config.vars?.MONITORS ?? [];
   for (const monitor of monitors) logNote(`${monitor.id}  ${monitor.url}  every ${monitor.interval ?? "60s"}`);

@@ -1,4 +1,4 @@
-// The configuration of the edge on this machine: wrangler.toml, with private addresses allowed and without a cache.
+// The configuration of the edge on this machine: wrangler.toml without what only a deployment needs.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -17,9 +17,10 @@ export const localMonitor = (port, tickSeconds) => ({
 
 /**
  * Writes the configuration for wrangler and returns its path.
- * @param {{ monitors?: object[], stateDir: string }} settings `monitors` replaces those of wrangler.toml
+ * @param {{ monitors?: object[], stateDir: string, isLocal?: boolean }} settings `monitors` replaces those of wrangler.toml; `isLocal` allows
+ *   private addresses, and disables the cache
  */
-export function writeDevConfig({ monitors, stateDir }) {
+export function writeDevConfig({ monitors, stateDir, isLocal = true }) {
   /** @type {any} */
   const config = parse(readFileSync("wrangler.toml", "utf8"));
   const local = {
@@ -31,7 +32,11 @@ export function writeDevConfig({ monitors, stateDir }) {
     assets: { ...config.assets, directory: resolve(config.assets.directory) },
     durable_objects: config.durable_objects,
     migrations: config.migrations,
-    vars: { ...config.vars, ...(monitors && { MONITORS: monitors }), ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s" },
+    vars: {
+      ...config.vars,
+      ...(monitors && { MONITORS: monitors }),
+      ...(isLocal && { ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s" }),
+    },
   };
   mkdirSync(stateDir, { recursive: true });
   const path = join(stateDir, "wrangler.json");

@@ -18,8 +18,10 @@ Commands:
   init [FOLDER]   asks for the backend's address and a title, and writes wrangler.toml and the secrets
                   --backend URL, --title TEXT and --name WORKER answer the questions; --no-install leaves npm install to you
                   HEAPBEAT_SECRET in the environment is used instead of a new secret
-  dev             runs the edge of this folder on this machine; EDGE_PORT (8787) and TICK (60s) change port and interval
-  deploy          puts it on Cloudflare, after a dry run; --yes does so without a question
+  dev             runs the edge of this folder on this machine; EDGE_PORT (8787), TICK (60s) and HEAPBEAT_STATE (.heapbeat) change
+                  port, interval and the folder of the history
+  deploy          puts it on Cloudflare, after a dry run and a check of the settings; --yes does so without a question, and
+                  --ignore-problems without the settings that the edge rejects
   push-keys       generates the keys of web push notifications
 `;
 
@@ -39,6 +41,7 @@ function readArguments() {
         title: { type: "string" },
         name: { type: "string" },
         install: { type: "boolean", default: true },
+        "ignore-problems": { type: "boolean", default: false },
         yes: { type: "boolean", short: "y", default: process.env.CONFIRM === "yes" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
@@ -65,7 +68,7 @@ if (values.version) {
   await runLocally();
 } else if (command === "deploy") {
   const { deploy } = await import("./deploy.mjs");
-  await deploy({ yes: values.yes });
+  await deploy({ yes: values.yes, ignoreProblems: values["ignore-problems"] });
 } else if (command === "push-keys") {
   await import("../push-keys.mjs");
 } else {

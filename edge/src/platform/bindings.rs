@@ -3,7 +3,7 @@
 //! [`Env::object_var`] reads tables only, and a list such as `[[vars.MONITORS]]` is an array. So a variable of any type is read here,
 //! as text or as JSON.
 
-use js_sys::JSON;
+use js_sys::{JSON, Object};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, EnvBinding};
@@ -20,6 +20,12 @@ impl EnvBinding for Variable {
     fn get(value: JsValue) -> worker::Result<Self> {
         Ok(value.unchecked_into())
     }
+}
+
+/// Returns the names of all variables, secrets and bindings.
+pub(crate) fn variable_names(env: &Env) -> Vec<String> {
+    let env: &JsValue = env.as_ref();
+    Object::keys(env.unchecked_ref::<Object>()).iter().filter_map(|name| name.as_string()).collect()
 }
 
 /// Returns a variable or secret that is a text; `None` if it is not set, or is not a text.
