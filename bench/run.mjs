@@ -74,6 +74,12 @@ const BENCHES = {
     question: "which verdicts do real processes get that leak or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat-labeled-runs"],
   },
+  packages: {
+    question:
+      "how long are the packages' steps from an empty folder to a leak that was replaced, and how large are they",
+    command: ["node_modules/.bin/node", "bench/packages.mjs"],
+    onRequest: INSTALLS,
+  },
   "package-start": {
     question: "what does the command of the npm package cost beside the program",
     command: ["node_modules/.bin/node", "bench/package-start.mjs"],

@@ -90,6 +90,7 @@ test("a leak is replaced without a failed request", async () => {
     assert.equal(result.failed, 0, JSON.stringify(result.failures));
     assert.equal(result.shed, 0);
     assert.ok(result.answered > 0);
+    console.log(`   ${result.answered} requests answered, ${result.failed} failed`);
   }
 });
 
@@ -139,7 +140,14 @@ test("the packed edge watches the program from a local workerd", async () => {
   assert.match(page, /Shop status/);
 });
 
-test("heapbeat-edge deploy refuses without a terminal, after the dry run", async () => {
+test("heapbeat-edge deploy refuses an address that Cloudflare cannot reach", async () => {
+  const deployed = runIn(status, ["node_modules/.bin/heapbeat-edge", "deploy", "--yes"], env);
+  await assert.rejects(deployed, /wrangler\.toml:\d+: MONITORS\[0\]\.url: `127\.0\.0\.1` is a private address/);
+});
+
+test("heapbeat-edge deploy refuses without a terminal, after the dry run and the check of the settings", async () => {
+  const config = join(status, "wrangler.toml");
+  writeFileSync(config, readFileSync(config, "utf8").replace(`http://127.0.0.1:${port}`, "https://api.invalid"));
   const deployed = runIn(status, ["node_modules/.bin/heapbeat-edge", "deploy"], env);
   await assert.rejects(deployed, (/** @type {Error} */ { message }) => {
     assert.match(message, /env\.HUB/);

@@ -68,6 +68,7 @@ test("gunicorn under guard is replaced without a failed request", async () => {
     assert.equal(result.failed, 0, JSON.stringify(result.failures));
     assert.equal(result.shed, 0);
     assert.ok(result.answered > 0);
+    console.log(`   ${result.answered} requests answered, ${result.failed} failed`);
   }
   await running.stop();
 });
