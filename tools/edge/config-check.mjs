@@ -11,6 +11,9 @@ import { writeDevConfig } from "./dev-config.mjs";
 import { findFreePort } from "./free-port.mjs";
 import { startEdge, waitForSuccess } from "./local-edge.mjs";
 
+/** Milliseconds that the check of the settings may take. */
+const TIMEOUT = 60_000;
+
 /** The file with the secrets of a project that `heapbeat-edge init` has made. */
 export const SECRETS = ".dev.vars";
 
@@ -61,13 +64,17 @@ export async function checkConfig() {
   const token = copySecrets(stateDir);
   const config = writeDevConfig({ stateDir, isLocal: false });
   const edge = startEdge({ config, port, stateDir, onLine: (line) => log.push(line) });
+  const deadline = Date.now() + TIMEOUT;
   try {
     let ended = false;
     const exit = edge.exit.then((description) => {
       ended = true;
       throw new Error(description);
     });
-    await Promise.race([waitForSuccess(`http://127.0.0.1:${port}/api/v1/status`, () => ended), exit]);
+    await Promise.race([
+      waitForSuccess(`http://127.0.0.1:${port}/api/v1/status`, () => ended || Date.now() > deadline),
+      exit,
+    ]);
     return await readProblems(port, token);
   } catch (error) {
     const { message } = /** @type {Error} */ (error);

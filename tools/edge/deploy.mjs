@@ -22,10 +22,14 @@ function readConfig() {
   return config;
 }
 
-/** Checks the settings, and fails if one is wrong. @param {boolean} ignoreProblems */
+/**
+ * Checks the settings, and fails if one is wrong. Where no Worker runs, as on some machines that only build, they are deployed unchecked.
+ * @param {boolean} ignoreProblems
+ */
 async function checkSettings(ignoreProblems) {
   logStep("settings");
-  const problems = await checkConfig().catch((error) => fail(error.message));
+  const problems = await checkConfig().catch((error) => logNote(error.message));
+  if (!problems) return;
   const wrong = problems.filter((problem) => missingSecret(problem) === undefined);
   for (const problem of wrong) logNote(describeProblem(problem));
   if (wrong.length > 0 && !ignoreProblems) {

@@ -102,6 +102,16 @@ test("deploy accepts sound settings, and names a secret that is not here", async
   });
 });
 
+test("deploy goes on with a note where the settings cannot be checked, as no Worker runs there", async (t) => {
+  const folder = await createProject(t, FIXED + SOUND);
+  const env = { ...ENV, MINIFLARE_WORKERD_PATH: "/bin/false" };
+  await assert.rejects(runIn(folder, [...COMMAND, "deploy"], env), (/** @type {Error} */ { message }) => {
+    assert.match(message, /the settings could not be checked/);
+    assert.match(message, /nothing was deployed: without a terminal/);
+    return true;
+  });
+});
+
 test("dev says what is wrong with the settings, and a second one in the folder is refused", async (t) => {
   const settings = FIXED + MISTAKES;
   const folder = await createProject(t, settings);
