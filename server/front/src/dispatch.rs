@@ -305,6 +305,11 @@ fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Fu
             shared.statistics.count_failed();
             problem(StatusCode::BAD_GATEWAY, "the program did not answer in HTTP/1.1")
         }
+        ForwardError::Interim => {
+            shared.statistics.count_failed();
+            let detail = "the program sent interim responses (1xx) without end, and no response";
+            closing_problem(StatusCode::BAD_GATEWAY, detail)
+        }
         ForwardError::TimedOut => {
             shared.statistics.count_failed();
             problem(StatusCode::GATEWAY_TIMEOUT, "the program did not answer in time")

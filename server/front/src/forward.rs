@@ -15,12 +15,11 @@ use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::timeout;
 
 use crate::body::{BodyFault, ClientBody, RequestBody};
 use crate::headers::keep_alive_seconds;
-use crate::pool::InFlight;
+use crate::pool::{InFlight, PooledConnection};
 use crate::response_body::ReturnTicket;
 use crate::shared::Shared;
 use crate::statistics::RouteKey;
@@ -50,6 +49,8 @@ pub(crate) enum ForwardError {
     Died(&'static str),
     /// The program answered something that is not HTTP.
     Nonsense,
+    /// The program sent interim responses without end.
+    Interim,
     /// The program did not answer in time.
     TimedOut,
     /// The request body could not be passed on.
@@ -120,7 +121,7 @@ pub(crate) async fn forward(
         let view = body.as_ref().map_or_else(RequestBody::empty, ClientBody::view);
         let was_reused = connection.reused;
         let request = Request::from_parts(written, view);
-        let mut attempt = pin!(attempt(shared, in_flight, connection.sender, request, body.as_ref()));
+        let mut attempt = pin!(attempt(shared, in_flight, connection, request, body.as_ref()));
         match in_turn(unanswered, attempt.as_mut()).await {
             Ok(forwarded) => {
                 if let Some(body) = &body {
@@ -190,7 +191,7 @@ async fn in_turn<T, E>(
 fn attempt(
     shared: &Shared,
     mut in_flight: InFlight,
-    mut sender: SendRequest<RequestBody>,
+    connection: PooledConnection,
     mut request: Request<RequestBody>,
     body: Option<&Arc<ClientBody>>,
 ) -> impl Future<Output = Result<Forwarded, Attempt>> {
@@ -202,6 +203,8 @@ fn attempt(
             }
         });
     }
+    let PooledConnection { mut sender, budget, .. } = connection;
+    budget.renew();
     let is_head = request.method() == Method::HEAD;
     let sent = sender.try_send_request(request);
     async move {
@@ -212,10 +215,15 @@ fn attempt(
         let Ok(answered) = answered else { return Err(Attempt::Failed(ForwardError::TimedOut)) };
         let mut failed = match answered {
             Ok(response) => {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    budget.lift();
+                } else {
+                    budget.renew();
+                }
                 in_flight.pool().note_progress();
                 let kept = keep_alive_seconds(response.headers());
                 let reusable = ends_with_its_head(is_head, response.status(), response.headers());
-                let connection = ReturnTicket { sender, in_flight, kept, reusable };
+                let connection = ReturnTicket { sender, budget, in_flight, kept, reusable };
                 return Ok(Forwarded { response, connection });
             }
             Err(failed) => failed,
@@ -228,6 +236,9 @@ fn attempt(
         }
         let (address, error) = (&in_flight.pool().upstream().address, failed.error());
         tracing::debug!("the program at {address} did not answer: {error}");
+        if budget.is_exceeded() {
+            return Err(Attempt::Failed(ForwardError::Interim));
+        }
         if error.is_parse() {
             return Err(Attempt::Failed(ForwardError::Nonsense));
         }

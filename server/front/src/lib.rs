@@ -53,6 +53,7 @@ mod preview;
 mod probe;
 mod problem;
 mod progress;
+mod read_budget;
 mod relay;
 mod response_body;
 mod route_pattern;

@@ -14,6 +14,8 @@ use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use crate::read_budget::ReadBudget;
+
 /// Unit of the room in bytes, as permits are 32-bit numbers.
 const UNIT: usize = 1024;
 
@@ -166,16 +168,17 @@ pub(crate) fn poll_read_in(
     Poll::Ready(Ok(()))
 }
 
-/// A connection of which little is read at a time while the front is crowded.
+/// A connection to the program, of which little is read at a time while the front is crowded, and not without end before it says something.
 #[derive(Debug)]
 pub(crate) struct LimitedReads<S> {
     stream: S,
     room: Arc<MemoryRoom>,
+    budget: Arc<ReadBudget>,
 }
 
 impl<S> LimitedReads<S> {
-    pub(crate) const fn new(stream: S, room: Arc<MemoryRoom>) -> Self {
-        LimitedReads { stream, room }
+    pub(crate) const fn new(stream: S, room: Arc<MemoryRoom>, budget: Arc<ReadBudget>) -> Self {
+        LimitedReads { stream, room, budget }
     }
 }
 
@@ -186,7 +189,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for LimitedReads<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        poll_read_in(&this.room, Pin::new(&mut this.stream), cx, buf)
+        let before = buf.filled().len();
+        ready!(poll_read_in(&this.room, Pin::new(&mut this.stream), cx, buf))?;
+        if this.budget.spend(buf.filled().len() - before) {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "too many bytes that say nothing")))
     }
 }
 

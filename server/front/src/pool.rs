@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::body::RequestBody;
 use crate::config::PoolLimits;
 use crate::memory::{LimitedReads, MemoryRoom};
+use crate::read_budget::ReadBudget;
 use crate::stall::Stall;
 use crate::statistics::{RouteKey, RouteName};
 use crate::upstream::{Upstream, UpstreamStream};
@@ -52,6 +53,7 @@ pub(crate) struct UpstreamPool {
 
 struct IdleConnection {
     sender: SendRequest<RequestBody>,
+    budget: Arc<ReadBudget>,
     since: Instant,
     until: Instant,
 }
@@ -65,6 +67,8 @@ impl std::fmt::Debug for IdleConnection {
 /// A connection for one request.
 pub(crate) struct PooledConnection {
     pub(crate) sender: SendRequest<RequestBody>,
+    /// How much of it may be read before the program says something.
+    pub(crate) budget: Arc<ReadBudget>,
     /// Whether it has served a request already.
     pub(crate) reused: bool,
 }
@@ -146,7 +150,8 @@ impl UpstreamPool {
                 idle.push_back(connection);
                 return None;
             }
-            return Some(PooledConnection { sender: connection.sender, reused: true });
+            let IdleConnection { sender, budget, .. } = connection;
+            return Some(PooledConnection { sender, budget, reused: true });
         }
         None
     }
@@ -160,7 +165,9 @@ impl UpstreamPool {
 
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> io::Result<PooledConnection> {
-        let stream = LimitedReads::new(self.connect_stream().await?, Arc::clone(&self.memory));
+        let budget = Arc::new(ReadBudget::default());
+        let stream =
+            LimitedReads::new(self.connect_stream().await?, Arc::clone(&self.memory), Arc::clone(&budget));
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
             .handshake(TokioIo::new(stream))
@@ -178,26 +185,31 @@ impl UpstreamPool {
                 _ = aborted.wait_for(|aborted| *aborted) => {}
             }
         });
-        Ok(PooledConnection { sender, reused: false })
+        Ok(PooledConnection { sender, budget, reused: false })
     }
 
     /// Keeps a connection whose response has ended. `kept` is how long the program says that it keeps it.
-    pub(crate) fn give_back(self: &Arc<Self>, sender: SendRequest<RequestBody>, kept: Option<u64>) {
+    pub(crate) fn give_back(
+        self: &Arc<Self>,
+        sender: SendRequest<RequestBody>,
+        budget: Arc<ReadBudget>,
+        kept: Option<u64>,
+    ) {
         if sender.is_closed() || self.is_retired() {
             return;
         }
         if sender.is_ready() {
-            return self.keep_connection(sender, kept);
+            return self.keep_connection(sender, budget, kept);
         }
         let (pool, mut sender) = (Arc::clone(self), sender);
         tokio::spawn(async move {
             if let Ok(Ok(())) = timeout(SETTLE, sender.ready()).await {
-                pool.keep_connection(sender, kept);
+                pool.keep_connection(sender, budget, kept);
             }
         });
     }
 
-    fn keep_connection(&self, sender: SendRequest<RequestBody>, kept: Option<u64>) {
+    fn keep_connection(&self, sender: SendRequest<RequestBody>, budget: Arc<ReadBudget>, kept: Option<u64>) {
         let announced = kept.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds).mul_f32(0.8));
         let now = Instant::now();
         let until = now + self.limits.idle_timeout.min(announced);
@@ -208,7 +220,7 @@ impl UpstreamPool {
         if idle.len() >= self.limits.idle {
             idle.pop_front();
         }
-        idle.push_back(IdleConnection { sender, since: now, until });
+        idle.push_back(IdleConnection { sender, budget, since: now, until });
     }
 
     /// Closes idle connections that have expired.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::body::RequestBody;
 use crate::pool::InFlight;
 use crate::progress::ConnectionProgress;
+use crate::read_budget::ReadBudget;
 use crate::statistics::RequestTicket;
 
 /// Why a response ended early.
@@ -39,6 +40,7 @@ pub(crate) struct ProgramBody {
 /// What gives a connection back to its pool.
 pub(crate) struct ReturnTicket {
     pub(crate) sender: SendRequest<RequestBody>,
+    pub(crate) budget: Arc<ReadBudget>,
     pub(crate) in_flight: InFlight,
     /// How long the program says that it keeps the connection, in seconds.
     pub(crate) kept: Option<u64>,
@@ -59,8 +61,9 @@ impl ProgramBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(ReturnTicket { sender, in_flight, kept, reusable: true }) = self.connection.take() {
-            in_flight.pool().give_back(sender, kept);
+        if let Some(ReturnTicket { sender, budget, in_flight, kept, reusable: true }) = self.connection.take()
+        {
+            in_flight.pool().give_back(sender, budget, kept);
         }
     }
 }
@@ -84,7 +87,10 @@ impl Body for ProgramBody {
                 // Trailers are the end; hyper asks for nothing behind them.
                 this.ended |= frame.as_ref().is_ok_and(Frame::is_trailers);
                 match (&frame, &this.connection) {
-                    (Ok(_), Some(connection)) => connection.in_flight.pool().note_progress(),
+                    (Ok(_), Some(connection)) => {
+                        connection.budget.renew();
+                        connection.in_flight.pool().note_progress();
+                    }
                     _ => this.note_interrupted(),
                 }
                 Poll::Ready(Some(frame.map_err(ResponseFault::Program)))

@@ -1,6 +1,7 @@
 //! The front between scripted peers: real sockets, raw bytes on both sides.
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
+mod endless_responses;
 mod forwarding;
 mod framing;
 mod leaving;
