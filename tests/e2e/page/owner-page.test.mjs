@@ -12,12 +12,13 @@ import { ADMIN_TOKEN } from "../support/tokens.mjs";
 /** @type {import("playwright-core").Browser} */ let browser;
 /** @type {AlertServices} */ let services;
 /** @type {Edge} */ let edge;
+/** @type {string[]} */ const log = [];
 
 before(async () => {
   browser = await launchBrowser();
   services = await AlertServices.start();
   const vars = { ...defineChannels(services.url), ADMIN_TOKEN, SLACK: `${services.url}/slack/bad`, HOOK: "nowhere" };
-  edge = await Edge.start([defineMonitor("api", REFUSED_URL, { "failure-threshold": 1 })], { vars });
+  edge = await Edge.start([defineMonitor("api", REFUSED_URL, { "failure-threshold": 1 })], { vars, log });
   await edge.tickTimes(2);
 });
 
@@ -79,5 +80,80 @@ test("with the token it shows what each channel does, and tests them", async () 
     JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
   );
   assert.ok(!stored.includes(ADMIN_TOKEN), "the token is stored nowhere");
+  await close();
+});
+
+test("the token goes to the API of the same edge as a header, and nowhere else", async () => {
+  const { page, close } = await openPage(browser, `${edge.url}/owner`, { locale: "en", timezoneId: "UTC" });
+  /** @type {import("playwright-core").Request[]} */ const requests = [];
+  page.on("request", (request) => requests.push(request));
+  await page.getByLabel("Admin token").fill(ADMIN_TOKEN);
+  await page.keyboard.press("Enter");
+  await page.locator("[data-channels] li").first().waitFor();
+  await page.goto(`${edge.url}/`);
+  assert.ok(requests.length > 3);
+  for (const request of requests) {
+    const headers = JSON.stringify({ ...(await request.allHeaders()), authorization: "" });
+    assert.ok(![request.url(), headers, request.postData() ?? ""].join(" ").includes(ADMIN_TOKEN), request.url());
+    const { authorization } = await request.allHeaders();
+    if (authorization) assert.ok(request.url().startsWith(`${edge.url}/api/v1/admin/`), request.url());
+    if (authorization) assert.equal((await request.response())?.headers()["cache-control"], "no-store");
+  }
+  assert.ok(!log.join("\n").includes(ADMIN_TOKEN), "the edge's log");
+  await page.goBack();
+  assert.equal(await page.getByLabel("Admin token").inputValue(), "", "it is forgotten with the page");
+  await close();
+});
+
+test("no other site can frame the page, send its form or read what it reads", async () => {
+  const response = await edge.request("/owner");
+  const policy = String(response.headers.get("content-security-policy"));
+  for (const rule of ["frame-ancestors 'none'", "form-action 'none'", "base-uri 'none'", "connect-src 'self'"]) {
+    assert.ok(policy.includes(rule), rule);
+  }
+  assert.doesNotMatch(policy, /unsafe/);
+  assert.equal(response.headers.get("referrer-policy"), "no-referrer");
+  assert.equal(response.headers.get("cross-origin-opener-policy"), "same-origin");
+  // The field has no name, so that a form that is sent without its script would not have the token in an address.
+  assert.doesNotMatch(await response.text(), /<input[^>]* name=/);
+  const headers = { origin: "https://evil.example", authorization: `Bearer ${ADMIN_TOKEN}` };
+  for (const [method, path] of [
+    ["GET", "/admin/channels"],
+    ["GET", "/admin/status"],
+    ["POST", "/alerts/test"],
+  ]) {
+    const answer = await edge.request(`/api/v1${path}`, { method, headers: { origin: headers.origin } });
+    assert.equal(answer.status, 401, `${path}: nothing but the header counts, no cookie`);
+    assert.equal(answer.headers.get("set-cookie"), null);
+    const preflight = await edge.request(`/api/v1${path}`, {
+      method: "OPTIONS",
+      headers: { origin: headers.origin, "access-control-request-headers": "authorization" },
+    });
+    assert.equal(preflight.headers.get("access-control-allow-headers"), null, path);
+    assert.equal(answer.headers.get("access-control-allow-origin"), null, path);
+  }
+});
+
+test("hostile ids, kinds and replies are text on the page", async () => {
+  const { page, close } = await openPage(browser, `${edge.url}/owner`, { locale: "en", timezoneId: "UTC" });
+  const evil = `"><img src=x onerror="window.fired=1"><script>window.fired=2</script>\u202e`;
+  await page.route("**/api/v1/admin/channels", (route) =>
+    route.fulfill({
+      json: {
+        channels: [
+          { channel: evil, kind: evil, state: evil, reason: evil, since: null, next_attempt: null, waiting: 1 },
+        ],
+      },
+    }),
+  );
+  await page.route("**/api/v1/admin/status", (route) =>
+    route.fulfill({ json: { problems: [{ position: evil, reason: evil }] } }),
+  );
+  await page.getByLabel("Admin token").fill(ADMIN_TOKEN);
+  await page.keyboard.press("Enter");
+  await page.locator("[data-problems] li").first().waitFor();
+  assert.equal(await page.evaluate(() => /** @type {any} */ (window).fired), undefined);
+  assert.equal(await page.locator("[data-channels] img, [data-problems] img").count(), 0);
+  assert.ok(String(await page.locator("[data-channels] li").textContent()).includes(evil));
   await close();
 });
