@@ -29,7 +29,7 @@ mod snapshot;
 mod tick_changes;
 mod unwatched;
 
-pub use incident_status::{IncidentStatus, dependencies};
+pub use incident_status::{IncidentStatus, ResultStatus, dependencies};
 pub use probe_round::{PlannedProbe, ProbeAttempt, ProbeRound};
 pub use snapshot::{ProbeHistory, WindowStatistics};
 pub use tick_changes::{EngineEvent, PersistedStates, ProbeRecord, Tick, TickChanges};

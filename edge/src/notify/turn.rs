@@ -55,7 +55,7 @@ impl<'s> Situation<'s> {
         now: UnixMillis,
         status_page: Option<&'s str>,
     ) -> Self {
-        let (incidents, watched) = (engine.incident_statuses(), engine.watch_statuses(config, now));
+        let (incidents, watched) = (engine.incident_statuses(now), engine.watch_statuses(config, now));
         Situation { config, incidents, watched, status_page, hub: 0 }
     }
 }

@@ -1,8 +1,22 @@
 //! The status of incidents, which the notifier (`notify`) compares with what each recipient was told.
 
+use heapbeat_shared::UnixMillis;
+
 use super::{Engine, TickChanges};
+use crate::domain::State;
 use crate::domain::incident::{Incident, Severity};
 use crate::monitor_config::{Monitor, MonitorConfig, MonitorId};
+
+/// What the last result of a monitor says about the present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultStatus {
+    /// It is valid and decides the state.
+    Valid,
+    /// It has expired, or does not decide: nobody knows whether trouble of an open incident lasts.
+    Expired,
+    /// The monitor cannot be probed, as the edge itself is offline.
+    EdgeOffline,
+}
 
 /// The latest incident of a monitor, open or closed, as it is now.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,19 +25,23 @@ pub struct IncidentStatus<'e> {
     pub incident: &'e Incident,
     /// Whether the monitor changes between serving and down again and again.
     pub is_flapping: bool,
-    /// Whether anything is known: the monitor can be probed, as the edge itself is online.
-    pub is_known: bool,
+    /// What the last result of the monitor says about the present.
+    pub result: ResultStatus,
 }
 
 impl Engine {
-    /// Returns the latest incident of each monitor, also of those that are no longer configured.
-    pub fn incident_statuses(&self) -> Vec<IncidentStatus<'_>> {
+    /// Returns the latest incident of each monitor at `now`, also of those that are no longer configured.
+    pub fn incident_statuses(&self, now: UnixMillis) -> Vec<IncidentStatus<'_>> {
         let mut statuses = Vec::new();
         for state in self.monitors.values() {
             if let Some(incident) = &state.incidents.latest {
-                let (is_flapping, is_known) =
-                    (state.flapping_since().is_some(), state.persisted.offline_since.is_none());
-                statuses.push(IncidentStatus { incident, is_flapping, is_known });
+                let is_flapping = state.flapping_since().is_some();
+                let result = match state.ledger.current_entry(now).map(|entry| entry.state) {
+                    _ if state.persisted.offline_since.is_some() => ResultStatus::EdgeOffline,
+                    Some(State::Unobserved) | None => ResultStatus::Expired,
+                    Some(_) => ResultStatus::Valid,
+                };
+                statuses.push(IncidentStatus { incident, is_flapping, result });
             }
         }
         statuses

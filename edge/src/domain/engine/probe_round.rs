@@ -104,6 +104,10 @@ impl Engine {
         for attempt in attempts {
             let state = self.monitors.entry(attempt.monitor.clone()).or_default();
             state.persisted.schedule.record_attempt(at, attempt.outcome);
+            if attempt.outcome.needs_follow_up() {
+                // It is not the edge's connection that keeps it from being probed now.
+                state.persisted.offline_since = None;
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn notified_reasons(
     recipient: &mut PromptRecipient,
     at: UnixMillis,
 ) -> Vec<NotificationReason> {
-    let statuses = engine.incident_statuses();
+    let statuses = engine.incident_statuses(at);
     let notify = |status: IncidentStatus<'_>| recipient.notify(status.incident, status.is_flapping, at);
     statuses.into_iter().filter_map(notify).collect()
 }

@@ -9,6 +9,7 @@ use heapbeat_shared::{Statement, UnixMillis};
 
 use super::Engine;
 use crate::domain::ProbeSkipped;
+use crate::domain::incident::Severity;
 use crate::domain::instant::rfc3339;
 use crate::monitor_config::{Monitor, MonitorConfig, MonitorKind};
 
@@ -27,6 +28,8 @@ pub struct Unwatched<'c> {
     pub since: UnixMillis,
     /// Why it could not be probed; `None` if no tick came.
     pub reason: Option<ProbeSkipped>,
+    /// The trouble that its last result found, of an incident that is open; `None` if there was none.
+    pub trouble: Option<Severity>,
     /// Whether the owner is alerted about it: ticks have come for [`UNWATCHED_ALERT_AFTER`] without a result, no maintenance is
     /// announced for it, and the edge is not offline, as it then reaches no alert service either.
     pub alerts: bool,
@@ -65,7 +68,9 @@ impl Engine {
             let may_alert = self.under_maintenance.as_ref().is_some_and(|it| !it.contains(&monitor.id));
             let alerts = is_left_out && may_alert && reason != Some(ProbeSkipped::EdgeOffline);
             let since = since.filter(|since| now.since(*since) > limit);
-            let unwatched = since.map(|since| Unwatched { monitor, since, reason, alerts });
+            let incident = self.latest_incident(&monitor.id).filter(|incident| incident.closed.is_none());
+            let trouble = incident.and_then(|incident| incident.current);
+            let unwatched = since.map(|since| Unwatched { monitor, since, reason, trouble, alerts });
             WatchStatus { monitor, last_result, unwatched }
         };
         let probed = config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat);

@@ -79,7 +79,12 @@ impl<'n> UnwatchedNews<'n> {
         let mut lines = Vec::new();
         for it in &self.unwatched {
             let (name, why) = (&it.monitor.name, it.statement().text);
-            lines.push(one_line(&format!("- {name}: {why}; no result since {}", rfc3339(it.since))));
+            let trouble = match it.trouble {
+                Some(Severity::Down) => ", when it was down",
+                Some(Severity::Degraded) => ", when it was degraded",
+                Some(Severity::Crashed | Severity::Warning) | None => "",
+            };
+            lines.push(one_line(&format!("- {name}: {why}; no result since {}{trouble}", rfc3339(it.since))));
         }
         for (name, end) in &self.ended {
             lines.push(one_line(&format!("- {name}: {}", end.sentence())));

@@ -3,7 +3,7 @@
 use heapbeat_shared::UnixMillis;
 
 use super::Situation;
-use crate::domain::engine::{IncidentStatus, dependencies};
+use crate::domain::engine::{IncidentStatus, ResultStatus, dependencies};
 use crate::domain::incident::notification::{NotificationState, PAST_PERIOD, RECOVERY_PERIOD, StateSet};
 use crate::domain::incident::{Incident, Severity};
 use crate::monitor_config::{Monitor, MonitorId};
@@ -19,7 +19,7 @@ pub(super) struct Case<'p> {
     /// The monitors that it depends on, directly or indirectly.
     dependencies: Vec<&'p MonitorId>,
     pub(super) is_flapping: bool,
-    pub(super) is_known: bool,
+    pub(super) result: ResultStatus,
     /// Whether the monitor has no newer incident.
     pub(super) is_latest: bool,
 }
@@ -37,13 +37,13 @@ impl<'p> Case<'p> {
                 monitor,
                 dependencies: monitor.map_or_else(Vec::new, |it| dependencies(situation.config, it)),
                 is_flapping: status.is_flapping,
-                is_known: status.is_known,
+                result: status.result,
                 is_latest,
             }
         };
         let mut cases: Vec<Case<'p>> = situation.incidents.iter().map(|status| case(*status, true)).collect();
         for incident in closed {
-            let status = IncidentStatus { incident, is_flapping: false, is_known: true };
+            let status = IncidentStatus { incident, is_flapping: false, result: ResultStatus::Valid };
             if !cases.iter().any(|known| known.subject.is_of(incident)) {
                 let is_latest = !cases.iter().any(|known| known.incident.monitor == incident.monitor);
                 cases.push(case(status, is_latest));
@@ -61,9 +61,15 @@ impl<'p> Case<'p> {
         self.monitor.map_or(self.incident.monitor.as_str(), |monitor| monitor.name.as_str())
     }
 
+    /// Whether a valid result says whether trouble of the incident lasts.
+    pub(super) fn is_observed(&self) -> bool {
+        self.result == ResultStatus::Valid
+    }
+
     /// The dependencies whose trouble explains this incident, of those that the recipient knows of with their severity.
     pub(super) fn explained_by(&self, announced: &[(&'p MonitorId, Severity)]) -> Vec<&'p MonitorId> {
-        let Some(current) = self.incident.current.filter(|_| self.incident.closed.is_none()) else {
+        let is_so = self.is_observed() && self.incident.closed.is_none();
+        let Some(current) = self.incident.current.filter(|_| is_so) else {
             return Vec::new();
         };
         let explains = |(id, severity): &&(&'p MonitorId, Severity)| {

@@ -5,6 +5,7 @@ use heapbeat_shared::fnv::fnv1a;
 
 use super::Situation;
 use super::case::Case;
+use crate::domain::engine::ResultStatus;
 use crate::domain::incident::Severity;
 use crate::domain::incident::notification::{EndReason, NotificationReason, NotificationState};
 use crate::monitor_config::MonitorId;
@@ -152,7 +153,8 @@ impl Due<'_> {
 /// Finds the differences of a recipient that may be closed at `now`, and records since when they wait.
 ///
 /// Trouble that a dependency explains is held back while the recipient knows of the dependency's trouble, or is told in this turn. In
-/// quiet hours only incidents with an outage are notified. What is held back is not owed: it may come and go unnotified.
+/// quiet hours only incidents with an outage are notified. What is held back is not owed: it may come and go unnotified. While there is no
+/// valid result of a monitor, nothing is said about its trouble, and it explains that of no other one.
 pub(super) fn find_differences<'p>(
     recipient: Recipient<'_>,
     record: &mut RecipientRecord,
@@ -161,11 +163,12 @@ pub(super) fn find_differences<'p>(
 ) -> Queue<'p> {
     let (mut queue, mut announced) = (Queue::default(), Vec::<(&MonitorId, Severity)>::new());
     let mut behind: Vec<(&MonitorId, &str)> = Vec::new();
-    for case in cases.iter().filter(|case| case.is_known) {
+    for case in cases.iter().filter(|case| case.result != ResultStatus::EdgeOffline) {
         let incident = case.incident;
         let told = record.state(&case.subject).cloned().unwrap_or_default();
         let is_wanted = case.monitor.is_some_and(|monitor| recipient.wants(monitor));
-        let reason = next_reason(case, recipient, is_wanted, &told, now);
+        let reason = next_reason(case, recipient, is_wanted, &told, now)
+            .filter(|reason| case.is_observed() || reason.is_end());
         let explained_by = if is_wanted { case.explained_by(&announced) } else { Vec::new() };
         behind.extend(explained_by.iter().map(|dependency| (*dependency, case.name())));
         let is_quiet = recipient.is_quiet && incident.severity != Severity::Down;
@@ -199,16 +202,15 @@ pub(super) fn find_differences<'p>(
                 if told.owed_since.is_some() && !is_owed(case, is_wanted, &told) {
                     record.state_mut(&case.subject).owed_since = None;
                 }
-                let reminds = recipient
-                    .reminder()
-                    .is_some_and(|interval| is_wanted && told.is_reminder_due(incident, interval, now));
+                let interval = recipient.reminder().filter(|_| is_wanted && case.is_observed());
+                let reminds = interval.is_some_and(|interval| told.is_reminder_due(incident, interval, now));
                 if reminds && !is_quiet && explained_by.is_empty() {
                     queue.reminders.push(due(NotificationReason::Reminder, told.at));
                 }
             }
         }
         if let (true, None, Some(known), Some(current)) =
-            (is_wanted, incident.closed, knows, incident.current)
+            (is_wanted && case.is_observed(), incident.closed, knows, incident.current)
         {
             announced.push((&incident.monitor, known.min(current)));
         }

@@ -10,3 +10,4 @@ mod keys;
 mod random_days;
 mod reminders;
 mod unwatched;
+mod unwatched_trouble;

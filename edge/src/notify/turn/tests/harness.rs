@@ -6,7 +6,8 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
-use crate::domain::engine::{Engine, Tick};
+use crate::domain::check::probe_schedule::AttemptOutcome;
+use crate::domain::engine::{Engine, ProbeAttempt, Tick};
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::MonitorConfig;
@@ -143,7 +144,7 @@ impl World {
     }
 
     /// Runs a tick for each text, which has a letter for each monitor: `u`p, slow (`g`), `d`own, not asked as there is no room
-    /// (`x`), the edge is offline (`o`), a job that has not been heard of (`h`), or `-` for no probe.
+    /// (`x`; `n` if its probe was not even started), the edge is offline (`o`), a job that has not been heard of (`h`), or `-` for no probe.
     pub(super) fn run(&mut self, ticks: &[&str]) {
         for letters in ticks {
             self.probe(letters);
@@ -162,11 +163,16 @@ impl World {
     pub(super) fn probe(&mut self, letters: &str) {
         let at = self.now();
         assert_eq!(letters.len(), self.config.monitors.len());
-        let mut probes = Vec::new();
+        let (mut probes, mut left_out) = (Vec::new(), Vec::new());
         for (monitor, letter) in self.config.monitors.iter().zip(letters.chars()) {
             let response = |ms| ProbeResponse::new(200, Duration::from_millis(ms), ResponseBody::Unread);
             let result = match letter {
                 '-' => continue,
+                'n' => {
+                    let attempt = ProbeAttempt::not_started(monitor.id.clone(), AttemptOutcome::NoRoom);
+                    left_out.push(attempt);
+                    continue;
+                }
                 'd' => Err(Failure::ConnectionRefused.into()),
                 'g' => Ok(response(500)),
                 'x' => Err(ProbeSkipped::Budget.into()),
@@ -176,6 +182,7 @@ impl World {
             };
             probes.push(ProbeResult { monitor: monitor.id.clone(), received: at, result });
         }
+        self.engine.record_attempts(at, &left_out);
         let commit = self.engine.apply_tick(&self.config, Tick { at, received: at }, &probes);
         for incident in commit.incidents {
             self.incidents.insert((incident.monitor.to_string(), incident.opened.0 / 1000), incident);
