@@ -101,8 +101,8 @@ impl SubjectState {
         self.unanswered = covered.unanswered_before;
         if !covered.was_uncertain {
             self.state.uncertain.remove(covered.severity);
-            self.sent.clear();
         }
+        self.sent.truncate(covered.sent_before);
     }
 }
 

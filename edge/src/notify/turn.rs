@@ -86,6 +86,8 @@ pub struct Covered {
     pub(super) unanswered_before: Option<Unanswered>,
     /// The monitors that the message names as not watched.
     pub monitors: Vec<MonitorId>,
+    /// How many monitors the messages before this one named that may have been accepted.
+    pub(super) sent_before: usize,
 }
 
 /// The plan of a turn.
@@ -246,6 +248,7 @@ impl NotificationRecords {
             let (was_uncertain, unanswered_before) =
                 (entry.state.uncertain.contains(due.severity), entry.unanswered);
             entry.state.uncertain.insert(due.severity);
+            let sent_before = entry.sent.len();
             let is_new = |id: &&MonitorId| !entry.sent.contains(id);
             let more: Vec<MonitorId> = monitors.iter().filter(is_new).cloned().collect();
             entry.sent.extend(more);
@@ -258,6 +261,7 @@ impl NotificationRecords {
                 was_uncertain,
                 unanswered_before,
                 monitors,
+                sent_before,
             });
         }
         let message = if messages.len() == 1 {

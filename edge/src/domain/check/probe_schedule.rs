@@ -43,7 +43,13 @@ pub struct ProbeWait {
     /// The latest reason.
     #[n(1)]
     pub reason: ProbeSkipped,
+    /// The last tick without a result.
+    #[n(2)]
+    pub last: Option<UnixMillis>,
 }
+
+/// If no tick came for so long, the time before it is that in which the edge was away, and not the schedule's.
+pub const MAX_TICK_GAP: Duration = Duration::from_secs(600);
 
 /// What the schedule knows of a monitor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -100,12 +106,13 @@ impl ProbeSchedule {
     }
 
     fn wait(&mut self, at: UnixMillis, reason: ProbeSkipped) {
-        // The time in which the edge was offline is not the schedule's.
+        // The time in which the edge was offline, or away, is not the schedule's.
         let known = self.wait.filter(|wait| {
             (wait.reason == ProbeSkipped::EdgeOffline) == (reason == ProbeSkipped::EdgeOffline)
+                && at.since(wait.last.unwrap_or(at)) < MAX_TICK_GAP
         });
         let since = known.map_or(at, |wait| wait.since);
-        self.wait = Some(ProbeWait { since, reason });
+        self.wait = Some(ProbeWait { since, reason, last: Some(at) });
     }
 
     /// Returns the precedence of a monitor that is due at `now`; the least comes first. One that has waited for more whole ticks since

@@ -11,6 +11,7 @@ use super::Situation;
 use super::differences::{About, Due};
 use crate::domain::engine::{Unwatched, WatchStatus};
 use crate::domain::incident::Severity;
+use crate::domain::incident::notification::StateSet;
 use crate::monitor_config::MonitorId;
 use crate::notify::message::{MessageEvent, UnwatchedNews, WatchEnd};
 use crate::notify::recipient::Recipient;
@@ -41,10 +42,12 @@ pub(super) fn find_unwatched<'p>(
     }
     let first = unwatched.first().map(|it| Subject::Unwatched(it.monitor.id.clone(), second_of(it.since)));
     let subject = known.map(|entry| entry.subject.clone()).or(first)?;
-    let is_as_told = known.is_some_and(|entry| {
-        entry.named.len() == unwatched.len()
-            && unwatched.iter().all(|it| entry.named.contains(&it.monitor.id))
-    });
+    // What was sent since may have arrived: the channel may believe that.
+    let is_as_told = told.uncertain == StateSet::default()
+        && known.is_some_and(|entry| {
+            entry.named.len() == unwatched.len()
+                && unwatched.iter().all(|it| entry.named.contains(&it.monitor.id))
+        });
     let is_due = match (told.severity, unwatched.is_empty()) {
         (_, true) => told.knows_trouble(),
         (None, false) => true,

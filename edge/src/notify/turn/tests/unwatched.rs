@@ -151,3 +151,57 @@ fn a_message_about_forty_monitors_is_bounded_and_says_how_many_are_left_out() {
     assert!(message.text.len() <= 1500 && message.text.ends_with(" more"), "{}", message.text);
     assert_eq!(world.accepted.len(), 1);
 }
+
+#[test]
+fn an_end_names_all_that_the_channel_may_have_been_told_of_although_its_service_refused_the_first_attempt() {
+    let mut world = World::with_ids(&["a", "b"], &["ops webhook"]);
+    world.run(&["uu"]);
+    world.run_for(20, "xu");
+    world.run_for(20, "xx");
+    world.set("ops", Service::Mute);
+    world.run(&["xx"]);
+    assert_eq!(
+        titles(&mut world, "ops"),
+        ["11 a: not checked: request limit reached", "41 2 monitors are not checked: a, b"]
+    );
+    world.set("ops", Service::Rejects);
+    world.run_for(2, "uu");
+    world.set("ops", Service::Works);
+    world.run_for(30, "uu");
+    assert_eq!(
+        titles(&mut world, "ops").pop().as_deref().map(|it| &it[3..]),
+        Some("2 monitors are checked again: a, b")
+    );
+}
+
+#[test]
+fn what_may_have_been_told_is_corrected() {
+    let mut world = World::with_ids(&["a", "b"], &["ops slack"]);
+    world.run(&["uu"]);
+    world.run_for(20, "xu");
+    world.run_for(20, "xx");
+    world.set("ops", Service::Mute);
+    world.run(&["xx"]);
+    world.set("ops", Service::Works);
+    world.run_for(30, "xu");
+    assert_eq!(
+        titles(&mut world, "ops"),
+        [
+            "11 a: not checked: request limit reached",
+            "41 2 monitors are not checked: a, b",
+            "42 a: not checked: request limit reached",
+        ]
+    );
+}
+
+#[test]
+fn time_in_which_no_tick_came_is_not_that_in_which_a_monitor_was_left_out() {
+    for letter in ["x", "n"] {
+        let mut world = World::with_ids(&["a"], &["ops slack"]);
+        world.run(&["u", letter]);
+        world.minute += 60;
+        world.run_for(15, letter);
+        let expected = ["72 a: not checked: request limit reached"];
+        assert_eq!(titles(&mut world, "ops"), expected, "ten minutes after the ticks came again");
+    }
+}
