@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use model::judge::Judge;
 use model::record::Record;
 use model::script::{Place, Script};
-use model::{episode, job, record, script, service, truth};
+use model::{episode, job, record, script, service, truth, watch};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -14,6 +14,7 @@ mod duties;
 mod message;
 mod notices;
 mod told;
+mod unwatched;
 
 use heapbeat_edge::domain::incident::Severity;
 
@@ -26,6 +27,7 @@ use crate::truth::Monitor;
 
 use self::notices::Notices;
 use self::told::{Belief, KeyUse, Recipient};
+use self::unwatched::WatchBelief;
 
 pub(crate) use self::duties::MOST_TURNS;
 
@@ -55,6 +57,8 @@ pub(crate) struct Judge<'s> {
     episodes: Vec<Vec<Episode>>,
     recipients: Vec<Recipient>,
     notices: Notices,
+    /// What each channel was told of monitors that are not watched.
+    watch: [WatchBelief; CHANNELS],
     /// Whether each recipient accepted a message in this turn, and whether one that was not of the past.
     served: [bool; RECIPIENTS],
     served_news: [bool; RECIPIENTS],
@@ -69,6 +73,7 @@ impl<'s> Judge<'s> {
             episodes: vec![Vec::new(); MONITORS],
             recipients: vec![Recipient::default(); RECIPIENTS],
             notices: Notices::default(),
+            watch: Default::default(),
             served: [false; RECIPIENTS],
             served_news: [false; RECIPIENTS],
             summary: Summary::default(),
@@ -120,6 +125,9 @@ impl<'s> Judge<'s> {
         if let Some(last) = heard.last().filter(|_| is_killed) {
             self.doubt_messages(is_channel(last.recipient));
             self.doubt_notices();
+            if is_channel(last.recipient) {
+                self.doubt_unwatched(tick);
+            }
         }
         for message in heard {
             *self.summary.events.entry(message.said.event.clone()).or_default() += 1;
@@ -128,6 +136,7 @@ impl<'s> Judge<'s> {
         if !is_killed {
             self.check_duties(tick)?;
             self.check_notices(tick)?;
+            self.check_unwatched(tick)?;
         }
         if let Some(report) = tick.report {
             self.monitors[JOB].job.report(self.script, tick.at, report);
@@ -176,6 +185,8 @@ impl<'s> Judge<'s> {
         let is_new = !(was_accepted && PROCESS_KEYS_ONCE.contains(&recipient));
         if heard.said.event.starts_with("channel-") {
             self.hear_notice(tick, heard, is_new).map_err(|what| describe(&what))?;
+        } else if heard.said.event.ends_with("watched") {
+            self.hear_unwatched(tick, heard, is_new).map_err(|what| describe(&what))?;
         } else {
             self.hear_incidents(tick, heard, is_new).map_err(|what| describe(&what))?;
         }
@@ -217,6 +228,9 @@ impl<'s> Judge<'s> {
 
     fn claim(&self, said: &Claim) -> String {
         let Claim { incident, event, severity, title, .. } = said;
+        if event == "unwatched" {
+            return format!("{event} {incident} {:?}", unwatched::named_in(title));
+        }
         let Ok((monitor, index)) = self.find(said) else { return format!("{event} {incident}") };
         let episode = &self.episodes[monitor][index];
         let state = match event.as_str() {

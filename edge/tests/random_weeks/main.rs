@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use model::judge::{Judge, MOST_TURNS};
 use model::script::{Place, Script};
-use model::{episode, job, judge, record, script, service, truth};
+use model::{episode, job, judge, record, script, service, truth, watch};
 
 /// The weeks of a usual run.
 const WEEKS: u64 = 4;

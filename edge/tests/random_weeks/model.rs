@@ -9,3 +9,4 @@ pub(crate) mod script;
 #[path = "../support/service.rs"]
 pub(crate) mod service;
 pub(crate) mod truth;
+pub(crate) mod watch;

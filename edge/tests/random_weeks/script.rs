@@ -3,6 +3,7 @@
 //! A script is a function of its seed. It knows what each probe will find, how each service will answer, and what people do; it knows
 //! nothing of incidents and messages.
 
+mod gaps;
 mod generator;
 mod world;
 
@@ -42,6 +43,17 @@ pub(crate) enum Found {
     Missing,
 }
 
+/// Why a monitor is not asked at a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Skip {
+    /// There is no request left for it, and it is not even tried.
+    NoRoom,
+    /// The tick takes too long.
+    NoTime,
+    /// The secret that it names is not set: it is tried, and there is no result.
+    Secret,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum TickKind {
     Once,
@@ -76,6 +88,8 @@ pub(crate) struct MonitorTick {
     /// Whether announced maintenance lasts.
     pub(crate) maintained: bool,
     pub(crate) found: Found,
+    /// Why it is not asked, if it is not.
+    pub(crate) skipped: Option<Skip>,
     /// The channels that it alerts.
     pub(crate) alerts: [bool; CHANNELS],
 }
@@ -179,7 +193,9 @@ impl Script {
 
     /// Whether the list of monitors is another one than at the tick before.
     pub(crate) fn is_edited(&self, number: usize) -> bool {
-        let list = |tick: &TickPlan| tick.monitors.map(|it| (it.listed, it.public, it.alerts));
+        let names_secret = |it: &MonitorTick| self.place == Place::Workerd && it.skipped.is_some();
+        let list =
+            |tick: &TickPlan| tick.monitors.map(|it| (it.listed, it.public, it.alerts, names_secret(&it)));
         let before = number.checked_sub(1).map(|before| list(&self.ticks[before]));
         before != Some(list(&self.ticks[number]))
     }
@@ -224,6 +240,9 @@ impl Script {
             Place::Workerd => "[BODY] != slow",
         };
         entry["degraded"] = serde_json::json!([is_fast]);
+        if self.place == Place::Workerd && tick.monitors[monitor].skipped.is_some() {
+            entry["headers"] = serde_json::json!({ "authorization": { "secret": "MONITOR_UNSET" } });
+        }
         entry
     }
 }

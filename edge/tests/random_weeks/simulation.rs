@@ -5,7 +5,8 @@ mod turns;
 use std::time::Duration;
 
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
-use heapbeat_edge::domain::engine::{Engine, Tick};
+use heapbeat_edge::domain::check::probe_schedule::AttemptOutcome;
+use heapbeat_edge::domain::engine::{Engine, ProbeAttempt, Tick};
 use heapbeat_edge::domain::heartbeat::{JobSignal, JobState, check_job};
 use heapbeat_edge::domain::incident::actions::IncidentUpdate;
 use heapbeat_edge::domain::{Failure, ProbeSkipped};
@@ -19,7 +20,7 @@ use heapbeat_shared::forecast::Assessment;
 use crate::record::{Acted, Record};
 use crate::reports::{MEMORY_LIMIT, signed_report};
 use crate::script::{
-    Action, CHANNELS, Found, HOUR, JOB, MONITORS, Report, SERVER, Script, TickKind, TickPlan,
+    Action, CHANNELS, Found, HOUR, JOB, MONITORS, Report, SERVER, Script, Skip, TickKind, TickPlan,
 };
 use crate::store::Store;
 
@@ -135,7 +136,7 @@ impl<'s> Simulation<'s> {
         let at = UnixMillis(tick.at);
         let maintained = (0..MONITORS).filter(|it| tick.monitors[*it].maintained);
         self.engine.set_maintenance(maintained.map(|it| self.ids[it].clone()).collect());
-        let mut probes = Vec::new();
+        let (mut probes, mut left_out) = (Vec::new(), Vec::new());
         for monitor in (0..MONITORS).filter(|it| tick.monitors[*it].listed) {
             let result = match find_job(&self.config).filter(|_| monitor == JOB) {
                 Some(job) => {
@@ -143,10 +144,23 @@ impl<'s> Simulation<'s> {
                     check_job(self.job.as_ref(), job, at, |_| 0, unwatched)
                 }
                 None if tick.offline => Err(ProbeSkipped::EdgeOffline.into()),
-                None => self.request(tick, monitor),
+                None => match tick.monitors[monitor].skipped {
+                    Some(Skip::Secret) => Err(ProbeSkipped::Secret.into()),
+                    Some(skip) => {
+                        let outcome = if skip == Skip::NoRoom {
+                            AttemptOutcome::NoRoom
+                        } else {
+                            AttemptOutcome::NoTime
+                        };
+                        left_out.push(ProbeAttempt::not_started(self.ids[monitor].clone(), outcome));
+                        continue;
+                    }
+                    None => self.request(tick, monitor),
+                },
             };
             probes.push(ProbeResult { monitor: self.ids[monitor].clone(), received: at, result });
         }
+        self.engine.record_attempts(at, &left_out);
         let changes = self.engine.apply_tick(&self.config, Tick { at, received: at }, &probes);
         self.store.commit(changes);
     }

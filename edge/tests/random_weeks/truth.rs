@@ -1,7 +1,8 @@
 //! What is so: the state of one monitor after each tick, by the documentation of monitors and jobs.
 
 use crate::job::Job;
-use crate::script::{ExitPlan, Found, JOB, MINUTE, SERVER, Script, TickKind, TickPlan};
+use crate::script::{ExitPlan, Found, JOB, MINUTE, SERVER, Script, Skip, TickKind, TickPlan};
+use crate::watch::Watch;
 
 /// How late the next result may be before nothing is known: half a minute.
 const TOLERANCE: i64 = MINUTE / 2;
@@ -80,6 +81,10 @@ pub(crate) struct Monitor {
     is_flapping: bool,
     /// Whether the edge reached nothing at the last tick.
     pub(crate) is_unknown: bool,
+    /// Whether a valid result decides the state after the last tick.
+    pub(crate) is_observed: bool,
+    /// Whether it is watched.
+    pub(crate) watch: Watch,
     /// The instance of the server that reported last.
     instance: Option<usize>,
     /// What the job has reported.
@@ -102,6 +107,12 @@ impl Monitor {
 
     /// Applies a tick that the edge processed; `None` if nothing was to be found.
     pub(crate) fn observe(&mut self, script: &Script, tick: &TickPlan, monitor: usize) -> Option<Reading> {
+        let reading = self.find(script, tick, monitor);
+        self.is_observed = self.state_at(tick.at) != State::Unobserved;
+        reading
+    }
+
+    fn find(&mut self, script: &Script, tick: &TickPlan, monitor: usize) -> Option<Reading> {
         assert_ne!(tick.kind, TickKind::Missed);
         let (now, entry) = (tick.at, tick.monitors[monitor]);
         let mut reading = Reading {
@@ -125,7 +136,13 @@ impl Monitor {
         if monitor == JOB {
             self.job.begin_tick(now, entry.maintained);
         } else if tick.offline {
+            self.watch.miss(now, true);
             return Some(reading);
+        } else if let Some(skip) = entry.skipped {
+            self.watch.miss(now, false);
+            return (skip == Skip::Secret).then_some(reading);
+        } else {
+            self.watch.find(now);
         }
         let found = if monitor == JOB {
             match self.job.is_well(script, now) {

@@ -1,5 +1,6 @@
 // Random weeks in the real workerd, judged by the model of the native test (edge/tests/random_weeks): nothing lost, nothing false,
-// nothing doubled. WEEKS=50 WEEK_TICKS=2016 runs that many; a week of seed 17 alone: WEEK_SEED=17.
+// nothing doubled. WEEKS=50 WEEK_TICKS=2016 runs that many; a week of seed 17 alone: WEEK_SEED=17. In those of odd seeds monitors are not
+// watched now and then. WEEK_RECORDS=folder keeps what the services got, for `week judge`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

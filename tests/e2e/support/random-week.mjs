@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Edge } from "./edge.mjs";
@@ -64,6 +64,8 @@ export class RandomWeek {
       this.edge = await this.#startEdge();
       await this.#runTicks();
       const record = JSON.stringify(this.record);
+      const { WEEK_RECORDS } = process.env;
+      if (WEEK_RECORDS) writeFileSync(join(WEEK_RECORDS, `${this.seed}.json`), record);
       return await runProgram(["judge", String(this.seed), String(this.ticks)], record);
     } finally {
       await this.edge?.stop().catch(() => {});

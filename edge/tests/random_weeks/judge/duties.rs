@@ -52,6 +52,7 @@ impl Judge<'_> {
                 let is_tellable = is_wanted
                     && episode.current.is_some()
                     && !self.monitors[monitor].is_unknown
+                    && self.monitors[monitor].is_observed
                     && !self.is_quiet(tick, recipient, episode);
                 let is_held = is_tellable && self.is_explained(tick, recipient, monitor, false);
                 let settled = self.recipients[recipient].settled[monitor];
@@ -94,6 +95,7 @@ impl Judge<'_> {
                 }
             }
             let crowd = duties.iter().filter(|(.., is_done)| !is_done).count();
+            self.recipients[recipient].crowd = crowd;
             for (monitor, index, duty, is_done) in duties {
                 self.count_turn(tick, recipient, (monitor, index), (duty, is_done), crowd)?;
             }
@@ -148,14 +150,15 @@ impl Judge<'_> {
 
     /// Whether something waits for a recipient.
     pub(super) fn has_duties(&self, tick: &TickPlan, recipient: usize) -> bool {
-        (0..MONITORS).any(|monitor| {
-            let state = &self.recipients[recipient];
-            let mut unsettled = state.settled[monitor]..self.episodes[monitor].len();
-            unsettled.any(|index| {
-                let (episode, told) = (&self.episodes[monitor][index], &state.told[monitor][index]);
-                !self.duty(tick, recipient, monitor, index).is_done(told, episode)
+        self.owes_unwatched(tick, recipient)
+            || (0..MONITORS).any(|monitor| {
+                let state = &self.recipients[recipient];
+                let mut unsettled = state.settled[monitor]..self.episodes[monitor].len();
+                unsettled.any(|index| {
+                    let (episode, told) = (&self.episodes[monitor][index], &state.told[monitor][index]);
+                    !self.duty(tick, recipient, monitor, index).is_done(told, episode)
+                })
             })
-        })
     }
 
     fn duty(&self, tick: &TickPlan, recipient: usize, monitor: usize, index: usize) -> Duty {
@@ -175,7 +178,7 @@ impl Judge<'_> {
             return if told.believes.is_some() || is_owed { Duty::Over } else { Duty::Any };
         }
         let Some(current) = episode.current else { return Duty::Any };
-        if self.is_explained(tick, recipient, monitor, false) {
+        if !self.monitors[monitor].is_observed || self.is_explained(tick, recipient, monitor, false) {
             return Duty::Any;
         }
         let is_improvement = told.believes > Some(current) || told.confirmed > Some(current);
@@ -213,7 +216,11 @@ impl Judge<'_> {
                 !self.is_quiet(tick, recipient, episode) || told.confirmed.is_some()
             };
             let is_as_bad = episode.current.is_some_and(|it| it >= current && it >= Severity::Degraded);
-            is_as_bad && is_known && tick.wants(recipient, on) && !self.monitors[on].is_unknown
+            is_as_bad
+                && is_known
+                && tick.wants(recipient, on)
+                && !self.monitors[on].is_unknown
+                && self.monitors[on].is_observed
         })
     }
 }

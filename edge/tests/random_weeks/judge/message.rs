@@ -103,6 +103,9 @@ impl Judge<'_> {
         if !episode.is_open() || episode.current != state || self.monitors[monitor].is_unknown {
             return fail("false");
         }
+        if !self.monitors[monitor].is_observed {
+            return fail("false: nobody knows whether that is so");
+        }
         let names_cause = match episode.why {
             Why::Failing(failing) => failing.words().iter().any(|words| said.title.contains(words)),
             Why::Memory | Why::OutOfMemory => said.title.contains("memory"),

@@ -100,6 +100,8 @@ pub(crate) struct Recipient {
     pub(crate) failing_since: Option<i64>,
     /// Whether its subscription has ended.
     pub(crate) is_gone: bool,
+    /// How many messages about incidents wait for it after the turn.
+    pub(crate) crowd: usize,
 }
 
 impl Recipient {
@@ -123,6 +125,7 @@ impl Default for Recipient {
             asked_until: 0,
             failing_since: None,
             is_gone: false,
+            crowd: 0,
         }
     }
 }

@@ -29,7 +29,7 @@ impl Script {
             exits: Vec::new(),
             ticks: Vec::with_capacity(count),
         };
-        let mut world = World::new(&mut rng, &script, place);
+        let mut world = World::new(&mut rng, &script, place, seed);
         for number in 1..=count {
             let at = START + i64::try_from(number).unwrap_or_default() * step;
             world.step(&mut rng, at, &mut script.exits);

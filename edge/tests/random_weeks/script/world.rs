@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 
+use super::gaps::Gaps;
 use super::{
     Action, CHANNELS, ExitPlan, Found, HOUR, JOB, MINUTE, MONITORS, MonitorTick, Place, RECIPIENTS, Report,
     SERVER, START, SUBSCRIBER, Script, Service, TickKind, TickPlan,
@@ -30,10 +31,11 @@ pub(super) struct World {
     /// Whether it reports its starts, and when the runs that have started end. Those that never end are not among them.
     has_starts: bool,
     running: Vec<i64>,
+    gaps: Gaps,
 }
 
 impl World {
-    pub(super) fn new(rng: &mut Rng, script: &Script, place: Place) -> World {
+    pub(super) fn new(rng: &mut Rng, script: &Script, place: Place, seed: u64) -> World {
         let (step, is_hourly) = (script.step, script.job_interval.is_none());
         // Every tick of a job has to be near enough to the one before, or nobody watched it.
         let has_job = step == MINUTE && rng.bool();
@@ -51,6 +53,7 @@ impl World {
             public: true,
             maintained: false,
             found: Found::Well,
+            skipped: None,
             alerts: alerts[monitor],
         });
         let tempers = std::array::from_fn(|_| {
@@ -91,6 +94,7 @@ impl World {
             is_hourly,
             has_starts: script.has_starts,
             running: Vec::new(),
+            gaps: Gaps::new(seed, step, place),
         }
     }
 
@@ -120,6 +124,7 @@ impl World {
             2 => TickKind::Doubled,
             _ => TickKind::Once,
         };
+        let kind = if self.gaps.step(at, &mut self.tick.monitors) { kind } else { TickKind::Missed };
         // The edge reaches nothing for some minutes. A job would be watched only in part then.
         let is_offline = if self.tick.offline {
             !self.happens(rng, 20.0)
