@@ -146,4 +146,6 @@ pub(crate) fn boot_id() -> String {
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod tests;

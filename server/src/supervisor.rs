@@ -81,6 +81,8 @@ use rustix::process::{
 };
 
 pub(crate) use abort_on_panic::abort_on_panic;
+#[cfg(test)]
+pub(crate) use postmortem::leftover_exit;
 pub use process::START;
 pub use redact::redact_arguments;
 pub use signals::survive_early_signals;

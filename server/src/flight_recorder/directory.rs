@@ -88,7 +88,16 @@ impl RecorderDirectory {
     /// are kept.
     pub(crate) fn take_leftovers(&mut self) -> (Vec<Recording>, Option<Exit>) {
         let Some(directory) = self.directory.clone() else { return (Vec::new(), None) };
-        let files = (0..SLOTS).map(|slot| directory.join(file_name(slot))).filter(|path| path.exists());
+        let files = (0..SLOTS).map(|slot| directory.join(file_name(slot)));
+        let files = files.filter(|path| match fs::symlink_metadata(path) {
+            Ok(found) if found.is_file() => true,
+            Ok(_) => {
+                tracing::warn!("{} is no flight recorder, but something else: it is removed", path.display());
+                let _ = fs::remove_file(path);
+                false
+            }
+            Err(_) => false,
+        });
         let mut recordings: Vec<Recording> = files
             .map(|path| {
                 let recording = read_file(&path);
@@ -96,9 +105,9 @@ impl RecorderDirectory {
                 recording
             })
             .collect();
-        let text =
-            read_bytes(&directory.join(SAMPLES), orphaned_samples::MAX_TEXT_BYTES as u64).unwrap_or_default();
-        self.orphaned = OrphanedSamples::parse(&String::from_utf8_lossy(&text));
+        let text = open_file(&directory.join(SAMPLES))
+            .and_then(|file| read_bytes(file, orphaned_samples::MAX_TEXT_BYTES as u64));
+        self.orphaned = OrphanedSamples::parse(&String::from_utf8_lossy(&text.unwrap_or_default()));
         recordings.sort_by_key(Recording::last_activity);
         self.keep_samples(&recordings);
         (recordings, read_last_exit(&directory.join(LAST_EXIT)))
@@ -142,7 +151,7 @@ impl RecorderDirectory {
 
     /// Reads the recording of a process that has ended, and removes its file.
     pub(crate) fn read_recording(&mut self, path: &Path) -> Recording {
-        let recording = read_file(path);
+        let recording = self.read_own(path);
         if let Some(index) = self.memory.iter().position(|(held, _)| held == path) {
             self.memory.remove(index);
         } else {
@@ -155,7 +164,7 @@ impl RecorderDirectory {
     /// Keeps the samples that a process has recorded so far, for a successor that runs beside it.
     /// Returns the instance, if it is known.
     pub(crate) fn keep_samples_of_running(&mut self, path: &Path) -> Option<InstanceId> {
-        let recording = read_file(path);
+        let recording = self.read_own(path);
         self.keep_samples(std::slice::from_ref(&recording));
         recording.header.map(|header| header.instance)
     }
@@ -173,6 +182,15 @@ impl RecorderDirectory {
         }
     }
 
+    /// Reads a recording that this supervisor created.
+    fn read_own(&self, path: &Path) -> Recording {
+        match self.memory.iter().find(|(held, _)| held == path) {
+            // The path is a link of the kernel's to what has no name.
+            Some((path, _)) => read_recording(File::open(path)),
+            None => read_file(path),
+        }
+    }
+
     /// Keeps the samples of recordings, in memory and for the next supervisor.
     fn keep_samples(&mut self, recordings: &[Recording]) {
         let mut left = recordings.iter().filter_map(orphaned_samples::samples_of).peekable();
@@ -185,7 +203,9 @@ impl RecorderDirectory {
     fn write(&self, name: &str, bytes: &[u8]) {
         let Some(directory) = &self.directory else { return };
         let (new, path) = (directory.join("last.new"), directory.join(name));
-        let written = private_file(true)
+        // What lies there is not written to: a pipe would keep the supervisor waiting.
+        let _ = fs::remove_file(&new);
+        let written = private_file()
             .open(&new)
             .and_then(|mut file| file.write_all(bytes))
             .and_then(|()| fs::rename(&new, &path));
@@ -230,18 +250,17 @@ pub(crate) fn prepare_directory(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns options for a file that only this user can access, and that is not a symbolic link.
-fn private_file(truncate: bool) -> OpenOptions {
+/// Returns options for a new file that only this user can access.
+fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(truncate).mode(0o600);
-    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0));
+    options.write(true).create_new(true).mode(0o600);
     options
 }
 
 /// Creates a file of zeros with allocated blocks, so that a store to its pages cannot fail later.
 fn create_file(path: &Path) -> io::Result<()> {
     let _ = fs::remove_file(path);
-    let made = private_file(true).open(path).and_then(|file| fill_with_zeros(&file));
+    let made = private_file().open(path).and_then(|file| fill_with_zeros(&file));
     if made.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -268,21 +287,37 @@ fn create_in_memory() -> io::Result<(PathBuf, OwnedFd)> {
 }
 
 fn read_file(path: &Path) -> Recording {
+    read_recording(open_file(path))
+}
+
+fn read_recording(opened: io::Result<File>) -> Recording {
     // One byte more than the size, to detect a file that is too long.
-    match read_bytes(path, SIZE as u64 + 1) {
+    match opened.and_then(|file| read_bytes(file, SIZE as u64 + 1)) {
         Ok(file) => Recording::read(&file),
         Err(error) => Recording::unreadable(format!("the flight recorder cannot be read: {error}")),
     }
 }
 
+/// Opens a file of the directory. What is no regular file is refused: a pipe would keep the supervisor waiting, a device may do anything,
+/// and a symbolic link leads elsewhere.
+fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file =
+        OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    Ok(file)
+}
+
 /// Reads at most `most` bytes of a file.
-fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+fn read_bytes(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn read_last_exit(path: &Path) -> Option<Exit> {
-    let json = read_bytes(path, MAX_EXIT_BYTES).ok()?;
+    let json = read_bytes(open_file(path).ok()?, MAX_EXIT_BYTES).ok()?;
     serde_json::from_slice::<Exit>(&json).ok().map(Exit::bounded)
 }

@@ -1,7 +1,9 @@
 //! The layout of the file and the framing of its records. Numbers are little-endian.
 
+use heapbeat_shared::InstanceId;
+
 /// First bytes of the file; the last of them is the version of this layout.
-pub(super) const MAGIC: [u8; 8] = *b"HBFLIGH\x02";
+pub(super) const MAGIC: [u8; 8] = *b"HBFLIGH\x03";
 
 /// The place of one record in the file.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,8 @@ pub(super) const STOP: RecordField = RecordField { at: 512, size: 512 };
 pub(super) const FINISHED: RecordField = RecordField { at: 1024, size: 512 };
 /// The latest sample, if it is not the highest of its second.
 pub(super) const LATEST: RecordField = RecordField { at: 1536, size: 64 };
+/// The two copies of the seal.
+pub(super) const SEALS: [usize; 2] = [1600, 3072];
 pub(super) const PANIC: RecordField = RecordField { at: 4096, size: 12 << 10 };
 pub(super) const HANG: RecordField = RecordField { at: 16 << 10, size: 16 << 10 };
 
@@ -62,24 +66,76 @@ const _: () = assert!(SAMPLES.end() <= EVENTS.at && EVENTS.end() <= ROUTES.at &&
 /// Length of checksum and length together.
 pub(super) const PREFIX_BYTES: usize = 8;
 
-/// Returns the record for `payload`: checksum, length, payload. `None` if it does not fit into `field`.
-pub(super) fn seal_record(payload: &[u8], field: RecordField) -> Option<Vec<u8>> {
-    if payload.len() + PREFIX_BYTES > field.size {
-        return None;
-    }
-    let mut record = Vec::with_capacity(PREFIX_BYTES + payload.len());
-    record.extend_from_slice(&[0; PREFIX_BYTES]);
-    record.extend_from_slice(payload);
-    write_checksum(&mut record);
-    Some(record)
+/// What the checksums of a file depend on besides the record and its place: the instance. A record at another place, or of another
+/// instance's file, is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecordSeal {
+    instance: u64,
 }
 
-/// Writes checksum and length in front of the payload of `record`.
-pub(super) fn write_checksum(record: &mut [u8]) {
-    let length = u32::try_from(record.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
-    record[4..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
-    let checksum = crc32fast::hash(&record[4..]);
-    record[..4].copy_from_slice(&checksum.to_le_bytes());
+impl RecordSeal {
+    pub(super) const fn of(instance: InstanceId) -> Self {
+        RecordSeal { instance: instance.0 }
+    }
+
+    /// Reads the seal of a file. It is stored twice; the copy that the header was sealed with counts.
+    pub(super) fn read(file: &[u8]) -> Self {
+        let copies = SEALS.map(|at| {
+            let instance = file.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+            RecordSeal { instance: u64::from_le_bytes(instance) }
+        });
+        let sealed = copies.into_iter().find(|seal| matches!(seal.open(file, HEAD), RecordState::Whole(_)));
+        sealed.unwrap_or(copies[0])
+    }
+
+    /// The bytes that are stored at each of [`SEALS`].
+    pub(super) const fn to_bytes(self) -> [u8; 8] {
+        self.instance.to_le_bytes()
+    }
+
+    /// Returns the record for `payload`: checksum, length, payload. `None` if it does not fit into `field`.
+    pub(super) fn seal(self, payload: &[u8], field: RecordField) -> Option<Vec<u8>> {
+        if payload.len() + PREFIX_BYTES > field.size {
+            return None;
+        }
+        let mut record = Vec::with_capacity(PREFIX_BYTES + payload.len());
+        record.extend_from_slice(&[0; PREFIX_BYTES]);
+        record.extend_from_slice(payload);
+        self.write_checksum(&mut record, field);
+        Some(record)
+    }
+
+    /// Writes checksum and length in front of the payload of `record`, which is for `field`.
+    pub(super) fn write_checksum(self, record: &mut [u8], field: RecordField) {
+        let length = u32::try_from(record.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
+        record[4..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
+        let checksum = self.checksum(&record[4..], field);
+        record[..4].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// Reads the record at `field` of a file.
+    pub(super) fn open(self, file: &[u8], field: RecordField) -> RecordState<'_> {
+        let Some(place) = file.get(field.at..field.at + field.size) else { return RecordState::Torn };
+        let number = |at: usize| u32::from_le_bytes([place[at], place[at + 1], place[at + 2], place[at + 3]]);
+        let (checksum, length) = (number(0), number(4) as usize);
+        if (checksum, length) == (0, 0) && place.iter().all(|byte| *byte == 0) {
+            return RecordState::Empty;
+        }
+        match place.get(4..PREFIX_BYTES.saturating_add(length)) {
+            Some(sealed) if length > 0 && self.checksum(sealed, field) == checksum => {
+                RecordState::Whole(&sealed[4..])
+            }
+            _ => RecordState::Torn,
+        }
+    }
+
+    fn checksum(self, sealed: &[u8], field: RecordField) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.to_bytes());
+        hasher.update(&(field.at as u64).to_le_bytes());
+        hasher.update(sealed);
+        hasher.finalize()
+    }
 }
 
 /// Content of a record's place.
@@ -91,18 +147,4 @@ pub(super) enum RecordState<'a> {
     Torn,
     /// The payload.
     Whole(&'a [u8]),
-}
-
-/// Reads the record at `field` of a file.
-pub(super) fn open_record(file: &[u8], field: RecordField) -> RecordState<'_> {
-    let Some(place) = file.get(field.at..field.at + field.size) else { return RecordState::Torn };
-    let number = |at: usize| u32::from_le_bytes([place[at], place[at + 1], place[at + 2], place[at + 3]]);
-    let (checksum, length) = (number(0), number(4) as usize);
-    if (checksum, length) == (0, 0) && place.iter().all(|byte| *byte == 0) {
-        return RecordState::Empty;
-    }
-    match place.get(4..PREFIX_BYTES.saturating_add(length)) {
-        Some(sealed) if length > 0 && crc32fast::hash(sealed) == checksum => RecordState::Whole(&sealed[4..]),
-        _ => RecordState::Torn,
-    }
 }

@@ -6,12 +6,19 @@ use heapbeat_shared::exit::{InFlight, MAX_IN_FLIGHT};
 use heapbeat_shared::series::Series;
 
 use super::layout::{
-    EVENTS, FINISHED, HANG, HEAD, LATEST, MAGIC, PANIC, ROUTES, RecordField, RecordState, SAMPLES, SIZE,
-    STOP, open_record,
+    EVENTS, FINISHED, HANG, HEAD, LATEST, MAGIC, PANIC, ROUTES, RecordField, RecordSeal, RecordState,
+    SAMPLES, SIZE, STOP,
 };
 use super::sample_record::{LastSample, SampleRecord};
 use super::writer::{LABEL, MAX_LABEL_BYTES};
 use super::{RecordedNote, RecordingHeader};
+
+/// A file, and what its checksums depend on.
+#[derive(Clone, Copy)]
+struct SealedFile<'f> {
+    bytes: &'f [u8],
+    seal: RecordSeal,
+}
 
 /// The content of a recording.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +64,7 @@ impl Recording {
             return Self::unreadable("the file is not a flight recorder, or of another version");
         }
         let mut recording = Recording::default();
+        let file = SealedFile { bytes: file, seal: RecordSeal::read(file) };
         recording.header = recording.read_json(file, HEAD);
         recording.stopping = recording.read_json(file, STOP);
         recording.finished = recording.read_json(file, FINISHED);
@@ -73,7 +81,7 @@ impl Recording {
             (0..EVENTS.count).filter_map(|n| recording.read_json(file, EVENTS.place(n))).collect();
         events.sort_by_key(|(number, _)| *number);
         recording.events = events.into_iter().map(|(_, event)| event).collect();
-        recording.in_flight = in_flight(file);
+        recording.in_flight = in_flight(file.bytes);
         recording
     }
 
@@ -87,8 +95,8 @@ impl Recording {
             .max()
     }
 
-    fn read_sample(&mut self, file: &[u8], field: RecordField) -> Option<SampleRecord> {
-        let read = match open_record(file, field) {
+    fn read_sample(&mut self, file: SealedFile, field: RecordField) -> Option<SampleRecord> {
+        let read = match file.seal.open(file.bytes, field) {
             RecordState::Empty => return None,
             RecordState::Torn => None,
             RecordState::Whole(payload) => SampleRecord::read(payload),
@@ -97,8 +105,12 @@ impl Recording {
         read
     }
 
-    fn read_json<T: serde::de::DeserializeOwned>(&mut self, file: &[u8], field: RecordField) -> Option<T> {
-        let read = match open_record(file, field) {
+    fn read_json<T: serde::de::DeserializeOwned>(
+        &mut self,
+        file: SealedFile,
+        field: RecordField,
+    ) -> Option<T> {
+        let read = match file.seal.open(file.bytes, field) {
             RecordState::Empty => return None,
             RecordState::Torn => None,
             RecordState::Whole(payload) => serde_json::from_slice(payload).ok(),
@@ -125,9 +137,12 @@ fn in_flight(file: &[u8]) -> Vec<InFlight> {
             let place = file.get(ROUTES.place(n).at..)?.get(..ROUTES.size)?;
             let requests = u32::from_le_bytes(place[..4].try_into().ok()?);
             let length = usize::from(place[4]).min(MAX_LABEL_BYTES);
-            let route = String::from_utf8_lossy(&place[LABEL..LABEL + length]).into_owned();
+            // A label is written before its length, and has no control characters.
+            let route = str::from_utf8(&place[LABEL..LABEL + length]).ok()?;
+            let is_label = !route.is_empty() && !route.contains(char::is_control);
             // A count below zero is a number far above any that is real.
-            (requests > 0 && requests < 1 << 24).then_some(InFlight { route, requests })
+            (is_label && requests > 0 && requests < 1 << 24)
+                .then(|| InFlight { route: route.to_owned(), requests })
         })
         .collect();
     all.sort_by_key(|it| std::cmp::Reverse(it.requests));

@@ -2,7 +2,7 @@
 
 use heapbeat_shared::{Bytes, Pressure, Sample, UnixMillis};
 
-use super::layout::{PREFIX_BYTES, write_checksum};
+use super::layout::{PREFIX_BYTES, RecordField, RecordSeal};
 
 /// Length of a figure, enough for 256 TB.
 const FIGURE_BYTES: usize = 6;
@@ -41,7 +41,8 @@ pub(super) struct SampleRecord {
 }
 
 impl SampleRecord {
-    pub(super) fn to_record(self) -> [u8; RECORD_BYTES] {
+    /// Returns the record for a place in a file.
+    pub(super) fn to_record(self, seal: RecordSeal, place: RecordField) -> [u8; RECORD_BYTES] {
         let LastSample { sample, pressure, limit } = self.last;
         let mut record = [0; RECORD_BYTES];
         let mut at = PREFIX_BYTES;
@@ -65,7 +66,7 @@ impl SampleRecord {
             write_record(&figure.min((1 << (8 * FIGURE_BYTES)) - 1).to_le_bytes()[..FIGURE_BYTES]);
         }
         write_record(&[pressure as u8]);
-        write_checksum(&mut record);
+        seal.write_checksum(&mut record, place);
         record
     }
 
@@ -104,9 +105,11 @@ fn take_bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::InstanceId;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::flight_recorder::layout::LATEST;
 
     proptest! {
         #[test]
@@ -117,7 +120,7 @@ mod tests {
             let sample = Sample { at: UnixMillis(at), rss, heap_used, heap_total, heap_resident, working_set };
             let written =
                 SampleRecord { number, sequence: sequence.into(), last: LastSample { sample, pressure: Pressure::ALL[level], limit } };
-            let record = written.to_record();
+            let record = written.to_record(RecordSeal::of(InstanceId(7)), LATEST);
             prop_assert_eq!(SampleRecord::read(&record[PREFIX_BYTES..]), Some(written));
             prop_assert_eq!(SampleRecord::read(&record[PREFIX_BYTES..RECORD_BYTES - 1]), None);
         }

@@ -8,7 +8,7 @@ use heapbeat_shared::event::Event;
 use heapbeat_shared::{Bytes, Pressure, Sample};
 use serde::Serialize;
 
-use super::layout::{EVENTS, HEAD, LATEST, MAGIC, ROUTES, RecordField, SAMPLES, seal_record};
+use super::layout::{EVENTS, HEAD, LATEST, MAGIC, ROUTES, RecordField, RecordSeal, SAMPLES, SEALS};
 use super::map::MappedFile;
 use super::sample_record::{LastSample, SampleRecord, SampleSlot};
 use super::{RecordedNote, RecordingHeader};
@@ -27,6 +27,7 @@ pub(super) const MAX_LABEL_BYTES: usize = 59;
 #[derive(Debug)]
 pub(crate) struct FlightRecorder {
     map: MappedFile,
+    seal: RecordSeal,
     readings: AtomicU32,
     events: AtomicUsize,
 }
@@ -36,10 +37,14 @@ impl FlightRecorder {
     pub(super) fn create(file: &File, header: &RecordingHeader) -> io::Result<Self> {
         let recorder = FlightRecorder {
             map: MappedFile::of(file)?,
+            seal: RecordSeal::of(header.instance),
             readings: AtomicU32::new(0),
             events: AtomicUsize::new(0),
         };
         recorder.map.store(0, &MAGIC);
+        for at in SEALS {
+            recorder.map.store(at, &recorder.seal.to_bytes());
+        }
         recorder.write_json(HEAD, header);
         Ok(recorder)
     }
@@ -50,7 +55,8 @@ impl FlightRecorder {
         let number = self.readings.fetch_add(1, Ordering::Relaxed);
         let place = if slot.highest { SAMPLES.place_of(slot.sequence) } else { LATEST };
         let last = LastSample { sample: *sample, pressure, limit };
-        self.map.store(place.at, &SampleRecord { number, sequence: slot.sequence, last }.to_record());
+        let record = SampleRecord { number, sequence: slot.sequence, last }.to_record(self.seal, place);
+        self.map.store(place.at, &record);
     }
 
     pub(super) fn event(&self, event: &Event) {
@@ -91,7 +97,7 @@ impl FlightRecorder {
 
     /// Stores the record, checksum first: it does not match until the rest is stored as well.
     fn write_record(&self, field: RecordField, payload: &[u8]) {
-        if let Some(record) = seal_record(payload, field) {
+        if let Some(record) = self.seal.seal(payload, field) {
             self.map.store(field.at, &record);
         }
     }

@@ -54,8 +54,9 @@ pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit,
 }
 
 /// Returns the exit of an instance that an earlier supervisor left behind.
-pub(super) fn leftover_exit(recording: &Recording, now: UnixMillis) -> Exit {
-    let at = recording.last_activity().unwrap_or(now);
+pub(crate) fn leftover_exit(recording: &Recording, now: UnixMillis) -> Exit {
+    // It is in the past, whatever a damaged recording says.
+    let at = recording.last_activity().unwrap_or(now).min(now);
     build_exit(Some(recording), &exit_facts(Some(recording)), at)
 }
 
