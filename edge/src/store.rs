@@ -23,7 +23,9 @@ mod tick_codec;
 mod tick_ring;
 mod tick_samples;
 mod ticks;
+mod unstored;
 
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -32,19 +34,22 @@ use litemap::LiteMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsCast as _;
-use worker::State as ObjectState;
+use worker::{State as ObjectState, console_error, console_warn};
 
 pub use self::binary::PackError;
 pub use self::latency_codec::{MonitorHour, append_hour};
 pub use self::latency_series::latency_chunk;
 pub use self::notifications::StoredNotifications;
 pub use self::settings::{Setting, SettingChange, encode_setting};
+pub use self::space::{Deleted, HistoryPart};
 pub use self::sql::StoreError;
 pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
 
 use self::export_format::Cell as ExportCell;
+use self::memory_series::Compaction;
 use self::sql::Sql;
 use self::tick_ring::TickRing;
+use self::unstored::UnstoredChanges;
 use crate::domain::engine::{PersistedStates, ProbeRecord, Tick, TickChanges};
 use crate::domain::heartbeat::{JobState, JobStates};
 use crate::domain::history::latency::LatencySummary;
@@ -52,6 +57,7 @@ use crate::domain::history::ledger::LedgerEntry;
 use crate::domain::history::rollup::{MemoryLine, Tier};
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
+use crate::domain::instant::rfc3339;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::SampleRun;
 use crate::monitor_config::MonitorId;
@@ -62,7 +68,24 @@ use crate::notify::RecordChange;
 pub struct Store {
     sql: Sql,
     ticks: TickRing,
+    space: Rc<Space>,
 }
+
+/// What a store that was full had to do without.
+#[derive(Debug, Default)]
+struct Space {
+    /// The last tick.
+    now: Cell<UnixMillis>,
+    /// What was deleted since the hub started.
+    deleted: RefCell<Deleted>,
+    /// When little or nothing was left to delete.
+    exhausted: Cell<Option<UnixMillis>>,
+    /// The ticks that are not stored.
+    unstored: RefCell<Option<UnstoredChanges>>,
+}
+
+/// The most rounds of deletions of one write.
+const MAX_ROUNDS: usize = 5;
 
 /// The contents of the store that a hub keeps in memory.
 #[derive(Debug, Default)]
@@ -90,6 +113,7 @@ impl Store {
             let store = Store {
                 sql: Sql::new(state.storage().sql(), storage.unchecked_into()),
                 ticks: TickRing::default(),
+                space: Rc::default(),
             };
             let sql = store.sql.clone();
             store.sql.transaction(move || schema::migrate(&sql, now.0))?;
@@ -116,9 +140,11 @@ impl Store {
     /// Loads everything that the hub keeps in memory. `wall` is the time by the edge's own clock.
     pub fn load(&self) -> Result<StoredHub, StoreError> {
         self.sql.forget_unreadable();
+        self.space.unstored.take();
         let mut loaded = StoredHub::default();
         if let Some(last) = ticks::load_last(&self.sql)? {
             self.ticks.reset(last.slot);
+            self.space.now.set(last.tick.at);
             (loaded.last, loaded.persisted_states, loaded.usage) = (Some(last.tick), last.states, last.usage);
         }
         loaded.ledgers = ledger::load(&self.sql)?;
@@ -139,30 +165,63 @@ impl Store {
         })
     }
 
-    /// Writes a tick in one transaction. `last` is the tick before it. If the store of one of `hub_count` hubs is full, samples are deleted
-    /// first.
+    /// Writes a tick in one transaction. `last` is the tick before it. If the store of one of `hub_count` hubs is full, the history that is
+    /// worth least is deleted first. If nothing is left of that, what the tick changed is kept in memory, and stored with the next tick
+    /// that is.
     pub fn commit(
         &self,
         last: Option<UnixMillis>,
-        commit: TickChanges,
+        mut commit: TickChanges,
         hub_count: usize,
     ) -> Result<(), StoreError> {
         let packed: Rc<[u8]> = pack_tick(&commit.probes, commit.persisted_states.len()).into();
-        let (at, commit) = (commit.tick.at, Rc::new(commit));
-        let max_bytes = space::max_bytes(hub_count);
+        let at = commit.tick.at;
+        let unstored = self.space.unstored.take();
+        let (last, since) =
+            unstored.as_ref().map_or((last, at), |unstored| (unstored.last_stored, unstored.since));
+        if let Some(unstored) = unstored {
+            unstored.put_before(&mut commit);
+        }
+        self.space.now.set(at);
+        let (commit, max_bytes) = (Rc::new(commit), space::max_bytes(hub_count));
         // The database grows by the hour, when the samples of an hour are stored.
         let is_first_of_hour = last.is_some_and(|last| memory_series::is_in_another_hour(last, at));
         if is_first_of_hour && self.sql.database_size() > max_bytes {
-            space::make_room(&self.sql, max_bytes)?;
+            self.record_deleted(space::delete_samples(&self.sql, max_bytes)?);
         }
-        match self.write_tick(last, &commit, &packed) {
-            Err(error @ StoreError::Full(_)) => {
-                if !space::make_room(&self.sql, max_bytes)? {
-                    return Err(error);
+        // Samples of an hour that ends are worth less than what is deleted where no others are left.
+        let mut compaction = Compaction::All;
+        let mut rounds = 0;
+        loop {
+            match self.write_tick(last, &commit, &packed, compaction) {
+                Err(StoreError::Full(_)) if rounds < MAX_ROUNDS => {
+                    rounds += 1;
+                    let deleted = self.make_room(max_bytes, at);
+                    compaction = compaction.after(&deleted);
+                    if deleted.is_empty() {
+                        rounds = MAX_ROUNDS;
+                    }
                 }
-                self.write_tick(last, &commit, &packed)?;
+                Err(StoreError::Full(_)) if compaction != Compaction::Nothing => {
+                    compaction = Compaction::Nothing;
+                }
+                Err(error @ StoreError::Full(_)) => {
+                    let unstored = UnstoredChanges::of(&commit, last, since);
+                    if unstored.is_too_much() {
+                        return Err(error);
+                    }
+                    console_error!(
+                        "the store is full, and nothing is left to delete: what this tick changed is kept in memory only ({error})"
+                    );
+                    *self.space.unstored.borrow_mut() = Some(unstored);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
             }
-            written => written?,
+        }
+        if is_first_of_hour && compaction == Compaction::Nothing {
+            console_warn!("the store is full: the memory and the latencies of the last hour were not stored");
         }
         self.ticks.push(at, packed);
         Ok(())
@@ -173,12 +232,13 @@ impl Store {
         last: Option<UnixMillis>,
         commit: &Rc<TickChanges>,
         packed: &Rc<[u8]>,
+        compaction: Compaction,
     ) -> Result<(), StoreError> {
         let (sql, ring) = (self.sql.clone(), self.ticks.clone());
         let (commit, probes, at) = (Rc::clone(commit), Rc::clone(packed), commit.tick.at);
         self.sql.transaction(move || {
             if let Some(last) = last {
-                memory_series::compact(&sql, &ring, last, at)?;
+                memory_series::compact(&sql, &ring, last, at, compaction)?;
             }
             ticks::write(&sql, ring.next_slot(), &commit, &probes)?;
             for (monitor, changes) in &commit.ledgers {
@@ -190,6 +250,45 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Writes something small in one transaction; if the store is full, after the history that is worth least was deleted.
+    fn write(&self, write: impl Fn(&Sql) -> Result<(), StoreError> + 'static) -> Result<(), StoreError> {
+        let write = Rc::new(write);
+        let run = || {
+            let (sql, write) = (self.sql.clone(), Rc::clone(&write));
+            self.sql.transaction(move || write(&sql))
+        };
+        let written = run();
+        if !matches!(written, Err(StoreError::Full(_))) {
+            return written;
+        }
+        let deleted = self.make_room(space::max_bytes(1), self.space.now.get());
+        if deleted.is_empty() { written } else { run() }
+    }
+
+    /// Deletes the history that is worth least, unless little or nothing was left some hours ago. What fails to be deleted
+    /// is not.
+    fn make_room(&self, max_bytes: u64, now: UnixMillis) -> Deleted {
+        if space::is_exhausted(self.space.exhausted.get(), now) {
+            return Deleted::default();
+        }
+        let before = self.sql.database_size();
+        let deleted = space::make_room(&self.sql, max_bytes, now).unwrap_or_else(|error| {
+            console_error!("could not make room in the store: {error}");
+            Deleted::default()
+        });
+        let freed = before.saturating_sub(self.sql.database_size());
+        self.space.exhausted.set((freed < space::LEAST_BYTES).then_some(now));
+        self.record_deleted(deleted.clone());
+        deleted
+    }
+
+    fn record_deleted(&self, deleted: Deleted) {
+        for text in deleted.describe() {
+            console_warn!("{text}");
+        }
+        self.space.deleted.borrow_mut().merge(deleted);
     }
 
     /// Lists at most `most` incidents of the monitors `ids`, newest first, that follow the incident of a monitor in a second of Unix
@@ -215,7 +314,12 @@ impl Store {
 
     /// Writes an incident that was updated by hand.
     pub fn update_incident(&self, incident: &Incident) -> Result<(), StoreError> {
-        incidents::write(&self.sql, incident)
+        let stored = incident.clone();
+        self.write(move |sql| incidents::write(sql, &stored))?;
+        if let Some(unstored) = &mut *self.space.unstored.borrow_mut() {
+            unstored.replace_incident(incident);
+        }
+        Ok(())
     }
 
     /// Reads what each recipient of notifications was told, and the incidents that it mentions.
@@ -225,8 +329,7 @@ impl Store {
 
     /// Writes what recipients were told, in one transaction.
     pub fn write_notifications(&self, changes: Vec<RecordChange>) -> Result<(), StoreError> {
-        let sql = self.sql.clone();
-        self.sql.transaction(move || changes.iter().try_for_each(|change| notifications::write(&sql, change)))
+        self.write(move |sql| changes.iter().try_for_each(|change| notifications::write(sql, change)))
     }
 
     /// Memory of a monitor in a window; `last` is the last tick.
@@ -258,9 +361,17 @@ impl Store {
         latency_series::read(&self.sql, monitor, window)
     }
 
-    /// Returns the monitors whose samples were deleted to make room since the hub started.
-    pub fn trimmed(&self) -> Vec<String> {
-        self.sql.trimmed()
+    /// Returns what was deleted to make room since the hub started, and what is not stored, one text each.
+    pub fn list_space_problems(&self) -> Vec<String> {
+        let mut problems = self.space.deleted.borrow().describe();
+        if let Some(unstored) = &*self.space.unstored.borrow() {
+            problems.push(format!(
+                "the store is full, and nothing is left to delete: since {} what is observed is kept in memory only, and lost if the hub \
+                 restarts; monitoring and alerts go on",
+                rfc3339(unstored.since)
+            ));
+        }
+        problems
     }
 
     /// Returns how many rows of each table were set aside because they cannot be read.
@@ -275,13 +386,13 @@ impl Store {
 
     /// Writes one setting.
     pub fn set(&self, setting: Setting, value: &impl Serialize) -> Result<(), StoreError> {
-        settings::write(&self.sql, &encode_setting(setting, value)?)
+        let change = encode_setting(setting, value)?;
+        self.write(move |sql| settings::write(sql, &change))
     }
 
     /// Writes settings in one transaction.
     pub fn set_all(&self, changes: Vec<SettingChange>) -> Result<(), StoreError> {
-        let sql = self.sql.clone();
-        self.sql.transaction(move || changes.iter().try_for_each(|change| settings::write(&sql, change)))
+        self.write(move |sql| changes.iter().try_for_each(|change| settings::write(sql, change)))
     }
 
     /// Reads the last heartbeat of every job.
@@ -291,7 +402,8 @@ impl Store {
 
     /// Writes the last heartbeat of a job.
     pub fn record_heartbeat(&self, monitor: &MonitorId, beat: &JobState) -> Result<(), StoreError> {
-        settings::write_heartbeat(&self.sql, monitor, beat)
+        let (monitor, beat) = (monitor.clone(), beat.clone());
+        self.write(move |sql| settings::write_heartbeat(sql, &monitor, &beat))
     }
 
     /// Deletes the heartbeat of a job.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
+use worker::console_error;
 
 use super::error::HubResult;
 use super::store_handle::{Cached, StoreHandle};
@@ -19,6 +20,7 @@ use crate::monitor_config::{
 };
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
+use crate::store::StoreError;
 
 /// The stored heartbeats.
 #[derive(Debug)]
@@ -49,7 +51,13 @@ impl HeartbeatState {
         counted.map_err(|wait| HubError::TooMany { retry_after_seconds: wait.as_secs() + 1 })?;
         let mut heartbeats = JobStates::clone(&*self.heartbeats()?);
         let state = JobState::after_signal(heartbeats.get(&id), job, signal, now, zone);
-        self.store.opened()?.record_heartbeat(&id, &state)?;
+        match self.store.opened()?.record_heartbeat(&id, &state) {
+            // A job that reported is not missing because it could not be stored.
+            Err(StoreError::Full(error)) => {
+                console_error!("the heartbeat of {id} is kept in memory only: {error}");
+            }
+            stored => stored?,
+        }
         heartbeats.insert(id, state);
         self.heartbeats.set(heartbeats);
         Ok(())

@@ -101,12 +101,10 @@ impl Queries {
                 "{rows} stored rows cannot be read and are left out; import an export of a time when they could be read"
             ),
         }));
-        snapshot.problems.extend(self.store.opened()?.trimmed().into_iter().map(|monitor| ConfigProblem {
-            position: "store".to_owned(),
-            reason: format!(
-                "the store was full, and the memory samples by the second of {monitor} were deleted; those by the minute are kept"
-            ),
-        }));
+        let of_space = self.store.opened()?.list_space_problems().into_iter();
+        snapshot
+            .problems
+            .extend(of_space.map(|reason| ConfigProblem { position: "store".to_owned(), reason }));
         snapshot.failing_channels = self.outbox.count_failing()?;
         let announced = self.config.announced_maintenance(snapshot.now)?;
         snapshot.maintenance =

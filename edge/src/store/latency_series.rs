@@ -27,6 +27,9 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// The length of a chunk.
 const CHUNK_MS: i64 = 4 * DAY_MS;
 
+/// The tier of the rows, and the length of their chunks.
+pub(super) const TIER_AND_CHUNK_MS: (i64, i64) = (TIER, CHUNK_MS);
+
 /// The longest window that is read.
 const LONGEST_MS: i64 = 92 * DAY_MS;
 

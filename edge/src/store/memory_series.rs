@@ -9,6 +9,7 @@ use heapbeat_shared::UnixMillis;
 use worker::SqlStorageValue;
 
 use super::latency_series;
+use super::space::Deleted;
 use super::sql::{Sql, StoreError, integer};
 use super::tick_codec::{pack_runs, unpack_runs};
 use super::tick_ring::TickRing;
@@ -28,6 +29,24 @@ const MAX_TICKS: i64 = 15;
 /// The longest time from a sample to the report with it, which is what the ring of a server holds.
 const LATE: Duration = Duration::from_secs(2 * 3600);
 
+/// What is stored of an hour that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compaction {
+    /// All of it.
+    All,
+    /// All but the samples by the second, as the store is full and has none to delete.
+    Peaks,
+    /// Nothing, as the store is full and has nothing to delete.
+    Nothing,
+}
+
+impl Compaction {
+    /// Returns what is stored after `deleted` was deleted to make room.
+    pub(super) fn after(self, deleted: &Deleted) -> Self {
+        if self == Compaction::All && deleted.samples.is_empty() { Compaction::Peaks } else { self }
+    }
+}
+
 /// Whether the tick at `at` is in another hour than the one before it.
 pub(super) fn is_in_another_hour(last: UnixMillis, at: UnixMillis) -> bool {
     Tier::Second.chunk_slot(at).0 != Tier::Second.chunk_slot(last).0
@@ -39,8 +58,9 @@ pub(super) fn compact(
     ring: &TickRing,
     last: UnixMillis,
     at: UnixMillis,
+    compaction: Compaction,
 ) -> Result<(), StoreError> {
-    if !is_in_another_hour(last, at) {
+    if compaction == Compaction::Nothing || !is_in_another_hour(last, at) {
         return Ok(());
     }
     let (hour, _) = Tier::Second.chunk_slot(last);
@@ -51,7 +71,9 @@ pub(super) fn compact(
             continue;
         }
         let runs = merge_runs(samples.runs);
-        write(sql, &monitor, Tier::Second, last, &runs)?;
+        if compaction == Compaction::All {
+            write(sql, &monitor, Tier::Second, last, &runs)?;
+        }
         append(sql, &monitor, Tier::Minute, last, keep_peaks(&runs, MINUTE), MINUTE)?;
         if Tier::Minute.chunk_slot(at).0 != Tier::Minute.chunk_slot(last).0 {
             let day = keep_peaks(&chunk(sql, &monitor, Tier::Minute, last)?, HOUR);

@@ -73,20 +73,12 @@ pub(super) struct Sql {
     spent: Rc<Cell<(u64, u64)>>,
     /// The rows that could not be read, by table.
     unreadable: Rc<RefCell<BTreeMap<&'static str, BTreeSet<String>>>>,
-    /// The monitors whose samples were deleted to make room.
-    trimmed: Rc<RefCell<BTreeSet<String>>>,
 }
 
 impl Sql {
     /// Wraps the SQLite database `sql` of `storage`, the object's `ctx.storage`.
     pub(super) fn new(sql: SqlStorage, storage: TransactionStorage) -> Self {
-        Sql {
-            statements: Rc::new(sql),
-            storage,
-            spent: Rc::default(),
-            unreadable: Rc::default(),
-            trimmed: Rc::default(),
-        }
+        Sql { statements: Rc::new(sql), storage, spent: Rc::default(), unreadable: Rc::default() }
     }
 
     /// Records that a row cannot be read and is left out. `row` is what it is known by.
@@ -106,16 +98,6 @@ impl Sql {
     /// Forgets the rows that could not be read, before all are read again.
     pub(super) fn forget_unreadable(&self) {
         self.unreadable.borrow_mut().clear();
-    }
-
-    /// Records that the samples of a monitor were deleted to make room.
-    pub(super) fn record_trimmed(&self, monitor: &str) {
-        self.trimmed.borrow_mut().insert(monitor.to_owned());
-    }
-
-    /// Returns the monitors whose samples were deleted to make room since the hub started.
-    pub(super) fn trimmed(&self) -> Vec<String> {
-        self.trimmed.borrow().iter().cloned().collect()
     }
 
     /// Returns the bytes of the database, at most 4 GiB.
@@ -186,7 +168,8 @@ impl Sql {
                 thrown
             })
         });
-        match (failed.take(), self.storage.transaction_sync(&callback)) {
+        let result = self.storage.transaction_sync(&callback);
+        match (failed.take(), result) {
             (Some(error), _) => Err(error),
             (None, Err(thrown)) => Err(StoreError::from(worker::Error::from(thrown))),
             (None, Ok(_)) => Ok(()),

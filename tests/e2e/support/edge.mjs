@@ -232,7 +232,7 @@ export class Edge {
 
   /**
    * Injects a fault: `hub-2` makes that hub answer 500, `hang-hub-2` makes it hang, `store` makes the writes of every hub fail,
-   * `limit` makes the rate limiter hang. One fault is active at a time.
+   * `full` does so until some history was deleted, `full-forever` whatever is deleted, `limit` makes the rate limiter hang. One fault is active at a time.
    * @param {string} name
    */
   async injectFault(name) {

@@ -1,9 +1,13 @@
 // A module in front of the built worker that injects faults. `/fault?hub-2` makes a hub answer 500; `/fault?hang-hub-2` holds
 // its requests back until the fault changes; `/fault?store` rolls back what any hub writes in a transaction; `/fault?full` does so as a
-// full database does, until memory samples by the second were deleted; `/fault?limit` makes the rate limiter hang; `/fault?` ends the fault.
+// full database does, until `MISSING` bytes were deleted; `/fault?full-forever` whatever is deleted; `/fault?limit` makes the rate limiter
+// hang; `/fault?` ends the fault.
 
 // @ts-expect-error It lies beside the built worker.
 import worker, { Hub as BuiltHub } from "./index.js";
+
+/** How much has to be deleted from a full database. */
+const MISSING = 65536;
 
 /** The fault that is active. The host of a request to a hub is the hub's name. */
 let fault = "";
@@ -14,17 +18,17 @@ export class Hub {
   constructor(state, env) {
     const { storage } = state;
     const runTransaction = storage.transactionSync.bind(storage);
-    const countSamples = () => storage.sql.exec("SELECT count(*) AS rows FROM series WHERE tier = 0").one().rows;
-    /** The rows of samples when the database became full. @type {number | undefined} */
-    let full;
+    /** The bytes that fit into the database since it became full. @type {number | undefined} */
+    let limit;
     storage.transactionSync = (/** @type {() => unknown} */ write) =>
       runTransaction(() => {
         const result = write();
         if (fault === "store") throw new Error("the disk is full");
-        if (fault === "full") {
-          full ??= Math.max(countSamples(), 1);
-          if (countSamples() >= full) throw new Error("database or disk is full: SQLITE_FULL");
-        } else full = undefined;
+        if (!fault.startsWith("full")) limit = undefined;
+        else {
+          limit ??= fault === "full" ? storage.sql.databaseSize - MISSING : 0;
+          if (storage.sql.databaseSize > limit) throw new Error("database or disk is full: SQLITE_FULL");
+        }
         return result;
       });
     this.hub = new BuiltHub(state, env);
