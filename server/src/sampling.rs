@@ -6,6 +6,7 @@
 mod cgroup;
 mod file;
 mod jemalloc;
+mod jvm_perf_data;
 pub(crate) mod lateness;
 mod limit;
 mod process;

@@ -1,4 +1,5 @@
-//! The maximum of the heap of a managed runtime, by the command line and the environment of its process.
+//! The maximum of the heap of a managed runtime: of a JVM by what it tells itself, of others by the command line and the environment of
+//! the process.
 //!
 //! Below its maximum, a collector has no reason to work hard, so that growth of the resident set alone says nothing about a leak.
 
@@ -6,6 +7,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use heapbeat_shared::Bytes;
+
+use super::jvm_perf_data;
 
 /// Default share of memory of a JVM's heap, in percent.
 const JVM_PERCENT: f64 = 25.0;
@@ -26,12 +29,18 @@ pub fn runtime_max(directory: &Path, memory: Option<Bytes>) -> Option<Bytes> {
         let text = std::fs::read(directory.join(name)).unwrap_or_default();
         text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
     };
+    let command = words("cmdline");
+    if program_name(&command) == "java"
+        && let Some(max) = jvm_perf_data::heap_max(directory)
+    {
+        return Some(max);
+    }
     let mut beginning = Vec::new();
     if let Ok(file) = std::fs::File::open(directory.join("exe")) {
         let _ = file.take(GO_NOTE.0).read_to_end(&mut beginning);
     }
     let is_go = beginning.windows(GO_NOTE.1.len()).any(|bytes| bytes == GO_NOTE.1);
-    maximum(&words("cmdline"), &words("environ"), is_go, memory)
+    maximum(&command, &words("environ"), is_go, memory)
 }
 
 fn maximum(command: &[String], environment: &[String], is_go: bool, memory: Option<Bytes>) -> Option<Bytes> {
@@ -49,7 +58,7 @@ fn maximum(command: &[String], environment: &[String], is_go: bool, memory: Opti
             .rev()
             .find_map(|option| names.iter().find_map(|name| option.strip_prefix(name)).map(str::to_owned))
     };
-    let program = command.first()?.rsplit('/').next().unwrap_or_default();
+    let program = program_name(command);
     let percent = |percent: f64, of: Option<Bytes>| {
         #[expect(
             clippy::cast_possible_truncation,
@@ -86,6 +95,10 @@ fn maximum(command: &[String], environment: &[String], is_go: bool, memory: Opti
             }
         }
     }
+}
+
+fn program_name(command: &[String]) -> &str {
+    command.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default()
 }
 
 /// Parses a number with one of the letters `k`, `m`, `g` and `t`, each 1024 times the one before.
