@@ -24,6 +24,8 @@ pub(super) struct WatchBelief {
     at: i64,
     /// What was sent since without a known answer.
     uncertain: Vec<Unwatched>,
+    /// What an edge that was killed may have meant to send since, and to know of afterwards.
+    doubted: Vec<Unwatched>,
     /// The key of the last message that may have been accepted and whose answer is not known, and what it said.
     key: Option<(String, Unwatched)>,
     /// The turns for which nothing hindered a message that is due, and in which the channel accepted no other one.
@@ -35,9 +37,15 @@ pub(super) struct WatchBelief {
 }
 
 impl WatchBelief {
-    /// The monitors that the channel was told of, or may have been.
-    fn heard(&self) -> Unwatched {
-        self.uncertain.iter().fold(self.confirmed.clone(), |all, one| &all | one)
+    /// The monitors that the channel was told of, or may have been. `with_doubts`: as far as an edge that was killed may know of it.
+    fn heard(&self, with_doubts: bool) -> Unwatched {
+        let doubted = self.doubted.iter().filter(|_| with_doubts);
+        self.uncertain.iter().chain(doubted).fold(self.confirmed.clone(), |all, one| &all | one)
+    }
+
+    /// What was sent, or may have been, without a known answer.
+    fn unanswered(&self) -> impl Iterator<Item = &Unwatched> {
+        self.uncertain.iter().chain(&self.doubted)
     }
 }
 
@@ -49,9 +57,9 @@ pub(super) fn named_in(title: &str) -> Unwatched {
 }
 
 impl Judge<'_> {
-    /// The monitors that a channel has to believe not to be watched.
-    fn unwatched(&self, tick: &TickPlan, channel: usize) -> Unwatched {
-        let heard = self.watch[channel].heard();
+    /// The monitors that a channel has to believe not to be watched; `with_doubts`: that it may believe so.
+    fn unwatched(&self, tick: &TickPlan, channel: usize, with_doubts: bool) -> Unwatched {
+        let heard = self.watch[channel].heard(with_doubts);
         let is_unwatched = |monitor: &usize| {
             let (watch, is_maintained) = (&self.monitors[*monitor].watch, tick.monitors[*monitor].maintained);
             // One that it was told of stays one until it is watched again, whatever keeps the edge from that.
@@ -72,9 +80,9 @@ impl Judge<'_> {
         if !is_channel(channel) {
             return Err("unasked: a subscriber is not told".to_owned());
         }
-        let (expected, told, named) =
-            (self.unwatched(tick, channel), &self.watch[channel], named_in(&heard.said.title));
-        let fail = |what: &str| Err(format!("{what}: {named:?} instead of {expected:?}; {told:?}"));
+        let (least, most) = (self.unwatched(tick, channel, false), self.unwatched(tick, channel, true));
+        let (told, named) = (&self.watch[channel], named_in(&heard.said.title));
+        let fail = |what: &str| Err(format!("{what}: {named:?} instead of {least:?}; {told:?}"));
         if heard.said.severity != Severity::Warning || !heard.said.incident.starts_with("unwatched:m") {
             return fail("false");
         }
@@ -82,22 +90,25 @@ impl Judge<'_> {
             return fail("unasked: in quiet hours");
         }
         let said = if heard.said.event == "unwatched" { named.clone() } else { Unwatched::new() };
-        if said != expected || said.is_empty() != (heard.said.event == "watched") {
+        if !least.is_subset(&said)
+            || !said.is_subset(&most)
+            || said.is_empty() != (heard.said.event == "watched")
+        {
             return fail("false");
         }
         let is_due = if said.is_empty() {
-            !told.confirmed.is_empty() || told.uncertain.iter().any(|it| !it.is_empty())
+            !told.confirmed.is_empty() || told.unanswered().any(|it| !it.is_empty())
         } else {
-            let differs = told.confirmed != said || told.uncertain.iter().any(|it| *it != said);
+            let differs = told.confirmed != said || told.unanswered().any(|it| *it != said);
             told.confirmed.is_empty()
-                || told.uncertain.contains(&Unwatched::new())
+                || told.unanswered().any(Unwatched::is_empty)
                 || differs && tick.at + 2000 - told.at >= UPDATE_INTERVAL
         };
         if !is_due {
             return fail("false: not due");
         }
         if said.is_empty() {
-            let is_named = named.is_subset(&told.heard()) && told.confirmed.is_subset(&named);
+            let is_named = named.is_subset(&told.heard(true)) && told.confirmed.is_subset(&named);
             let is_checked = |monitor: &usize| {
                 tick.monitors[*monitor].listed && self.monitors[*monitor].watch.has_result_since(told.at)
             };
@@ -108,7 +119,7 @@ impl Judge<'_> {
         }
         let is_accepted = matches!(heard.answer, Answer::Accepted | Answer::Lost | Answer::Killed(true));
         if is_accepted {
-            if told.believes == said && told.uncertain.is_empty() {
+            if told.believes == said && told.unanswered().next().is_none() {
                 return fail("doubled");
             }
             let is_other = |(key, before): &(String, Unwatched)| *before == said && *key != heard.key;
@@ -124,6 +135,7 @@ impl Judge<'_> {
             Answer::Accepted => {
                 (told.confirmed, told.at, told.key) = (said, tick.at, None);
                 told.uncertain.clear();
+                told.doubted.clear();
             }
             Answer::Lost | Answer::Killed(true) => {
                 told.key = Some((heard.key.clone(), said.clone()));
@@ -141,11 +153,11 @@ impl Judge<'_> {
     /// An edge that was killed cannot know which of the messages that it meant to send did arrive.
     pub(super) fn doubt_unwatched(&mut self, tick: &TickPlan) {
         for channel in 0..CHANNELS {
-            let expected = self.unwatched(tick, channel);
+            let expected = self.unwatched(tick, channel, true);
             let told = &mut self.watch[channel];
-            if told.confirmed != expected || told.uncertain.iter().any(|it| *it != expected) {
+            if told.confirmed != expected || told.unanswered().any(|it| *it != expected) {
                 told.key = None;
-                told.uncertain.push(expected);
+                told.doubted.push(expected);
             }
         }
     }
@@ -155,9 +167,11 @@ impl Judge<'_> {
         if !is_channel(recipient) || self.script.is_quiet(recipient, tick.at) {
             return false;
         }
-        let (expected, told) = (self.unwatched(tick, recipient), &self.watch[recipient]);
-        let is_late = expected.is_empty() || told.believes.is_empty() || tick.at - told.at >= UPDATE_INTERVAL;
-        told.believes != expected && is_late
+        let (least, most) = (self.unwatched(tick, recipient, false), self.unwatched(tick, recipient, true));
+        let told = &self.watch[recipient];
+        let is_late = most.is_empty() || told.believes.is_empty() || tick.at - told.at >= UPDATE_INTERVAL;
+        let is_so = least.is_subset(&told.believes) && told.believes.is_subset(&most);
+        !is_so && is_late
     }
 
     /// Checks after the messages of a turn that every channel believes what is so, or will soon.
@@ -165,7 +179,7 @@ impl Judge<'_> {
         for channel in 0..CHANNELS {
             let (is_owed, is_clear) = (self.owes_unwatched(tick, channel), self.is_clear(tick, channel));
             let (was_served, crowd) = (self.served[channel], self.recipients[channel].crowd);
-            let expected = self.unwatched(tick, channel);
+            let expected = self.unwatched(tick, channel, false);
             let told = &mut self.watch[channel];
             if !is_owed {
                 if told.turns > 0 {
