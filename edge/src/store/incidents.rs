@@ -113,13 +113,20 @@ pub(super) fn find(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<S
     Ok(Some((incident, runs)))
 }
 
-/// Inserts or updates an incident.
+/// Inserts or updates an incident. The index is a row of its own, which is written only if the incident opens or closes: an update that
+/// names its column would write it each time.
 pub(super) fn write(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
-    let closed = incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
+    let closed = || incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
+    let (monitor, opened, body) = (incident.monitor.as_str(), incident.opened.0, codec::encode(incident));
+    sql.run(
+        "UPDATE incident SET body = ? WHERE monitor = ? AND opened_ms = ? AND closed_ms IS ?",
+        vec![body.clone().into(), monitor.into(), opened.into(), closed()],
+    )?;
     sql.run(
         "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
-            ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
-        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, codec::encode(incident).into()],
+            ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body
+            WHERE closed_ms IS NOT excluded.closed_ms",
+        vec![monitor.into(), opened.into(), closed(), body.into()],
     )
 }
 
