@@ -42,7 +42,7 @@ impl Purging {
     pub(super) fn is_due(&self, observation: &Observation, again: Duration) -> bool {
         let rested = self.last.is_none_or(|last| observation.now.saturating_sub(last) >= again);
         let promising = self.futile.is_none_or(|(at, count)| {
-            let grown = observation.levels.limit().0 / GROWN_SHARE << (count - 1).min(MAX_DOUBLINGS);
+            let grown = (observation.levels.limit().0 / GROWN_SHARE) << (count - 1).min(MAX_DOUBLINGS);
             observation.memory.saturating_sub(at).0 >= grown
         });
         rested && promising
