@@ -259,12 +259,20 @@ fn private_file() -> OpenOptions {
 
 /// Creates a file of zeros with allocated blocks, so that a store to its pages cannot fail later.
 fn create_file(path: &Path) -> io::Result<()> {
-    let _ = fs::remove_file(path);
+    remove_if_present(path)?;
     let made = private_file().open(path).and_then(|file| fill_with_zeros(&file));
     if made.is_err() {
         let _ = fs::remove_file(path);
     }
     made
+}
+
+/// Removes what an earlier run left. If that cannot be done, the reason is that of the file system, and not that something is there.
+fn remove_if_present(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn fill_with_zeros(mut file: &File) -> io::Result<()> {
