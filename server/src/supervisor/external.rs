@@ -108,9 +108,8 @@ pub(super) struct ProgramMonitor {
     full_heap: Option<FullHeap>,
     growth: GrowthTracker,
     quick: QuickReadings,
-    /// Whether memory leaks, as far as the forecast knows; and whether it does or is above the alert threshold.
+    /// Whether memory leaks, as far as the forecast knows.
     is_leaking: bool,
-    is_growing: bool,
     /// Why a replacement was wanted last since memory was calm, and whether anything was asked to free memory.
     reason: Option<RecycleReason>,
     asked_to_free: bool,
@@ -183,7 +182,6 @@ impl ProgramMonitor {
             growth: GrowthTracker::default(),
             quick: QuickReadings::default(),
             is_leaking: false,
-            is_growing: false,
             reason: None,
             asked_to_free: false,
             known: BTreeSet::new(),

@@ -103,7 +103,6 @@ impl ProgramMonitor {
         };
         let step = self.ladder.step(&observation);
         self.is_leaking = self.forecaster.assess(limit).verdict.is_leak();
-        self.is_growing = step.pressure >= Pressure::Alert || self.is_leaking;
         (self.pressure, self.shed) = (step.pressure, step.shed);
         self.quick.schedule(next, step.pressure, now);
         self.reason =
@@ -120,7 +119,8 @@ impl ProgramMonitor {
 
     /// Returns the functions whose memory grows, while that is a concern: a program that loads its data looks like a leak until it is done.
     pub(in crate::supervisor) fn functions(&self) -> Vec<FunctionReport> {
-        if self.is_growing { self.heap_monitor.functions() } else { Vec::new() }
+        let is_concern = self.pressure >= Pressure::Alert || self.is_leaking;
+        if is_concern { self.heap_monitor.functions() } else { Vec::new() }
     }
 
     /// Returns the function whose live memory grew most in an instance when it was judged last.

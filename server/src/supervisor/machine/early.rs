@@ -9,7 +9,7 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 use super::usefulness::percent;
-use super::{Effect, Machine, Role, Worker, WorkerNumber};
+use super::{Effect, Machine, Worker, WorkerNumber};
 
 /// Shortest start for which requests should not have to wait.
 const NOTICEABLE_START: Duration = Duration::from_secs(1);
@@ -30,8 +30,8 @@ const SIMILAR: u128 = 2;
 /// A growth of memory that is not what a worker needs to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GrowthSinceReady {
-    pub(super) bytes: Bytes,
-    pub(super) time: Duration,
+    bytes: Bytes,
+    time: Duration,
 }
 
 impl GrowthSinceReady {
@@ -85,9 +85,7 @@ impl Machine {
         }
         let limit = self.policy.memory_limit;
         let (last_leak, start_time) = (self.last_leak, self.longest_start + 2 * self.policy.poll_interval);
-        let Some(worker) = self.worker(number).filter(|it| it.serves() && it.role == Role::Serving) else {
-            return;
-        };
+        let Some(worker) = self.worker(number).filter(|worker| worker.serves()) else { return };
         let memory = worker.memory;
         let Some(growth) = worker.growth_since_ready(now) else { return };
         let last_leak = last_leak.filter(|last| growth.is_similar(*last));

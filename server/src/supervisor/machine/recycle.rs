@@ -59,9 +59,7 @@ impl Machine {
         } else {
             let judged = self.judge_replacement(number, &why, now, effects);
             if judged != Usefulness::Doubtful {
-                self.count_young_replacement(number, judged, now);
-                self.note_leak(number, now);
-                self.replace(number, why, now, effects);
+                self.replace_at_threshold(number, judged, why, now, effects);
             }
         }
     }
@@ -150,6 +148,20 @@ impl Machine {
         let time = self.longest_start + self.policy.poll_interval;
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Bytes(per_second.saturating_mul(millis) / 1000)
+    }
+
+    /// Replaces a worker that has reached a threshold.
+    pub(super) fn replace_at_threshold(
+        &mut self,
+        number: WorkerNumber,
+        judged: Usefulness,
+        why: String,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.count_young_replacement(number, judged, now);
+        self.note_leak(number, now);
+        self.replace(number, why, now, effects);
     }
 
     pub(super) fn replace(

@@ -146,9 +146,7 @@ impl Machine {
         let (judged, why) =
             (if grows_on { Usefulness::GrowsOn } else { Usefulness::Helps }, held.why.clone());
         if judged == Usefulness::GrowsOn || may_be_in_vain {
-            self.count_young_replacement(number, judged, now);
-            self.note_leak(number, now);
-            self.replace(number, why, now, effects);
+            self.replace_at_threshold(number, judged, why, now, effects);
         }
     }
 
