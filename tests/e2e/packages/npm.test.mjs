@@ -6,10 +6,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startLoad } from "../support/load.mjs";
 import {
   findPackage,
   findProgram,
+  leakUntilReplaced,
   makePackages,
   makePath,
   RunningCommand,
@@ -82,16 +82,7 @@ test("npm start runs the program under guard, and no process of Node beside it",
 });
 
 test("a leak is replaced without a failed request", async () => {
-  const load = startLoad({ port, rate: 40 });
-  const leak = startLoad({ port, rate: 15, requests: () => ({ path: "/leak?kb=1024" }) });
-  const replaced = waitUntil("the replacement", () => guarded.hasPrinted(/instance 2 has taken over/));
-  await timed("leak, until the program was replaced", replaced);
-  for (const result of await Promise.all([load.stop(), leak.stop()])) {
-    assert.equal(result.failed, 0, JSON.stringify(result.failures));
-    assert.equal(result.shed, 0);
-    assert.ok(result.answered > 0);
-    console.log(`   ${result.answered} requests answered, ${result.failed} failed`);
-  }
+  await leakUntilReplaced(guarded, port, { rate: 15, path: "/leak?kb=1024" });
 });
 
 test("heapbeat-edge init writes a project with secrets that only its owner reads", async () => {

@@ -1,12 +1,18 @@
 // The wheel in a new virtual environment: gunicorn under guard, with no tool of Rust and no Node on PATH.
 
-import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startLoad } from "../support/load.mjs";
-import { findPackage, makePackages, makePath, RunningCommand, runIn, timed } from "../support/packages.mjs";
+import {
+  findPackage,
+  leakUntilReplaced,
+  makePackages,
+  makePath,
+  RunningCommand,
+  runIn,
+  timed,
+} from "../support/packages.mjs";
 import { findFreePort } from "../support/target.mjs";
 import { waitUntil } from "../support/wait.mjs";
 
@@ -60,15 +66,6 @@ test("gunicorn under guard is replaced without a failed request", async () => {
     );
   });
   await timed("heapbeat run -- gunicorn, until the first answer", answer);
-  const load = startLoad({ port, rate: 40 });
-  const leak = startLoad({ port, rate: 10, requests: () => ({ path: "/leak" }) });
-  const replaced = waitUntil("the replacement", () => running.hasPrinted(/instance 2 has taken over/));
-  await timed("leak, until the program was replaced", replaced);
-  for (const result of await Promise.all([load.stop(), leak.stop()])) {
-    assert.equal(result.failed, 0, JSON.stringify(result.failures));
-    assert.equal(result.shed, 0);
-    assert.ok(result.answered > 0);
-    console.log(`   ${result.answered} requests answered, ${result.failed} failed`);
-  }
+  await leakUntilReplaced(running, port, { rate: 10, path: "/leak" });
   await running.stop();
 });

@@ -1,10 +1,12 @@
 // The packages as `make package` makes them, and empty folders in which only some programs exist.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, realpathSync, symlinkSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { startLoad } from "./load.mjs";
 import { commandOf, findDescendants, isAlive } from "./process-tree.mjs";
 import { HEAPBEAT } from "./server.mjs";
 import { waitUntil } from "./wait.mjs";
@@ -118,4 +120,21 @@ export async function timed(name, step) {
   const result = await step;
   console.log(`   ${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${name}`);
   return result;
+}
+
+/**
+ * Sends requests to a guarded program, `rate` of them a second to a path that leaks, until it is replaced, and checks that each was answered.
+ * @param {RunningCommand} guarded @param {number} port @param {{ rate: number, path: string }} leak
+ */
+export async function leakUntilReplaced(guarded, port, { rate, path }) {
+  const load = startLoad({ port, rate: 40 });
+  const leak = startLoad({ port, rate, requests: () => ({ path }) });
+  const replaced = waitUntil("the replacement", () => guarded.hasPrinted(/instance 2 has taken over/));
+  await timed("leak, until the program was replaced", replaced);
+  for (const result of await Promise.all([load.stop(), leak.stop()])) {
+    assert.equal(result.failed, 0, JSON.stringify(result.failures));
+    assert.equal(result.shed, 0);
+    assert.ok(result.answered > 0);
+    console.log(`   ${result.answered} requests answered, ${result.failed} failed`);
+  }
 }
