@@ -2,7 +2,9 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { waitUntil } from "./wait.mjs";
 
 /** The program under test. */
 export const HEAPBEAT = process.env.HEAPBEAT_BIN ?? "target/debug/heapbeat";
@@ -43,13 +45,26 @@ export class Server {
     return response.json();
   }
 
-  /** @param {NodeJS.Signals} [signal] */
+  /**
+   * Stops the server, and waits until nobody answers at its port: a supervisor that is killed ends some milliseconds before its worker.
+   * @param {NodeJS.Signals} [signal]
+   */
   async stop(signal = "SIGTERM") {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const exit = once(this.child, "exit");
     this.child.kill(signal);
     await exit;
+    await waitUntil("the end of the server's worker", async () => !(await acceptsConnections(this.port)));
   }
+}
+
+/** Whether a process listens at a port of this machine. @param {number} port @returns {Promise<boolean>} */
+function acceptsConnections(port) {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise((resolve) => {
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+  }).finally(() => socket.destroy());
 }
 
 /** The port in the log line with which the server says that it listens. @param {string} line */
