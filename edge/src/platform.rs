@@ -6,6 +6,7 @@ pub(crate) mod bindings;
 pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod concurrency;
+pub(crate) mod deadline;
 pub(crate) mod decode;
 pub(crate) mod fetch;
 pub(crate) mod intl;

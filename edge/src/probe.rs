@@ -5,15 +5,13 @@
 //! reason like any other.
 
 use std::cell::{Cell, RefCell};
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use heapbeat_monitors::condition::ObservedHeaders;
 use heapbeat_shared::health::MAX_HEALTH_BODY;
 use heapbeat_shared::report::MAX_REPORT;
 use heapbeat_shared::signing;
-use web_sys::{AbortController, AbortSignal, Response};
+use web_sys::{AbortSignal, Response};
 use worker::Delay;
 
 mod body;
@@ -49,6 +47,7 @@ use crate::monitor_config::{HttpUrl, Monitor, Target};
 use crate::platform::body::cancel_body;
 use crate::platform::clock::wall_clock;
 use crate::platform::concurrency::for_each_concurrent;
+use crate::platform::deadline::run_within;
 
 /// How long probes may be started after a tick began. Monitors that are not started by then wait for the next tick, so that many
 /// slow targets cannot delay all others.
@@ -158,26 +157,22 @@ async fn probe_once(
         // Jobs report by themselves (`hub/heartbeat_state.rs`).
         Target::Heartbeat(_) => return Err(ProbeSkipped::Platform.into()),
     };
-    let controller = AbortController::new().map_err(|_| ProbeSkipped::Platform)?;
-    let signal = controller.signal();
     let phase = Cell::new(Phase::AwaitingHeaders);
     let requests = Requests { allowance, purpose };
-    let request = pin!(request_target(monitor, url, context, &requests, &signal, &phase));
-    let result = match select(request, Delay::from(timeout)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), _)) => Err(match phase.get() {
+    let is_complete = |result: &Result<ProbeResponse, ProbeError>| {
+        result
+            .as_ref()
+            .is_ok_and(|answer| matches!(answer.body, ResponseBody::Whole(_) | ResponseBody::Unread))
+    };
+    let request =
+        async |signal: &AbortSignal| request_target(monitor, url, context, &requests, signal, &phase).await;
+    let result = run_within(timeout, is_complete, request).await.map_err(|_| ProbeSkipped::Platform)?;
+    result.unwrap_or_else(|| {
+        Err(match phase.get() {
             Phase::AwaitingHeaders => Failure::Timeout.into(),
             Phase::ReadingBody => Failure::BodyTimeout.into(),
-        }),
-    };
-    // Aborts what is under way. If nothing is, aborting would cost as much as the request did.
-    if !result
-        .as_ref()
-        .is_ok_and(|answer| matches!(answer.body, ResponseBody::Whole(_) | ResponseBody::Unread))
-    {
-        controller.abort();
-    }
-    result
+        })
+    })
 }
 
 /// The requests that a probe may send, and the purpose of the first one.

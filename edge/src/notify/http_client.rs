@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
-use web_sys::AbortController;
-use worker::Delay;
+use web_sys::AbortSignal;
 
 use super::service::HttpCall;
 use crate::platform::body::read_body;
+use crate::platform::deadline::run_within;
 use crate::platform::fetch::OutgoingRequest;
 
 /// The time limit of a request. A service that takes longer may still have accepted the message; it recognizes the next attempt by its
@@ -37,24 +36,17 @@ pub(crate) async fn send_call(call: &HttpCall) -> Option<HttpReply> {
 
 /// Sends `body`, which is JSON unless a header says otherwise. Returns the reply, or `None` if there is none in time.
 pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) -> Option<HttpReply> {
-    let controller = AbortController::new().ok()?;
-    let signal = controller.signal();
     let ours = [
         ("content-type", "application/json"),
         ("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION"))),
     ];
     let request = OutgoingRequest::new("POST", ours.iter().chain(headers).copied(), body);
-    let sending = std::pin::pin!(async {
-        let response = request?.send(url, &signal).await?;
+    let sending = async |signal: &AbortSignal| {
+        let response = request?.send(url, signal).await?;
         let retry_after = response.headers().get("retry-after")?;
         let body = read_body(&response, MAX_REPLY).await.ok().flatten().unwrap_or_default();
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok::<_, worker::Error>(HttpReply { status: response.status(), retry_after, body })
-    });
-    let reply = match select(sending, Delay::from(TIMEOUT)).await {
-        Either::Left((reply, _)) => reply.ok(),
-        Either::Right(((), _)) => None,
     };
-    controller.abort();
-    reply
+    run_within(TIMEOUT, |_| false, sending).await.ok().flatten()?.ok()
 }

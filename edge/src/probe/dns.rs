@@ -1,12 +1,9 @@
 //! The probe of a `dns` monitor: a query by HTTPS.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
-use web_sys::{AbortController, AbortSignal};
-use worker::Delay;
+use web_sys::AbortSignal;
 
 use super::fetch_error::{TcpCheck, classify_error, explain_error};
 use super::request::USER_AGENT;
@@ -16,6 +13,7 @@ use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::{DnsQuery, is_private_host};
 use crate::platform::body::read_body;
 use crate::platform::clock::wall_clock;
+use crate::platform::deadline::run_within;
 use crate::platform::fetch::OutgoingRequest;
 use crate::platform::url::WebUrl;
 
@@ -25,19 +23,12 @@ pub(super) async fn probe_dns(
     timeout: Duration,
     allow_private: bool,
 ) -> Result<ProbeResponse, ProbeError> {
-    let controller = AbortController::new().map_err(|_| ProbeSkipped::Platform)?;
-    let signal = controller.signal();
-    let result = match select(pin!(ask(query, allow_private, &signal)), Delay::from(timeout)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), _)) => Err(Failure::Timeout.into()),
-    };
-    if result.is_err() {
-        controller.abort();
-    }
-    result
+    let asking = async |signal: &AbortSignal| ask_resolver(query, allow_private, signal).await;
+    let answer = run_within(timeout, Result::is_ok, asking).await.map_err(|_| ProbeSkipped::Platform)?;
+    answer.unwrap_or_else(|| Err(Failure::Timeout.into()))
 }
 
-async fn ask(
+async fn ask_resolver(
     query: &DnsQuery,
     allow_private: bool,
     signal: &AbortSignal,

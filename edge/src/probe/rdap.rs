@@ -1,12 +1,9 @@
 //! The lookup of a domain's expiration by RDAP: a request to a bootstrap service, which redirects to the registry.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
-use web_sys::{AbortController, AbortSignal};
-use worker::Delay;
+use web_sys::AbortSignal;
 
 use super::context::ProbeContext;
 use super::redirect_chain::is_redirect;
@@ -18,6 +15,7 @@ use crate::domain::check::request_plan::RequestPurpose;
 use crate::monitor_config::{Monitor, is_private_host};
 use crate::platform::body::read_body;
 use crate::platform::clock::wall_clock;
+use crate::platform::deadline::run_within;
 use crate::platform::fetch::OutgoingRequest;
 use crate::platform::url::WebUrl;
 
@@ -48,14 +46,8 @@ async fn look_up(
     domain: &str,
     context: &ProbeContext,
 ) -> Result<Option<heapbeat_shared::UnixMillis>, OutOfRequests> {
-    let Ok(controller) = AbortController::new() else { return Ok(None) };
-    let signal = controller.signal();
-    let found = match select(pin!(request_domain(domain, context, &signal)), Delay::from(TIMEOUT)).await {
-        Either::Left((found, _)) => found,
-        Either::Right(((), _)) => Ok(None),
-    };
-    controller.abort();
-    found
+    let request = async |signal: &AbortSignal| request_domain(domain, context, signal).await;
+    run_within(TIMEOUT, |_| false, request).await.ok().flatten().unwrap_or(Ok(None))
 }
 
 async fn request_domain(

@@ -1,19 +1,16 @@
 //! Requests to the reference addresses, which decide whether the edge itself has a connection (`domain/check/self_check.rs`).
 
 use std::cell::Cell;
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
-use web_sys::AbortController;
-use worker::Delay;
 
 use super::fetch_error::is_gateway_status;
 use crate::domain::check::request_plan::{RequestPool, RequestPurpose};
 use crate::domain::check::self_check::SelfCheck;
 use crate::monitor_config::HttpUrl;
 use crate::platform::concurrency::for_each_concurrent;
+use crate::platform::deadline::run_within;
 use crate::platform::fetch::OutgoingRequest;
 
 /// How long a reference address may take to respond.
@@ -39,12 +36,7 @@ pub(crate) async fn check_references(references: &[HttpUrl], pool: &RequestPool)
 
 async fn is_reachable(url: &HttpUrl) -> bool {
     let request = OutgoingRequest::new("HEAD", [], &JsValue::UNDEFINED);
-    let (Ok(request), Ok(controller)) = (request, AbortController::new()) else { return false };
-    let signal = controller.signal();
-    let is_reachable = match select(pin!(request.send(url.as_str(), &signal)), Delay::from(TIMEOUT)).await {
-        Either::Left((Ok(response), _)) => !is_gateway_status(response.status()),
-        _ => false,
-    };
-    controller.abort();
-    is_reachable
+    let Ok(request) = request else { return false };
+    let sent = run_within(TIMEOUT, |_| false, async |signal| request.send(url.as_str(), signal).await).await;
+    matches!(sent, Ok(Some(Ok(response))) if !is_gateway_status(response.status()))
 }
