@@ -192,10 +192,8 @@ async function probeAll(t, cases) {
   );
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors, problems } = await edge.readStatus();
-  assert.deepEqual(problems, []);
   assert.deepEqual(
-    monitors.map((/** @type {any} */ it) => [it.id, it.state, it.reason]),
+    await edge.readReasons(),
     Object.entries(cases).map(([id, { reason = null }]) => [id, reason === null ? "up" : "down", reason]),
   );
 }
@@ -243,19 +241,14 @@ test("a dns monitor asks its resolver by HTTPS", async (t) => {
   ]);
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors, problems } = await edge.readStatus();
-  assert.deepEqual(problems, []);
-  assert.deepEqual(
-    monitors.map((/** @type {any} */ it) => [it.id, it.state, it.reason]),
-    [
-      ["a", "up", null],
-      ["mx", "up", null],
-      ["moved", "down", "condition failed: [BODY] (192.0.2.2) == 198.51.100.1"],
-      ["gone", "down", "condition failed: [DNS_RCODE] (NXDOMAIN) == NOERROR"],
-      ["not-there", "up", null],
-      ["broken", "down", "DNS lookup failed"],
-    ],
-  );
+  assert.deepEqual(await edge.readReasons(), [
+    ["a", "up", null],
+    ["mx", "up", null],
+    ["moved", "down", "condition failed: [BODY] (192.0.2.2) == 198.51.100.1"],
+    ["gone", "down", "condition failed: [DNS_RCODE] (NXDOMAIN) == NOERROR"],
+    ["not-there", "up", null],
+    ["broken", "down", "DNS lookup failed"],
+  ]);
   assert.deepEqual(requests[0], ["/dns-query", "application/dns-json"]);
   assert.equal(requests.length, 6, "one request for each monitor");
 });

@@ -163,6 +163,16 @@ export class Edge {
     return monitors.map((/** @type {any} */ monitor) => monitor.state);
   }
 
+  /**
+   * Reads the id, state and reason of every monitor; the edge may name no problem of its configuration.
+   * @returns {Promise<[id: string, state: string, reason: string | null][]>}
+   */
+  async readReasons() {
+    const { monitors, problems } = await this.readStatus();
+    assert.deepEqual(problems, []);
+    return monitors.map((/** @type {any} */ monitor) => [monitor.id, monitor.state, monitor.reason]);
+  }
+
   /** Reads the public incidents, the newest first. @returns {Promise<any[]>} */
   async readIncidents() {
     const all = [];
