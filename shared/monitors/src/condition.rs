@@ -17,6 +17,7 @@ mod path;
 mod possibility;
 mod possible_values;
 mod print;
+mod property;
 mod typos;
 
 pub use error::ConditionError;
@@ -191,7 +192,7 @@ impl Condition {
                 return format!("{} ({problem})", operand.as_str());
             }
             let max_chars = if other.is_pattern() { MAX_VALUE_CHARS_BESIDE_PATTERN } else { MAX_VALUE_CHARS };
-            operand.describe(resolved, ordered, max_chars)
+            operand.describe(resolved, other, ordered, max_chars)
         };
         let (left, right) = (side(&self.left, left, &self.right), side(&self.right, right, &self.left));
         format!("{left}{sign}{right}")

@@ -28,7 +28,7 @@ mod reference {
                             ">" => x > y,
                             _ => x < y,
                         };
-                        (ok, shown_number(left, x), shown_number(right, y))
+                        (ok, shown_number(left, x, right), shown_number(right, y, left))
                     }
                 };
                 if ok {
@@ -52,9 +52,29 @@ mod reference {
         if found == written { found } else { format!("{written} ({found})") }
     }
 
-    fn shown_number(written: &str, value: i64) -> String {
+    fn shown_number(written: &str, value: i64, other: &str) -> String {
         let literal_duration = millis(written).is_some() || written.trim_start_matches(['-', '+']) == "0";
-        if literal_duration { written.to_owned() } else { value.to_string() }
+        if literal_duration {
+            written.to_owned()
+        } else if written.eq_ignore_ascii_case("[RESPONSE_TIME]") && millis(other).unwrap_or(0) != 0 {
+            shown_time(value)
+        } else {
+            value.to_string()
+        }
+    }
+
+    /// Up to an hour; no response takes longer here.
+    fn shown_time(millis: i64) -> String {
+        let minutes = if millis < 60_000 { String::new() } else { format!("{}m", millis / 60_000) };
+        let seconds = millis % 60_000;
+        match seconds {
+            0 if !minutes.is_empty() => minutes,
+            0..1000 if minutes.is_empty() => format!("{seconds}ms"),
+            _ => format!(
+                "{minutes}{}s",
+                std::time::Duration::from_millis(seconds.unsigned_abs()).as_secs_f64()
+            ),
+        }
     }
 
     fn resolve(written: &str, outcome: &Outcome<'_>) -> String {

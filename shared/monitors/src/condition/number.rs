@@ -3,6 +3,8 @@
 //! `==` compares two whole numbers as numbers (`0x10` is 16, `010` is 8). `<`, `<=`, `>` and `>=` convert both sides to a whole number:
 //! a duration (`1h30m`) to milliseconds, a fraction to its whole part, and anything else to 0.
 
+use std::fmt::Write as _;
+
 /// Converts a side of `<`, `<=`, `>` or `>=`.
 pub(super) fn parse_ordered(text: &str) -> i64 {
     // A longer text is not a number, but most likely a whole body.
@@ -16,6 +18,29 @@ pub(super) fn parse_ordered(text: &str) -> i64 {
         #[allow(clippy::cast_possible_truncation)]
         _ => parse_whole(text).unwrap_or_else(|| parse_float(text).map_or(0, truncate_float)),
     }
+}
+
+/// Writes a number of milliseconds as a duration without the units that are zero, such as `240h`, `1h30m` or `9.998s`.
+pub(super) fn format_duration(millis: i64) -> String {
+    const UNITS: [(u64, &str); 3] = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let mut rest = millis.unsigned_abs();
+    let mut text = String::from(if millis < 0 { "-" } else { "" });
+    if rest < 1_000 {
+        return format!("{text}{rest}ms");
+    }
+    for (size, unit) in UNITS {
+        let count = rest / size;
+        rest %= size;
+        let fraction = match (unit, rest) {
+            ("s", 1..) => format!(".{rest:03}").trim_end_matches('0').to_owned(),
+            _ => String::new(),
+        };
+        if count > 0 || !fraction.is_empty() {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{count}{fraction}{unit}");
+        }
+    }
+    text
 }
 
 /// Returns whether the text is a number or a duration.
@@ -195,6 +220,26 @@ mod tests {
         for (text, nanos) in cases {
             assert_eq!(parse_duration_nanos(text), nanos, "{text:?}");
         }
+    }
+
+    #[test]
+    fn milliseconds_are_formatted_as_they_are_parsed() {
+        let cases = [
+            (0, "0ms"),
+            (750, "750ms"),
+            (1_000, "1s"),
+            (9_998, "9.998s"),
+            (60_500, "1m0.5s"),
+            (5_400_000, "1h30m"),
+            (864_000_000, "240h"),
+            (863_999_998, "239h59m59.998s"),
+            (-3_600_001, "-1h0.001s"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(format_duration(millis), text);
+            assert_eq!(parse_ordered(text), millis, "{text}");
+        }
+        assert_eq!(format_duration(i64::MIN), "-2562047788015h12m55.808s");
     }
 
     #[test]

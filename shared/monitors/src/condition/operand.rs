@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::eval_context::EvalContext;
 use super::glob::Glob;
-use super::path::Path;
 use super::possible_values::{PossibleValues, possible_values};
-use super::{ConditionError, Placeholder, ValueLimits, header, number, print, typos};
+use super::property::{Property, PropertyFunction};
+use super::{ConditionError, Placeholder, ValueLimits, number, typos};
 
 /// The maximum number of values in one `any()`.
 pub const MAX_OPTIONS: usize = 50;
@@ -36,29 +36,6 @@ enum OperandKind {
     LengthOfLiteral,
     /// `has()` of literal text, which is always `false`.
     HasLiteral,
-}
-
-/// The value that an operand has of its property.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PropertyFunction {
-    Identity,
-    Length,
-    Has,
-    /// How long ago a date is, in milliseconds.
-    Age,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Property {
-    Status,
-    ResponseTime,
-    Connected,
-    Body,
-    BodyPath(Path),
-    /// A header, by its name in lower case.
-    Header(String),
-    DnsRcode,
-    DomainExpiration,
 }
 
 /// The value of a side in one outcome.
@@ -147,6 +124,20 @@ impl Operand {
                 !matches!(property, Property::Body | Property::BodyPath(_) | Property::Header(_))
             }
             OperandKind::Observed(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the nanoseconds of a literal duration.
+    fn duration(&self) -> Option<i64> {
+        self.literal().and_then(number::parse_duration_nanos)
+    }
+
+    /// Returns whether the value of this side is a time in milliseconds.
+    fn is_time(&self) -> bool {
+        match &self.kind {
+            OperandKind::Observed(PropertyFunction::Age, _) => true,
+            OperandKind::Observed(PropertyFunction::Identity, property) => property.is_time(),
             _ => false,
         }
     }
@@ -254,13 +245,20 @@ impl Operand {
         }
     }
 
-    /// Returns the text as written, followed by at most `max_chars` of its value if that differs.
-    pub(super) fn describe(&self, resolved: &Resolved<'_>, ordered: bool, max_chars: usize) -> String {
-        // A literal duration needs no value beside it.
-        let is_duration =
-            matches!(self.kind, OperandKind::Literal) && number::parse_duration_nanos(&self.text).is_some();
+    /// Returns the text as written, followed by the value if that differs: at most `max_chars` of it, and a time beside a duration as one.
+    pub(super) fn describe(
+        &self,
+        resolved: &Resolved<'_>,
+        other: &Operand,
+        ordered: bool,
+        max_chars: usize,
+    ) -> String {
         let found = match resolved {
-            _ if ordered && is_duration => return self.text.clone(),
+            // A literal duration needs no value beside it.
+            _ if ordered && self.duration().is_some() => return self.text.clone(),
+            resolved if ordered && self.is_time() && other.duration().is_some_and(|nanos| nanos != 0) => {
+                number::format_duration(resolved.number())
+            }
             resolved if ordered => resolved.number().to_string(),
             Resolved::Invalid(_) => return resolved.text().into_owned(),
             Resolved::Text(text) => truncate(text, max_chars).into_owned(),
@@ -304,108 +302,4 @@ fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
         Some((end, _)) if text.len() > max_chars => Cow::Owned(format!("{}...(truncated)", &text[..end])),
         _ => Cow::Borrowed(text),
     }
-}
-
-impl Property {
-    /// Parses a placeholder; `None` is literal text. Names are not case-sensitive.
-    fn parse(text: &str) -> Result<Option<Self>, ConditionError> {
-        const BODY: usize = "[BODY]".len();
-        const HEADER: &str = "[HEADER].";
-        let upper = text.to_ascii_uppercase();
-        Ok(Some(match upper.as_str() {
-            "[STATUS]" => Property::Status,
-            "[RESPONSE_TIME]" => Property::ResponseTime,
-            "[CONNECTED]" => Property::Connected,
-            "[BODY]" => Property::Body,
-            "[IP]" => return Err(ConditionError::Unavailable("[IP]")),
-            "[CERTIFICATE_EXPIRATION]" => return Err(ConditionError::Certificate),
-            "[DOMAIN_EXPIRATION]" => Property::DomainExpiration,
-            "[DNS_RCODE]" => Property::DnsRcode,
-            _ if upper.starts_with("[CONTEXT]") => return Err(ConditionError::Context),
-            _ if upper.starts_with(HEADER) => {
-                let name = header::parse_name(&text[HEADER.len()..]).ok_or(ConditionError::HeaderName)?;
-                Property::Header(name)
-            }
-            "[HEADER]" => return Err(ConditionError::HeaderName),
-            _ if upper.starts_with("[BODY].") || upper.starts_with("[BODY][") => {
-                if !typos::has_valid_indexes(&text[BODY..]) {
-                    return Err(ConditionError::Index(text.to_owned()));
-                }
-                Property::BodyPath(Path::parse(&text[BODY..]))
-            }
-            _ => return typos::find_misspelling(text).map_or(Ok(None), Err),
-        }))
-    }
-
-    fn resolve<'s>(&self, function: PropertyFunction, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
-        let value = match self {
-            Property::Status => context.outcome.status.to_string(),
-            Property::ResponseTime => context.outcome.millis().to_string(),
-            Property::Connected => context.outcome.connected.to_string(),
-            Property::DnsRcode => context.dns_rcode().unwrap_or_default().to_owned(),
-            Property::DomainExpiration => context.domain_expiration()?.to_string(),
-            Property::Header(name) => return resolve_header(name, function, context),
-            Property::Body => return resolve_body(function, context),
-            Property::BodyPath(path) => return resolve_body_path(path, function, context),
-        };
-        Some(match function {
-            PropertyFunction::Identity | PropertyFunction::Age => value.into(),
-            PropertyFunction::Length => value.len().to_string().into(),
-            PropertyFunction::Has => "true".into(),
-        })
-    }
-}
-
-/// Resolves a function of a header. A header that is missing has no value, and `has()` of it is false.
-fn resolve_header<'s>(
-    name: &str,
-    function: PropertyFunction,
-    context: &'s EvalContext<'_>,
-) -> Option<Cow<'s, str>> {
-    let headers = context.headers();
-    let value = headers.and_then(|headers| headers.get(name));
-    Some(match function {
-        PropertyFunction::Identity => Cow::Borrowed(value?),
-        PropertyFunction::Length => value?.len().to_string().into(),
-        PropertyFunction::Has => value.is_some().to_string().into(),
-        PropertyFunction::Age => format!("{}ms", headers?.age(name)?).into(),
-    })
-}
-
-/// Resolves a function of `[BODY]`.
-fn resolve_body<'s>(function: PropertyFunction, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
-    let bytes = context.bytes()?;
-    Some(match function {
-        PropertyFunction::Identity | PropertyFunction::Age => context.text()?,
-        PropertyFunction::Has => (!context.text()?.is_empty()).to_string().into(),
-        PropertyFunction::Length => {
-            let list = bytes.starts_with(b"[") && bytes.ends_with(b"]");
-            let items = list.then(|| context.json()).flatten().and_then(|json| json.as_array());
-            match items {
-                Some(items) => items.len(),
-                None if list => context.text()?.len(),
-                None => bytes.len(),
-            }
-            .to_string()
-            .into()
-        }
-    })
-}
-
-/// Resolves a function of a path into the body.
-fn resolve_body_path<'s>(
-    path: &Path,
-    function: PropertyFunction,
-    context: &'s EvalContext<'_>,
-) -> Option<Cow<'s, str>> {
-    let found = context.json().and_then(|json| path.find(json));
-    if function == PropertyFunction::Has {
-        return context.bytes().map(|_| found.is_some().to_string().into());
-    }
-    let found = found?;
-    Some(match (function, found) {
-        (PropertyFunction::Identity, serde_json::Value::String(text)) => Cow::Borrowed(text.as_str()),
-        (PropertyFunction::Identity, value) => print::format_with_length(value).0.into(),
-        (_, value) => print::format_with_length(value).1.to_string().into(),
-    })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::ValueLimits;
-use super::operand::{Property, PropertyFunction};
+use super::property::{Property, PropertyFunction};
 use crate::MAX_BODY_BYTES;
 
 /// How much longer a body may become: where a character of one byte becomes two, and where one is written as `\u003c`.

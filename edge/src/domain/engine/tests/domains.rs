@@ -39,7 +39,7 @@ fn an_expiration_that_is_not_known_is_a_problem_and_no_outage() {
     assert_eq!(shown(&engine, 1), (State::Up, None, 0));
     let known = engine.domain_record("example.com").unwrap().clone();
     let _ = engine.apply_tick(&config, tick(2), &[probe(2, Some(100), Some(&known))]);
-    let reason = "condition failed: [DOMAIN_EXPIRATION] (360000000) > 720h".to_owned();
+    let reason = "condition failed: [DOMAIN_EXPIRATION] (100h) > 720h".to_owned();
     assert_eq!(shown(&engine, 2), (State::Down, Some(reason), 0));
     let stored = heapbeat_shared::codec::decode::<PersistedStates>(&engine.encode_states()).unwrap();
     assert_eq!(
