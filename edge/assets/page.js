@@ -1,5 +1,5 @@
-// The script of every page: the theme switch, times in the visitor's time zone, tooltips and zooming of charts, and updates. The
-// page is complete without it.
+// The script of every page: the theme switch, times in the visitor's time zone, tooltips and zooming of charts, the filter of a long list,
+// and updates. The page is complete without it.
 
 const root = document.documentElement;
 
@@ -116,16 +116,52 @@ function addChartTooltip(figure) {
   });
 }
 
-/** Localizes the times and adds the tooltips of a part of the page. */
+/** Adds the field that filters a long list of services by their names. */
+function addFilter(within) {
+  const field = within.querySelector("[data-filter]");
+  if (!field) return;
+  const groups = [...within.querySelectorAll("details.group")].map((group) => ({ group, isOpen: group.open }));
+  field.closest("p").hidden = false;
+  field.addEventListener("input", () => {
+    const wanted = field.value.trim().toLowerCase();
+    for (const { group, isOpen } of groups) {
+      let found = 0;
+      for (const service of group.querySelectorAll("article")) {
+        service.hidden = !service.querySelector("h3").textContent.toLowerCase().includes(wanted);
+        found += service.hidden ? 0 : 1;
+      }
+      group.hidden = found === 0;
+      group.open = wanted ? found > 0 : isOpen;
+    }
+  });
+}
+
+/** Unfolds what the visitor has unfolded, when a part of the page is replaced. */
+function keepUnfolded(old, now) {
+  const nameOf = (group) => group.querySelector("h2").textContent;
+  const open = new Set([...old.querySelectorAll("details.group[open]")].map(nameOf));
+  for (const group of now.querySelectorAll("details.group")) group.open ||= open.has(nameOf(group));
+}
+
+/** Applies the filter that the visitor has typed, when a part of the page is replaced. */
+function keepFilter(old, now) {
+  const [from, to] = [old.querySelector("[data-filter]"), now.querySelector("[data-filter]")];
+  if (!from?.value || !to) return;
+  to.value = from.value;
+  to.dispatchEvent(new Event("input"));
+}
+
+/** Localizes the times and adds the tooltips and the filter of a part of the page. */
 function enhance(within) {
   localizeTimes(within);
+  addFilter(within);
   for (const figure of within.querySelectorAll("[data-chart]")) addChartTooltip(figure);
 }
 
 /** Updates the page in place, unless it is hidden or the visitor is using it. */
 async function refresh() {
   const main = document.querySelector("[data-live]");
-  const busy = main?.contains(document.activeElement) || main?.querySelector("details[open]");
+  const busy = main?.contains(document.activeElement) || main?.querySelector("details[open]:not(.group)");
   if (!main || busy || document.hidden || location.search.includes("from=")) return;
   const response = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
   if (!response?.ok) return;
@@ -133,7 +169,9 @@ async function refresh() {
   for (const part of ["header", "main"]) {
     const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
     if (!old || !now) continue;
+    keepUnfolded(old, now);
     enhance(now);
+    keepFilter(old, now);
     if (old.isEqualNode(now)) continue;
     old.replaceWith(now);
   }

@@ -84,6 +84,7 @@ active-incidents = Aktuelle Störungen
 scheduled-maintenance = Geplante Wartung
 past-incidents = Vergangene Störungen
 services = Dienste
+filter-services = Nach Namen filtern
 empty-title = Ersten Dienst hinzufügen
 empty-help = Tragen Sie einen Dienst in wrangler.toml ein und stellen Sie neu bereit:
 status = Status

@@ -88,6 +88,7 @@ active-incidents = Active incidents
 scheduled-maintenance = Scheduled maintenance
 past-incidents = Past incidents
 services = Services
+filter-services = Filter by name
 empty-title = Add your first monitor
 empty-help = Add a monitor to wrangler.toml and deploy again:
 status = Status

@@ -84,6 +84,7 @@ active-incidents = Incidentes activos
 scheduled-maintenance = Mantenimiento programado
 past-incidents = Incidentes anteriores
 services = Servicios
+filter-services = Filtrar por nombre
 empty-title = Añada su primer servicio
 empty-help = Añada un servicio en wrangler.toml y despliegue de nuevo:
 status = Estado

@@ -87,6 +87,7 @@ active-incidents = Incidents en cours
 scheduled-maintenance = Maintenance planifiée
 past-incidents = Incidents passés
 services = Services
+filter-services = Filtrer par nom
 empty-title = Ajoutez votre premier service
 empty-help = Ajoutez un service dans wrangler.toml et redéployez :
 status = État

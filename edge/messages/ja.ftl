@@ -84,6 +84,7 @@ active-incidents = 発生中の障害
 scheduled-maintenance = 予定されているメンテナンス
 past-incidents = 過去の障害
 services = サービス
+filter-services = 名前で絞り込む
 empty-title = 最初のサービスを追加してください
 empty-help = wrangler.toml にサービスを追加し、再度デプロイしてください：
 status = 状態

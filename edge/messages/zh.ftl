@@ -84,6 +84,7 @@ active-incidents = 当前故障
 scheduled-maintenance = 计划维护
 past-incidents = 历史故障
 services = 服务
+filter-services = 按名称筛选
 empty-title = 添加第一个服务
 empty-help = 在 wrangler.toml 中添加服务并重新部署：
 status = 状态

@@ -13,6 +13,7 @@ mod headline;
 mod language;
 mod markup;
 mod messages;
+mod monitor_list;
 mod renderer;
 mod sparkline;
 mod templates;

@@ -8,13 +8,14 @@ use heapbeat_shared::UnixMillis;
 use super::headline::Headline;
 use super::language::LANGUAGES;
 use super::markup::Markup;
+use super::monitor_list::MonitorList;
 use super::renderer::Renderer;
 use super::{PageContext, assets};
 use crate::domain::State;
 use crate::settings::Branding;
 use crate::view::{
-    DayView, IncidentPageView, IncidentSummaryView, MaintenanceView, MemoryDayView, MonitorPageView,
-    MonitorView, StatusPageView,
+    DayView, IncidentPageView, IncidentSummaryView, MaintenanceView, MonitorPageView, MonitorView,
+    StatusPageView,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -70,7 +71,7 @@ struct StatusTemplate<'a> {
     past: Vec<&'a IncidentSummaryView>,
     maintenance: Vec<MaintenanceItem<'a>>,
     is_empty: bool,
-    groups: Vec<MonitorGroup<'a>>,
+    list: MonitorList<'a>,
 }
 
 /// Announced maintenance with the monitors that it concerns.
@@ -78,18 +79,6 @@ struct MaintenanceItem<'a> {
     view: &'a MaintenanceView,
     /// The id and the name of each; the id twice if the name is unknown, as its hub does not respond.
     monitors: Vec<(&'a str, &'a str)>,
-}
-
-/// The monitors of a group.
-struct MonitorGroup<'a> {
-    name: Option<&'a str>,
-    cards: Vec<MonitorCard<'a>>,
-}
-
-/// A monitor on the status page.
-struct MonitorCard<'a> {
-    view: &'a MonitorView,
-    memory_day: Option<&'a MemoryDayView>,
 }
 
 /// Renders the status page.
@@ -107,7 +96,7 @@ pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
         past,
         maintenance: status.maintenance.iter().map(|it| maintenance(it, &status.monitors)).collect(),
         is_empty: status.monitors.is_empty(),
-        groups: groups(view),
+        list: MonitorList::new(view),
         r: &r,
     })
 }
@@ -115,22 +104,6 @@ pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
 fn maintenance<'a>(view: &'a MaintenanceView, monitors: &'a [MonitorView]) -> MaintenanceItem<'a> {
     let named = |id: &'a str| (id, monitors.iter().find(|it| it.id == id).map_or(id, |it| it.name.as_str()));
     MaintenanceItem { view, monitors: view.monitors.iter().flatten().map(|id| named(id.as_str())).collect() }
-}
-
-/// Groups the monitors, in the order in which the groups first appear; those without a group come first.
-fn groups(view: &StatusPageView) -> Vec<MonitorGroup<'_>> {
-    let mut groups: Vec<MonitorGroup<'_>> = Vec::new();
-    for monitor in &view.status.monitors {
-        let memory_day = view.memory_days.iter().find(|day| day.monitor == monitor.id);
-        let card = MonitorCard { view: monitor, memory_day };
-        let name = monitor.group.as_deref();
-        match groups.iter_mut().find(|group| group.name == name) {
-            Some(group) => group.cards.push(card),
-            None if name.is_none() => groups.insert(0, MonitorGroup { name, cards: vec![card] }),
-            None => groups.push(MonitorGroup { name, cards: vec![card] }),
-        }
-    }
-    groups
 }
 
 #[derive(Template)]
