@@ -7,6 +7,7 @@ mod error;
 mod input;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::domain::check::self_check;
 use crate::domain::check::self_check::SelfCheck;
 use crate::domain::engine::{Engine, EngineEvent, Tick};
 use crate::domain::incident::Incident;
+use crate::domain::incident::id::IncidentId;
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::{affected_monitors, announced_windows};
 use crate::domain::report::verification::VerifiedReport;
@@ -168,7 +170,9 @@ impl Replay {
             Recipient::channel(channel, is_quiet(channel), None)
         };
         let recipients: Vec<_> = self.channels.list.iter().map(recipient).collect();
-        let turn = self.book.plan_turn(&situation, &recipients, now, MAX_MESSAGES);
+        // Each tick has its turn, so no incident is replaced between two of them.
+        let find = |_: &IncidentId| Ok::<_, Infallible>(None);
+        let turn = self.book.plan_turn(&situation, &recipients, now, MAX_MESSAGES, find);
         for mut queue in SendQueue::list(&turn, now) {
             while let Some(delivery) = queue.next(&mut self.book, now) {
                 let (channel, message) = (&delivery.recipient, &delivery.message);

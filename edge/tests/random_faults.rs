@@ -13,6 +13,7 @@ use fastrand::Rng;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::Incident;
+use heapbeat_edge::domain::incident::id::IncidentId;
 use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
 use heapbeat_edge::monitor_config::MonitorConfig;
 use heapbeat_edge::notify::{Channels, Message, NotificationRecords, Recipient, SendQueue, Situation};
@@ -172,7 +173,8 @@ fn run(config: &MonitorConfig, channels: &Channels, steps: &[TraceTick], service
         let now = outcome.engine.last_tick().unwrap().at;
         let situation = Situation::new(&outcome.engine, config, now, None);
         let recipients = [Recipient::channel(&channels.list[0], false, None)];
-        let turn = book.plan_turn(&situation, &recipients, now, 5);
+        let stored = |id: &IncidentId| outcome.incidents.values().find(|it| it.id() == *id).cloned();
+        let turn = book.plan_turn(&situation, &recipients, now, 5, |id| Ok::<_, ()>(stored(id)));
         let service = services[usize::try_from(now.0 / 1000).unwrap()];
         for mut queue in SendQueue::list(&turn, now) {
             while let Some(delivery) = queue.next(&mut book, now) {

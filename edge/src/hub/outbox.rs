@@ -12,6 +12,8 @@ use super::engine_state::EngineState;
 use super::error::HubResult;
 use super::store_handle::StoreHandle;
 use super::try_lock::TryLock;
+use crate::domain::incident::Incident;
+use crate::domain::incident::id::IncidentId;
 use crate::hub_api::HubError;
 use crate::monitor_config::{ConfigProblem, MonitorConfig};
 use crate::notify::push::Vapid;
@@ -219,7 +221,10 @@ impl Outbox {
             let situation = Situation { hub, ..Situation::new(&engine, config, now, status_page) };
             let mut book = self.book()?;
             book.retain(|id| !route.is_removed(id));
-            book.plan_turn(&situation, &route.recipients(now), now, limit.min(available))
+            let find = |id: &IncidentId| -> HubResult<Option<Incident>> {
+                Ok(self.store.opened()?.incident(id)?.map(|(incident, _)| incident))
+            };
+            book.plan_turn(&situation, &route.recipients(now), now, limit.min(available), find)
         };
         self.write(&turn.changes);
         let sent = Cell::new(0);

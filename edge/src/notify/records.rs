@@ -15,6 +15,7 @@ use super::circuit::{Circuit, DeliveryResult, Obstacle};
 use super::subscriber::is_subscriber_id;
 use super::turn::{Covered, Delivery};
 use crate::domain::incident::Incident;
+use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::notification::NotificationState;
 use crate::domain::instant::rfc3339;
 use crate::monitor_config::{ConfigProblem, MonitorId};
@@ -41,6 +42,12 @@ impl Subject {
     /// The subject of messages about an incident.
     pub fn of(incident: &Incident) -> Subject {
         Subject::Incident(incident.monitor.clone(), incident.opened.0.div_euclid(1000))
+    }
+
+    /// The id of the incident; `None` if it is about something else.
+    pub(super) fn incident(&self) -> Option<IncidentId> {
+        let Subject::Incident(monitor, opened) = self else { return None };
+        Some(IncidentId { monitor: monitor.clone(), opened: *opened })
     }
 
     /// Whether it is the subject of messages about `incident`.

@@ -23,6 +23,7 @@ use super::message::Message;
 use super::recipient::Recipient;
 use super::records::{NotificationRecords, RecordChange, Subject, SubjectState, Unanswered};
 use crate::domain::engine::{Engine, IncidentStatus, WatchStatus};
+use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
 use crate::monitor_config::{MonitorConfig, MonitorId};
 
@@ -116,15 +117,18 @@ type Planned<'p> = Vec<Due<'p>>;
 
 impl NotificationRecords {
     /// Plans the messages to `recipients` at `now`, at most `budget`. What the messages say is recorded as uncertain until
-    /// their results are recorded ([`SendQueue`](super::SendQueue)).
-    pub fn plan_turn(
+    /// their results are recorded ([`SendQueue`](super::SendQueue)). `find` reads a stored incident: the one of a monitor that a newer one
+    /// replaced since the last turn is known to the store only.
+    pub fn plan_turn<E>(
         &mut self,
         situation: &Situation<'_>,
         recipients: &[Recipient<'_>],
         now: UnixMillis,
         budget: usize,
+        find: impl FnMut(&IncidentId) -> Result<Option<Incident>, E>,
     ) -> Turn {
         self.remember_closed(situation);
+        let unreadable = self.recall_replaced(situation, now, find);
         let closed = std::mem::take(&mut self.closed);
         let cases = Case::list(situation, &closed);
         let mut queues: Vec<Queue<'_>> = Vec::new();
@@ -155,7 +159,8 @@ impl NotificationRecords {
         }
         for recipient in recipients {
             self.forget(recipient.id(), |entry| {
-                Case::is_forgotten(&cases, &entry.subject, &entry.state, now)
+                !unreadable.contains(&entry.subject)
+                    && Case::is_forgotten(&cases, &entry.subject, &entry.state, now)
             });
             self.limit_past(recipient.id(), &cases);
         }
@@ -185,6 +190,32 @@ impl NotificationRecords {
             }
         }
         self.closed = closed;
+    }
+
+    /// Reads the incidents that a record mentions and that are not known, as a newer one replaced them between two turns: they are over. Returns
+    /// those that cannot be read now.
+    fn recall_replaced<E>(
+        &mut self,
+        situation: &Situation<'_>,
+        now: UnixMillis,
+        mut find: impl FnMut(&IncidentId) -> Result<Option<Incident>, E>,
+    ) -> Vec<Subject> {
+        let latest = situation.incidents.iter().map(|status| status.incident);
+        let known: BTreeSet<IncidentId> = latest.chain(&self.closed).map(Incident::id).collect();
+        let entries = self.records.values().flat_map(|record| &record.entries);
+        let mentioned: BTreeSet<IncidentId> = entries.filter_map(|entry| entry.subject.incident()).collect();
+        let mut unreadable = Vec::new();
+        for id in mentioned.difference(&known) {
+            match find(id) {
+                Ok(Some(incident)) => {
+                    let closed = incident.closed.or(Some(now));
+                    self.closed.push(Incident { closed, ..incident });
+                }
+                Ok(None) => {}
+                Err(_) => unreadable.push(Subject::Incident(id.monitor.clone(), id.opened)),
+            }
+        }
+        unreadable
     }
 
     /// Forgets the oldest of more than [`MAX_PAST`] incidents that came and went, and that a recipient was never told of.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use heapbeat_edge::domain::engine::{Engine, Tick, TickChanges};
 use heapbeat_edge::domain::history::ledger::{LedgerChanges, LedgerEntry};
 use heapbeat_edge::domain::incident::Incident;
+use heapbeat_edge::domain::incident::id::IncidentId;
 use heapbeat_edge::monitor_config::MonitorId;
 use heapbeat_edge::notify::{ChannelId, NotificationRecords, RecordChange};
 use heapbeat_shared::codec;
@@ -39,6 +40,12 @@ impl Store {
 
     pub(crate) fn write_incident(&mut self, incident: &Incident) {
         self.incidents.insert((incident.monitor.clone(), incident.opened.0), codec::encode(incident));
+    }
+
+    /// Reads an incident.
+    pub(crate) fn incident(&self, id: &IncidentId) -> Option<Incident> {
+        let all = self.incidents.values().map(|body| codec::decode::<Incident>(body).unwrap());
+        all.into_iter().find(|incident| incident.id() == *id)
     }
 
     /// Writes what recipients were told.

@@ -11,7 +11,7 @@ use crate::monitor_config::MonitorId;
 pub const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The monitor of an incident and the second of Unix time in which it opened, written `api-1767225600`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IncidentId {
     /// The monitor.

@@ -1,5 +1,6 @@
 //! The turns of a week: they are planned by the real code, and sent to services that answer as the script says.
 
+use heapbeat_edge::domain::incident::id::IncidentId;
 use heapbeat_edge::notify::message::MessagePart;
 use heapbeat_edge::notify::subscriber::is_expired;
 use heapbeat_edge::notify::{Message, Recipient, RecordChange, SendQueue, Situation, Turn};
@@ -24,7 +25,8 @@ impl Simulation<'_> {
                 subscribed.into_iter().map(Recipient::subscriber).collect()
             };
             self.records.retain(|id| self.is_subscribed || *id != self.subscriber.id);
-            let turn = self.records.plan_turn(&situation, &recipients, now, tick.budget);
+            let find = |id: &IncidentId| if tick.store_fails { Err(()) } else { Ok(self.store.incident(id)) };
+            let turn = self.records.plan_turn(&situation, &recipients, now, tick.budget, find);
             assert!(turn.deliveries.len() <= tick.budget, "more messages than requests");
             self.write(tick, turn.changes.clone());
             self.send(number, tick, &turn)?;

@@ -135,6 +135,58 @@ fn an_incident_that_a_later_one_supersedes_ends_with_it() {
     }
 }
 
+/// What happens between the last turn in which an incident was open and the first one after a worse one replaced it.
+#[test]
+fn the_end_of_an_incident_is_told_though_another_one_replaced_it_between_two_turns() {
+    let resolve = |world: &mut World| {
+        world.change_incident("a", |incident, at| {
+            let update = IncidentUpdate { resolve: true, ..IncidentUpdate::default() };
+            update.apply(incident, at).unwrap();
+        });
+    };
+    // (the ticks without a turn, before which somebody resolves the incident if there is one only; whether the edge is restarted; whether the
+    // store fails at first)
+    let cases = [
+        ("d", false, false),
+        ("d", true, false),
+        ("d", false, true),
+        ("ud", false, false),
+        ("uud", true, false),
+    ];
+    for (ticks, is_restarted, store_fails) in cases {
+        let mut world = World::with_ids(&["a"], &["ops slack", "pager pagerduty"]);
+        world.run(&["u", "g", "g"]);
+        world.accepted.clear();
+        world.store_fails = store_fails;
+        for (index, letter) in ticks.char_indices() {
+            if ticks.len() == 1 {
+                resolve(&mut world);
+            }
+            if index + 1 == ticks.len() {
+                // Afterwards the edge was away, or still sent the messages of an earlier turn.
+                world.minute += 60;
+            }
+            world.probe(&letter.to_string());
+            world.minute += 1;
+        }
+        if is_restarted {
+            world.restart();
+        }
+        world.run(&["d"]);
+        world.store_fails = false;
+        world.run_for(3, "d");
+        for channel in ["ops", "pager"] {
+            let told: Vec<_> = world.accepted.iter().filter(|it| it.channel == channel).collect();
+            let mut events: Vec<_> = told.iter().map(|it| it.message.event.as_str()).collect();
+            events.sort_unstable();
+            let end = if ticks == "d" { "ended" } else { "recovered" };
+            let mut expected = [end, "opened"];
+            expected.sort_unstable();
+            assert_eq!(events, expected, "{ticks} {is_restarted} {store_fails} {channel}: {told:?}");
+        }
+    }
+}
+
 #[test]
 fn a_monitor_that_leaves_while_it_is_down_ends_its_alerts_in_words() {
     let mut world = World::with_ids(&["api", "web"], &["ops slack", "team slack"]);

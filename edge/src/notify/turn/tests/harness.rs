@@ -8,6 +8,7 @@ use heapbeat_shared::UnixMillis;
 use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::check::probe_schedule::AttemptOutcome;
 use crate::domain::engine::{Engine, ProbeAttempt, Tick};
+use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::{Failure, ProbeSkipped};
 use crate::monitor_config::MonitorConfig;
@@ -216,7 +217,11 @@ impl World {
         let subscriber_recipients: Vec<_> = subscribers.iter().map(Recipient::subscriber).collect();
         for recipients in [channel_recipients, subscriber_recipients] {
             let situation = Situation::new(&self.engine, &self.config, now, None);
-            let turn = self.book.plan_turn(&situation, &recipients, now, self.budget);
+            let find = |id: &IncidentId| {
+                let stored = self.incidents.get(&(id.monitor.to_string(), id.opened)).cloned();
+                if self.store_fails { Err(()) } else { Ok(stored) }
+            };
+            let turn = self.book.plan_turn(&situation, &recipients, now, self.budget, find);
             assert!(turn.deliveries.len() <= self.budget);
             self.store(turn.changes.clone());
             self.send(&turn);
