@@ -57,6 +57,8 @@ pub(super) struct EdgeAnswer {
     monitors: Vec<WatchedMonitor>,
     /// Mistakes in the configuration.
     config_problems: u64,
+    /// Its version; `None` if its description of the API could not be read.
+    pub(super) version: Option<String>,
 }
 
 /// A monitor in the status.
@@ -84,9 +86,15 @@ impl EdgeAnswer {
                 })
                 .collect(),
             config_problems: status["edge"]["config_problems"].as_u64().unwrap_or(0),
+            version: None,
             url,
         })
     }
+}
+
+/// Returns the version of an edge from its description of the API.
+pub(super) fn version_of(openapi: &Value) -> Option<String> {
+    openapi["info"]["version"].as_str().map(excerpt)
 }
 
 /// Shortens a text that another machine sent, and leaves out what a terminal would obey.
@@ -218,16 +226,9 @@ fn judge_report(server: &ServerAnswer) -> Vec<Finding> {
     }
     // A program whose version nobody has set states `unknown`.
     if let Some(version) = server.version.as_ref().filter(|version| *version != "unknown") {
-        let own = env!("CARGO_PKG_VERSION");
-        let text = format!("the server is version {}, and this program {own}", excerpt(version));
-        found.push(match same_series(version, own) {
-            Some(false) => {
-                finding(Level::Warning, text, "update the older one: report and commands belong together")
-            }
-            Some(true) => fine(text),
-            // The version of an application that embeds heapbeat is its own.
-            None => fine(format!("the server runs {}", excerpt(version))),
-        });
+        // The version of an application that embeds heapbeat is its own.
+        let of_application = || fine(format!("the server runs {}", excerpt(version)));
+        found.push(judge_version("server", version).unwrap_or_else(of_application));
     }
     if !server.unavailable_sources.is_empty() {
         let sources = excerpt(&server.unavailable_sources.join(", "));
@@ -238,6 +239,17 @@ fn judge_report(server: &ServerAnswer) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// Compares the version of the server or the edge with that of this program; `None` if it is no version.
+fn judge_version(of: &str, version: &str) -> Option<Finding> {
+    let own = env!("CARGO_PKG_VERSION");
+    let text = format!("the {of} is version {}, and this program {own}", excerpt(version));
+    Some(if same_series(version, own)? {
+        fine(text)
+    } else {
+        finding(Level::Warning, text, "update the older one: report and commands belong together")
+    })
 }
 
 /// Returns whether two versions have the same major and minor number, or `None` if the first is no version.
@@ -263,6 +275,7 @@ fn judge_edge(edge: &EdgeAnswer, now: UnixMillis) -> Vec<Finding> {
             "wait a minute; after that, the cron trigger is missing",
         ),
     });
+    found.extend(edge.version.as_ref().and_then(|version| judge_version("edge", version)));
     if edge.monitors.is_empty() {
         let advice = "add a block [[vars.MONITORS]] to wrangler.toml and deploy";
         found.push(finding(Level::Warning, "the edge watches nothing", advice));

@@ -7,15 +7,15 @@ use heapbeat_shared::signing::Secret;
 use serde_json::Value;
 use ureq::Agent;
 
-use super::findings::{Answers, EdgeAnswer, ServerAnswer};
+use super::findings::{Answers, EdgeAnswer, ServerAnswer, version_of};
 use crate::http_client::{build_http_client, without_userinfo};
 use crate::inspect::{InspectTarget, measure_once};
 
 /// Longest wait for a response: an instance that sleeps has to wake first.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Size limit of the edge's status, in bytes.
-const MAX_STATUS_BYTES: u64 = 4 << 20;
+/// Size limit of a document of the edge, in bytes.
+const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 
 /// Gathers the answers of a server and an edge; neither is asked that was not given.
 pub(super) fn gather(url: Option<&str>, edge: Option<&str>, secret: Option<Secret>) -> Answers {
@@ -56,18 +56,27 @@ fn measure_skew(agent: &Agent, url: &str, clock: &Clock) -> Option<i64> {
     Some((stated + 500 - middle) / 1000)
 }
 
-/// Asks the edge for its status.
+/// Asks the edge for its status, and for the version in its description of the API.
 fn ask_edge(agent: &Agent, edge: &str) -> Result<EdgeAnswer, String> {
-    let address = format!("{}/api/v1/status", edge.trim_end_matches('/'));
+    let mut answer =
+        read_json(agent, edge, "/api/v1/status").and_then(|(url, status)| EdgeAnswer::parse(url, &status))?;
+    let openapi = read_json(agent, edge, "/api/v1/openapi.json");
+    answer.version = openapi.ok().and_then(|(_, openapi)| version_of(&openapi));
+    Ok(answer)
+}
+
+/// Reads a document of the edge. Returns it with its address.
+fn read_json(agent: &Agent, edge: &str, path: &str) -> Result<(String, Value), String> {
+    let address = format!("{}{path}", edge.trim_end_matches('/'));
     let url = without_userinfo(&address).to_owned();
     let mut response =
         agent.get(&address).call().map_err(|error| format!("{url} does not answer: {error}"))?;
     if response.status() != 200 {
         return Err(format!("{url} answered {}", response.status().as_u16()));
     }
-    let body = response.body_mut().with_config().limit(MAX_STATUS_BYTES).read_to_vec();
+    let body = response.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_vec();
     let body = body.map_err(|error| format!("{url} does not answer: {error}"))?;
-    let status: Value =
+    let document =
         serde_json::from_slice(&body).map_err(|_| format!("{url} is not the status of an edge"))?;
-    EdgeAnswer::parse(url, &status)
+    Ok((url, document))
 }

@@ -5,7 +5,7 @@ use heapbeat_shared::{Bytes, UnixMillis};
 use serde_json::json;
 
 use super::exit_code;
-use super::findings::{Answers, EdgeAnswer, Level, ServerAnswer, find};
+use super::findings::{Answers, EdgeAnswer, Level, ServerAnswer, find, version_of};
 
 /// 2026-01-01T00:00:00Z.
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
@@ -160,4 +160,17 @@ fn the_version_of_an_application_is_not_compared() {
         ..healthy()
     };
     assert_eq!(exit_code(&find(&answers)), 0);
+}
+
+#[test]
+fn an_edge_of_another_version_is_named() {
+    for (version, expected) in [("99.1.0", 1), (env!("CARGO_PKG_VERSION"), 0)] {
+        let mut answers = healthy();
+        let Some(Ok(edge)) = &mut answers.edge else { panic!("it has an edge") };
+        edge.version = version_of(&json!({ "info": { "version": version } }));
+        let found = find(&answers);
+        assert_eq!(exit_code(&found), expected, "{found:?}");
+        let text = format!("the edge is version {version}, and this program {}", env!("CARGO_PKG_VERSION"));
+        assert!(found.iter().any(|finding| finding.text == text), "{found:?}");
+    }
 }
