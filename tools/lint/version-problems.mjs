@@ -36,6 +36,22 @@ export function findUntestedVersions(dependencies, locked) {
 }
 
 /**
+ * Mentions of this repository, or of its images, under another address than that of Cargo.toml. Programs take it from there; texts, which
+ * cannot, are compared with it.
+ * @param {string} repository @param {Record<string, string>} texts by path
+ */
+export function findOtherAddresses(repository, texts) {
+  const path = repository.replace("https://github.com/", "");
+  const problems = [];
+  for (const [file, text] of Object.entries(texts)) {
+    for (const [found, name] of text.matchAll(/(?:github\.com|ghcr\.io)\/([\w.-]+\/heapbeat)\b/g)) {
+      if (name !== path) problems.push(`${file}: ${found} is not the repository ${path} of Cargo.toml`);
+    }
+  }
+  return problems;
+}
+
+/**
  * @param {{ workspace: any, manifests: Record<string, any>, locked: { name: string, version: string }[], changelog: string, tag?: string }} project
  *   `tag` is that of a release
  * @returns {string[]}

@@ -1,16 +1,20 @@
 // What the packages say of themselves, from what their program needs; what `heapbeat-edge init` writes; and the rules about versions.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { parse } from "smol-toml";
 import { parseAddress, recognizeBackend } from "../edge/backend.mjs";
 import { renderConfig } from "../edge/project.mjs";
-import { findVersionProblems, releaseNotes } from "../lint/version-problems.mjs";
+import { findOtherAddresses, findVersionProblems, releaseNotes } from "../lint/version-problems.mjs";
+import { packArchive } from "./archive.mjs";
 import { parseElf } from "./binary.mjs";
 import { DEPLOY_BUTTON, renderDeployButton } from "./deploy-button.mjs";
 import { describeMain, describePlatform } from "./npm.mjs";
+import { PROJECT } from "./project.mjs";
 import { collectCrates, makeBom } from "./sbom.mjs";
 import { wheelTags } from "./wheel.mjs";
 
@@ -181,4 +185,42 @@ test("versions and what crates.io shows", () => {
   assert.match(findVersionProblems({ ...project, tag: "v1.2.4" }).join(), /the tag is v1.2.4/);
   assert.match(findVersionProblems({ ...project, tag: "v1.2.3" }).join(), /no section "## 1.2.3"/);
   assert.equal(releaseNotes("# C\n\n## Unreleased\n\n## [1.2.3] - 2026-11-30\n\nB\n\n## 1.2.2\n\nC", "1.2.3"), "B");
+});
+
+test("the repository has one address", () => {
+  const texts = {
+    "a.md": "https://github.com/me/heapbeat/issues, ghcr.io/me/heapbeat:run",
+    "b.md": "github.com/TwiN/gatus",
+  };
+  assert.deepEqual(findOtherAddresses("https://github.com/me/heapbeat", texts), []);
+  assert.deepEqual(findOtherAddresses("https://github.com/you/heapbeat", texts), [
+    "a.md: github.com/me/heapbeat is not the repository you/heapbeat of Cargo.toml",
+    "a.md: ghcr.io/me/heapbeat is not the repository you/heapbeat of Cargo.toml",
+  ]);
+});
+
+test("cargo binstall finds the archive and the program in it", () => {
+  const manifest = (/** @type {string} */ path) => /** @type {any} */ (parse(readFileSync(path, "utf8")));
+  const {
+    "pkg-url": url,
+    "bin-dir": bin,
+    "pkg-fmt": format,
+  } = manifest("server/cli/Cargo.toml").package.metadata.binstall;
+  assert.equal(format, "tgz");
+  const binary = { path: process.execPath, ...parseElf(ARM64) };
+  const directory = mkdtempSync(join(tmpdir(), "heapbeat-archive-"));
+  try {
+    const archive = packArchive(binary, { work: directory, destination: directory });
+    /** @type {Record<string, string>} */
+    const values = {
+      ...{ repo: PROJECT.repository, version: PROJECT.version, target: binary.triple },
+      ...{ bin: "heapbeat", "archive-suffix": ".tar.gz", "binary-ext": "" },
+    };
+    const fill = (/** @type {string} */ template) => template.replace(/\{ ([\w-]+) \}/g, (_, name) => values[name]);
+    assert.equal(fill(url), `${PROJECT.repository}/releases/download/v${PROJECT.version}/${basename(archive)}`);
+    const { stdout } = spawnSync("tar", ["tzf", archive], { encoding: "utf8" });
+    assert.ok(stdout.split("\n").includes(fill(bin)), stdout);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

@@ -15,7 +15,7 @@ use crate::platform::fetch::OutgoingRequest;
 
 /// The header `User-Agent` of every probe.
 pub(super) const USER_AGENT: &str =
-    concat!("heapbeat/", env!("CARGO_PKG_VERSION"), " (+https://github.com/heapbeat/heapbeat)");
+    concat!("heapbeat/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
 
 /// The requests of a tick that differ in their address only, by their header `Accept`. Each is built once, as building one costs
 /// as much as sending it.

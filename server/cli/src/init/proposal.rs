@@ -6,8 +6,8 @@ use super::command::Command;
 use super::project::Project;
 use super::start::{Form, Start, count_lines, find_start};
 
-/// The image that a Dockerfile copies the program from.
-const IMAGE_LINE: &str = "COPY --from=ghcr.io/heapbeat/heapbeat:run /heapbeat /usr/local/bin/heapbeat";
+/// The address of this repository, whose images are in GitHub's registry under the same name.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 /// A part of a file and what replaces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +153,12 @@ fn embed() -> Proposal {
     }
 }
 
+/// The instruction by which a Dockerfile copies the program from its image.
+pub(super) fn image_line() -> String {
+    let image = REPOSITORY.replacen("https://github.com", "ghcr.io", 1);
+    format!("COPY --from={image}:run /heapbeat /usr/local/bin/heapbeat")
+}
+
 /// Puts heapbeat before a start command.
 fn guard(start: &Start, runtime: Runtime) -> Edit {
     let Start { file, form, command, at, old } = start;
@@ -163,8 +169,8 @@ fn guard(start: &Start, runtime: Runtime) -> Edit {
         // npm passes SIGTERM on to the shell alone, so heapbeat has to take its place.
         Form::Script => Value::from(format!("exec {}", command.guard("heapbeat").text())).to_string(),
         Form::Instruction(name) => match command.guard("heapbeat") {
-            Command::List(words) => format!("{IMAGE_LINE}\n{name} {}", serde_json::json!(words)),
-            Command::Shell(text) => format!("{IMAGE_LINE}\n{name} exec {text}"),
+            Command::List(words) => format!("{}\n{name} {}", image_line(), serde_json::json!(words)),
+            Command::Shell(text) => format!("{}\n{name} exec {text}", image_line()),
         },
     };
     Edit { file, at: *at, old: old.clone(), new }

@@ -1,9 +1,10 @@
 //! Projects as people have them, and what is proposed for each.
 
 use super::project::Project;
-use super::proposal::Proposal;
+use super::proposal::{Proposal, image_line};
 
-/// A project: its name, its files, what is recognized, the file that changes with the line afterwards, and the first next step.
+/// A project: its name, its files, what is recognized, the file that changes with the line afterwards, in which `{IMAGE}` stands for the
+/// instruction that copies the program, and the first next step.
 struct Case {
     name: &'static str,
     files: &'static [(&'static str, &'static str)],
@@ -119,7 +120,7 @@ const CASES: [Case; 19] = [
         recognized: "Spring, which Dockerfile starts: java -jar /app.jar",
         changed: &[(
             "Dockerfile",
-            "COPY --from=ghcr.io/heapbeat/heapbeat:run /heapbeat /usr/local/bin/heapbeat\nCMD [\"heapbeat\",\"run\",\"--\",\"java\",\"-jar\",\"/app.jar\"]\n",
+            "{IMAGE}\nCMD [\"heapbeat\",\"run\",\"--\",\"java\",\"-jar\",\"/app.jar\"]\n",
         )],
         next: "curl localhost:8080/health shows the memory of the program once it runs",
     },
@@ -234,10 +235,17 @@ fn projects_and_what_is_proposed() {
         assert_eq!(files, expected, "{}", case.name);
         for (edit, (file, part)) in proposal.edits.iter().zip(case.changed) {
             let text = edit.apply(project.text(file).unwrap());
-            assert!(text.contains(part), "{}: {text}", case.name);
+            assert!(text.contains(&part.replace("{IMAGE}", &image_line())), "{}: {text}", case.name);
         }
         assert_eq!(proposal.next.first().map_or("", String::as_str), case.next, "{}", case.name);
     }
+}
+
+#[test]
+fn the_image_is_that_of_this_repository() {
+    let line = image_line();
+    assert!(line.starts_with("COPY --from=ghcr.io/"), "{line}");
+    assert!(line.ends_with("/heapbeat:run /heapbeat /usr/local/bin/heapbeat"), "{line}");
 }
 
 #[test]

@@ -126,9 +126,10 @@ async fn a_signed_request_learns_which_dependency_fails() {
 #[tokio::test]
 async fn only_requests_of_the_edge_count_as_visits() {
     let (own, other) = (ours(), secret("somebody else's secret"));
+    let edge = concat!("heapbeat/0.1.0 (+", env!("CARGO_PKG_REPOSITORY"), ")");
     // name, the path, signed with, how the client calls itself; whether it is a visit
     let cases = [
-        ("the edge", "/health", Some(&own), "heapbeat/0.1.0 (+https://github.com/heapbeat/heapbeat)", true),
+        ("the edge", "/health", Some(&own), edge, true),
         ("the edge, after a cursor", "/health?after=0000000000000007-1", Some(&own), "", true),
         ("check-memory", "/health", Some(&own), "heapbeat-check-memory/1.2.3", false),
         ("a wrong signature", "/health", Some(&other), "", false),
