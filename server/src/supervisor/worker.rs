@@ -86,7 +86,8 @@ impl Worker {
         }
         // Child processes of the application must neither hold the socket nor read from it.
         let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+        // A pipe that nobody writes to reads as /dev/null does, which the root of a container may not have.
+        rustix::stdio::dup2_stdin(io::pipe()?.0)?;
         socket.set_nonblocking(true)?;
         let mut sockets = ListenFd::from_env();
         let mut listeners = Vec::new();
