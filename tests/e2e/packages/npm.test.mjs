@@ -2,10 +2,13 @@
 // `heapbeat-edge` watches it. The time of each step is printed.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import {
   findPackage,
   findProgram,
@@ -99,6 +102,40 @@ test("heapbeat-edge init writes a project with secrets that only its owner reads
   assert.ok(!output.includes(secret) && !config.includes(secret));
   // A second run would replace the secrets.
   await assert.rejects(runIn(directory, [...command, ...answers], env), /exists already/);
+});
+
+test("init asks at a terminal, and again after an answer that is wrong", async (t) => {
+  // `script` gives the command a terminal.
+  const command = "node package/tools/edge/heapbeat-edge.mjs init asked --no-install";
+  const args = ["--quiet", "--return", "--command", command, "/dev/null"];
+  const child = spawn(findProgram("script"), args, { cwd: directory, env });
+  t.after(() => child.kill("SIGKILL"));
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
+  const exit = once(child, "exit");
+  for (const [question, answer] of [
+    ["Address of your backend:", "ftp://x"],
+    ["is no address", ""],
+    ["is missing", "backend.invalid"],
+    ["Title of the page: [backend.invalid status]", "Shop"],
+    ["Name of the Worker: [heapbeat]", "My Worker!"],
+    ["is no name of a Worker", "shop-status"],
+  ]) {
+    await waitUntil(question, () => {
+      assert.equal(child.exitCode, null, output);
+      const at = output.indexOf(question);
+      // The prompt is written after the problem.
+      return at >= 0 && /[:\]] $/.test(stripVTControlCharacters(output.slice(at)));
+    });
+    child.stdin.write(`${answer}\n`);
+  }
+  const [code] = await exit;
+  assert.equal(code, 0, output);
+  assert.match(output, /backend\.invalid\/health does not answer .*; check the address/);
+  const config = readFileSync(join(directory, "asked/wrangler.toml"), "utf8");
+  assert.match(config, /^name = "shop-status"$/m);
+  assert.match(config, /^title = "Shop"$/m);
+  assert.match(config, /^url = "https:\/\/backend\.invalid\/health"$/m);
 });
 
 test("the packed edge watches the program from a local workerd", async () => {
