@@ -25,12 +25,12 @@ const MACHINES = {
  * @property {string} triple Rust's name of the target, by which cargo-binstall finds the archive
  */
 
-/** Runs a program and returns what it prints. @param {string} program @param {string[]} args */
-function read(program, args) {
+/** Runs a program and returns what it prints. @param {string} program @param {string[]} args @param {Record<string, string>} [more] */
+function read(program, args, more) {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: "utf8",
     maxBuffer: 1 << 28,
-    env: { ...process.env, LC_ALL: "C" },
+    env: { ...process.env, LC_ALL: "C", ...more },
   });
   if (status !== 0) fail(`${program} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
   return stdout;
@@ -55,6 +55,14 @@ export function parseElf(output) {
   };
 }
 
+/** Removes the debug information of a program by Rust's objcopy, as `strip` of a system knows its own machine only. @param {string} path */
+function stripDebug(path) {
+  const host = /^host: (.+)$/m.exec(read("rustc", ["-vV"]))?.[1] ?? "";
+  const sysroot = read("rustc", ["--print", "sysroot"]).trim();
+  const objcopy = join(sysroot, "lib/rustlib", host, "bin/rust-objcopy");
+  read(objcopy, ["--strip-debug", path], { LD_LIBRARY_PATH: join(sysroot, "lib") });
+}
+
 /**
  * Copies a program into `directory` without its debug information. The names of its functions stay: they are a fourteenth of the
  * compressed size, and without them the call stack of a panic is a list of numbers.
@@ -66,7 +74,7 @@ export function prepareBinary(source, directory) {
   mkdirSync(join(directory, found.platform.name), { recursive: true });
   copyFileSync(source, path);
   chmodSync(path, 0o755);
-  read("strip", ["--strip-debug", path]);
+  stripDebug(path);
   checkVersion({ ...found, path });
   return { ...found, path };
 }

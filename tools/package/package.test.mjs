@@ -224,3 +224,14 @@ test("cargo binstall finds the archive and the program in it", () => {
     rmSync(directory, { recursive: true, force: true });
   }
 });
+
+test("the program for arm64 is built for the largest pages that its kernels have", () => {
+  const workflow = readFileSync(".github/workflows/release.yml", "utf8");
+  const targets = new Set([...workflow.matchAll(/target: (aarch64-\S+)/g)].map(([, target]) => target));
+  assert.deepEqual([...targets], ["aarch64-unknown-linux-musl"]);
+  const { env } = /** @type {any} */ (parse(readFileSync(".cargo/config.toml", "utf8")));
+  for (const target of targets) {
+    const prefix = target.toUpperCase().replaceAll("-", "_");
+    assert.equal(env[`${prefix}_JEMALLOC_SYS_WITH_LG_PAGE`], "16");
+  }
+});
