@@ -228,6 +228,7 @@ fn require_package(project: &Project, runtime: Runtime) -> Option<Edit> {
 /// What brings the program of heapbeat into the deployment.
 fn install_steps(project: &Project, runtime: Runtime) -> Vec<String> {
     let step = match runtime {
+        Runtime::Node if project.depends_on(&["package.json"], "heapbeat") => return Vec::new(),
         Runtime::Node if project.has("pnpm-lock.yaml") => "pnpm add heapbeat",
         Runtime::Node if project.has("yarn.lock") => "yarn add heapbeat",
         Runtime::Node if project.has("bun.lock") => "bun add heapbeat",

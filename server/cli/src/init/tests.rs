@@ -15,7 +15,7 @@ struct Case {
 
 const EXPRESS: &str = r#"{ "name": "shop", "scripts": { "test": "node server.js", "start": "node server.js" }, "dependencies": { "express": "^5" } }"#;
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 20] = [
     Case {
         name: "express",
         files: &[("package.json", EXPRESS)],
@@ -25,6 +25,17 @@ const CASES: [Case; 19] = [
             r#""test": "node server.js", "start": "exec heapbeat run -- node server.js""#,
         )],
         next: "npm install heapbeat",
+    },
+    Case {
+        name: "express, with heapbeat installed",
+        files: &[(
+            "package.json",
+            r#"{"scripts":{"start":"node a.js"},"dependencies":{"express":"5","heapbeat":"^0.1.0"}}"#,
+        )],
+        recognized: "Express, which package.json starts: node a.js",
+        changed: &[("package.json", r#""start":"exec heapbeat run -- node a.js""#)],
+        next: "a platform whose start command is npm start keeps npm in memory, some 60 MB: node_modules/.bin/heapbeat run -- as its start command \
+               does not",
     },
     Case {
         name: "express on render",
