@@ -11,7 +11,7 @@ use ureq::http::Uri;
 use ureq::typestate::WithBody;
 use ureq::{Agent, RequestBuilder};
 
-use crate::http_client::{build_http_client, without_userinfo};
+use crate::http_client::{build_http_client, describe_failure, suggest_address, without_userinfo};
 
 /// Environment variable of the token. There is no flag for it, as every user of a machine can list the arguments of processes.
 pub(crate) const TOKEN: &str = "HEAPBEAT_ADMIN_TOKEN";
@@ -34,8 +34,8 @@ pub(crate) struct AdminClient {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AdminError {
     /// The text is not the address of an edge.
-    #[error("`{0}` is not the address of an edge, which looks like https://heapbeat.example.workers.dev")]
-    Url(String),
+    #[error("`{0}` is not the address of an edge, which looks like {1}")]
+    Url(String, String),
     /// The token would be sent unencrypted.
     #[error("{0} would send the token unencrypted; use https")]
     Plain(String),
@@ -43,7 +43,7 @@ pub(crate) enum AdminError {
     #[error("HEAPBEAT_ADMIN_TOKEN is not set; it must have the value of the Worker's secret ADMIN_TOKEN")]
     NoToken,
     /// The edge did not respond.
-    #[error("{0}: {1}")]
+    #[error("{0} does not answer: {1}")]
     Unreachable(String, String),
     /// The edge responded with an error.
     #[error("{address} answered {status}: {detail}")]
@@ -59,7 +59,10 @@ pub(crate) enum AdminError {
 
 impl AdminClient {
     pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, AdminError> {
-        let bad = || AdminError::Url(without_userinfo(url).to_owned());
+        let bad = || {
+            let example = || "https://heapbeat.example.workers.dev".to_owned();
+            AdminError::Url(without_userinfo(url).to_owned(), suggest_address(url).unwrap_or_else(example))
+        };
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let (scheme, host) = (uri.scheme_str().ok_or_else(bad)?, uri.host().ok_or_else(bad)?);
         let authority = uri.authority().ok_or_else(bad)?;
@@ -100,7 +103,7 @@ impl AdminClient {
         body: String,
     ) -> Result<(T, String), AdminError> {
         let address = || self.origin.clone();
-        let unreachable = |error: ureq::Error| AdminError::Unreachable(address(), error.to_string());
+        let unreachable = |error: ureq::Error| AdminError::Unreachable(address(), describe_failure(&error));
         let request = request.header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let mut response = request.send(body).map_err(unreachable)?;
@@ -158,7 +161,7 @@ mod tests {
         {
             let error = AdminClient::new(url, token()).err().unwrap();
             assert!(
-                matches!(error, AdminError::Url(_)) && !error.to_string().contains("pw"),
+                matches!(error, AdminError::Url(..)) && !error.to_string().contains("pw"),
                 "{url}: {error}"
             );
         }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 pub(crate) use advice::Severity;
-pub(crate) use server_source::parse_address;
+pub(crate) use server_source::{parse_address, parse_health_address};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use target::{InspectTarget, TargetError};
 

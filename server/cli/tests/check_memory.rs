@@ -35,6 +35,8 @@ enum StubResponse {
     Forged,
     /// Status 401.
     Refused,
+    /// Status 503 with the reason, as from a program that does not start.
+    Down,
 }
 
 /// Starts a server that answers every request, and returns its address.
@@ -61,6 +63,10 @@ fn stub_server(response: StubResponse) -> String {
 
 fn build_response(kind: StubResponse, target: &str, header: Option<&str>) -> (u16, String, Vec<u8>) {
     let report = sample_report();
+    if matches!(kind, StubResponse::Down) {
+        let body = br#"{"reason":"the last instance crashed","status":"down"}"#;
+        return (503, String::new(), body.to_vec());
+    }
     let Some(header) = header else { return (200, String::new(), report.health().to_json()) };
     let request: RequestSignature = header.parse().unwrap();
     let secret = Secret::new(SECRET).unwrap();
@@ -69,7 +75,7 @@ fn build_response(kind: StubResponse, target: &str, header: Option<&str>) -> (u1
     let signer = match kind {
         StubResponse::Signed => secret,
         StubResponse::Forged => Secret::new(OTHER).unwrap(),
-        StubResponse::Refused => return (401, String::new(), Vec::new()),
+        StubResponse::Refused | StubResponse::Down => return (401, String::new(), Vec::new()),
     };
     (200, format!("{HEADER}: {}\r\n", signer.sign_response(request.nonce, &body)), body)
 }
@@ -208,6 +214,40 @@ fn a_response_signed_with_another_secret_is_refused() {
 }
 
 #[test]
+fn the_reason_of_a_server_that_does_not_serve_is_shown_by_all_commands() {
+    let url = stub_server(StubResponse::Down);
+    let reason = format!("{url}/health answered 503: the last instance crashed\n");
+    for variables in [&[][..], &[("HEAPBEAT_SECRET", SECRET)]] {
+        let (_, err, code) = output_texts(&check_memory(&["--once", "--url", &url], variables));
+        assert_eq!((err, code), (format!("heapbeat: {reason}"), Some(3)));
+    }
+    let output = heapbeat_command(&["doctor", "--url", &url], &[]).output().unwrap();
+    let (out, _, code) = output_texts(&output);
+    assert!(out.starts_with(&format!("problem {reason}        the address answers: ")), "{out}");
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn doctor_asks_for_health_alone_and_not_for_a_page_of_the_program() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, asked) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let _ = sender.send(lines.next().unwrap());
+            lines.by_ref().take_while(|line| !line.is_empty()).for_each(drop);
+            let response = b"HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            (&stream).write_all(response).unwrap();
+        }
+    });
+    let output = heapbeat_command(&["doctor", "--url", &url], &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let asked: Vec<String> = asked.try_iter().collect();
+    assert!(!asked.is_empty() && asked.iter().all(|line| line == "GET /health HTTP/1.1"), "{asked:?}");
+}
+
+#[test]
 fn a_real_server_is_measured_by_its_port_and_by_its_pid() {
     let server = Server::start(&[]);
     let (port, pid) = (server.port.to_string(), server.worker_pid().to_string());
@@ -255,8 +295,8 @@ fn a_target_that_cannot_be_measured_exits_3() {
     let closed = format!("http://127.0.0.1:{free}");
     let secret = [("HEAPBEAT_SECRET", "short")];
     let cases: [Case; 6] = [
-        (&["--once", "--url", &closed], &[], "does not answer"),
-        (&["--once", "--url", "localhost"], &[], "is not an address such as"),
+        (&["--once", "--url", &closed], &[], "does not answer: nothing listens on this port"),
+        (&["--once", "--url", "localhost:1"], &[], "did you mean http://localhost:1?"),
         (&["--once", "--pid", "4194305"], &[], "there is no process 4194305 on this machine"),
         (&["--once"], &secret, "HEAPBEAT_SECRET is too short"),
         (&["--interval", "1ms"], &[], "100ms or more"),

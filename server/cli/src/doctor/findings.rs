@@ -17,6 +17,9 @@ const NOTABLE_SKEW: i64 = 10;
 /// Age of the edge's last tick from which its cron does not run: ten intervals.
 const STALE: Duration = Duration::from_secs(600);
 
+/// Most monitors of one state that are named.
+const MAX_NAMES: usize = 8;
+
 /// Size limit of a text of a server in a finding, in characters.
 const MAX_TEXT: usize = 600;
 
@@ -28,7 +31,7 @@ pub(super) struct Answers {
     /// Seconds by which the server's clock is ahead; `None` if the server states no time.
     pub(super) skew_seconds: Option<i64>,
     /// `None` if no server was given.
-    pub(super) server: Option<Result<ServerAnswer, String>>,
+    pub(super) server: Option<Result<ServerAnswer, ServerFailure>>,
     /// `None` if no edge was given.
     pub(super) edge: Option<Result<EdgeAnswer, String>>,
     pub(super) now: UnixMillis,
@@ -46,6 +49,14 @@ pub(super) struct ServerAnswer {
     pub(super) limit: Option<Limit>,
     pub(super) version: Option<String>,
     pub(super) unavailable_sources: Vec<String>,
+}
+
+/// The reason why a server gave no figures.
+#[derive(Clone, Debug)]
+pub(super) struct ServerFailure {
+    pub(super) text: String,
+    /// The status of its response; `None` if there was no response that can be read.
+    pub(super) status: Option<u16>,
 }
 
 /// The answer of an edge.
@@ -146,11 +157,14 @@ pub(super) fn find(answers: &Answers) -> Vec<Finding> {
         None => {
             found.push(finding(Level::Skipped, "the server was not checked", "name its address with --url"));
         }
-        Some(Err(error)) => found.push(finding(
-            Level::Problem,
-            excerpt(error),
-            "check the address, and in the log of the program that heapbeat listens on that port",
-        )),
+        Some(Err(ServerFailure { text, status })) => {
+            let advice = match status {
+                Some(500..) => "the address answers: the server's log has the reason why it does not serve",
+                Some(_) => "check the address: it has to be that of heapbeat's /health",
+                None => "check the address, and in the log of the program that heapbeat listens on that port",
+            };
+            found.push(finding(Level::Problem, excerpt(text), advice));
+        }
         Some(Ok(server)) => {
             found.push(fine(format!("{} answers: {} resident", server.target, server.rss)));
             found.extend(judge_clock(answers.skew_seconds));
@@ -280,22 +294,49 @@ fn judge_edge(edge: &EdgeAnswer, now: UnixMillis) -> Vec<Finding> {
         let advice = "add a block [[vars.MONITORS]] to wrangler.toml and deploy";
         found.push(finding(Level::Warning, "the edge watches nothing", advice));
     }
-    for WatchedMonitor { id, state, reason } in &edge.monitors {
-        let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let text = format!("the edge says that {id} is {state}{reason}");
-        found.push(match state.as_str() {
+    found.extend(group_by_state(&edge.monitors).into_iter().map(|(state, reason, ids)| {
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let verb = if ids.len() == 1 { "is" } else { "are" };
+        let text = format!("the edge says that {} {verb} {state}{reason}", list_names(&ids));
+        match state {
             "up" | "maintenance" => fine(text),
             "down" => finding(
                 Level::Problem,
                 text,
-                "compare the monitor's url in wrangler.toml with the server's address",
+                "the incident on the status page has the evidence; if the server answers here, compare the monitor's url with its address",
             ),
-            _ => finding(Level::Warning, text, "its page has the reason"),
-        });
-    }
+            _ => finding(Level::Warning, text, "the pages of the monitors have the reason"),
+        }
+    }));
     if edge.config_problems > 0 {
-        let text = format!("the edge's configuration has {} problems", edge.config_problems);
-        found.push(finding(Level::Warning, text, "the Worker's log and GET /api/v1/admin/status name them"));
+        let problems = if edge.config_problems == 1 { "problem" } else { "problems" };
+        let text = format!("the edge's configuration has {} {problems}", edge.config_problems);
+        let advice = "/owner of the status page, GET /api/v1/admin/status and the Worker's log name them";
+        found.push(finding(Level::Warning, text, advice));
     }
     found
+}
+
+/// Groups the monitors by state and reason, in the order of the status, those that are up and well first.
+fn group_by_state(monitors: &[WatchedMonitor]) -> Vec<(&str, Option<&str>, Vec<&str>)> {
+    let mut groups: Vec<(&str, Option<&str>, Vec<&str>)> = Vec::new();
+    for WatchedMonitor { id, state, reason } in monitors {
+        let key = (state.as_str(), reason.as_deref());
+        match groups.iter_mut().find(|(state, reason, _)| (*state, *reason) == key) {
+            Some((_, _, ids)) => ids.push(id),
+            None => groups.push((key.0, key.1, vec![id])),
+        }
+    }
+    groups.sort_by_key(|(state, reason, _)| (*state != "up", reason.is_some()));
+    groups
+}
+
+/// Lists names: the first few, and how many more there are.
+fn list_names(all: &[&str]) -> String {
+    let (named, more) = all.split_at(all.len().min(MAX_NAMES));
+    match (named, more.len()) {
+        ([one], 0) => (*one).to_owned(),
+        ([most @ .., last], 0) => format!("{} and {last}", most.join(", ")),
+        (named, more) => format!("{} and {more} more", named.join(", ")),
+    }
 }

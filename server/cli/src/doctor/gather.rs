@@ -7,9 +7,9 @@ use heapbeat_shared::signing::Secret;
 use serde_json::Value;
 use ureq::Agent;
 
-use super::findings::{Answers, EdgeAnswer, ServerAnswer, version_of};
-use crate::http_client::{build_http_client, without_userinfo};
-use crate::inspect::{InspectTarget, measure_once};
+use super::findings::{Answers, EdgeAnswer, ServerAnswer, ServerFailure, version_of};
+use crate::http_client::{build_http_client, describe_failure, read_reason, without_userinfo};
+use crate::inspect::{InspectTarget, TargetError, measure_once, parse_health_address};
 
 /// Longest wait for a response: an instance that sleeps has to wake first.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,9 +29,15 @@ pub(super) fn gather(url: Option<&str>, edge: Option<&str>, secret: Option<Secre
 }
 
 /// Asks the server for its report, or for the public figures.
-fn ask_server(url: &str, secret: Option<Secret>) -> Result<ServerAnswer, String> {
+fn ask_server(url: &str, secret: Option<Secret>) -> Result<ServerAnswer, ServerFailure> {
     let target = InspectTarget::Url { url: url.to_owned(), secret: secret.map(Box::new) };
-    let snapshot = measure_once(&target).map_err(|error| error.to_string())?;
+    let snapshot = measure_once(&target).map_err(|error| ServerFailure {
+        text: error.to_string(),
+        status: match error {
+            TargetError::Status { status, .. } => Some(status),
+            _ => None,
+        },
+    })?;
     Ok(ServerAnswer {
         target: snapshot.target,
         is_signed: snapshot.version.is_some(),
@@ -43,8 +49,10 @@ fn ask_server(url: &str, secret: Option<Secret>) -> Result<ServerAnswer, String>
     })
 }
 
-/// Returns by how many seconds the server's clock is ahead of this one, if its response states a time.
+/// Returns by how many seconds the server's clock is ahead of this one, if its response states a time. Asks `/health`, which does not
+/// wait for the program.
 fn measure_skew(agent: &Agent, url: &str, clock: &Clock) -> Option<i64> {
+    let url = parse_health_address(url).ok()?.url;
     let before = clock.now().wall;
     let response = agent.get(url).call().ok()?;
     let after = clock.now().wall;
@@ -69,10 +77,13 @@ fn ask_edge(agent: &Agent, edge: &str) -> Result<EdgeAnswer, String> {
 fn read_json(agent: &Agent, edge: &str, path: &str) -> Result<(String, Value), String> {
     let address = format!("{}{path}", edge.trim_end_matches('/'));
     let url = without_userinfo(&address).to_owned();
-    let mut response =
-        agent.get(&address).call().map_err(|error| format!("{url} does not answer: {error}"))?;
+    let mut response = agent
+        .get(&address)
+        .call()
+        .map_err(|error| format!("{url} does not answer: {}", describe_failure(&error)))?;
     if response.status() != 200 {
-        return Err(format!("{url} answered {}", response.status().as_u16()));
+        let reason = read_reason(response.body_mut()).map(|reason| format!(": {reason}")).unwrap_or_default();
+        return Err(format!("{url} answered {}{reason}", response.status().as_u16()));
     }
     let body = response.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_vec();
     let body = body.map_err(|error| format!("{url} does not answer: {error}"))?;

@@ -5,7 +5,7 @@ use heapbeat_shared::{Bytes, UnixMillis};
 use serde_json::json;
 
 use super::exit_code;
-use super::findings::{Answers, EdgeAnswer, Level, ServerAnswer, find, version_of};
+use super::findings::{Answers, EdgeAnswer, Level, ServerAnswer, ServerFailure, find, version_of};
 
 /// 2026-01-01T00:00:00Z.
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
@@ -20,6 +20,10 @@ fn server() -> ServerAnswer {
         version: Some(format!("{} (abc)", env!("CARGO_PKG_VERSION"))),
         unavailable_sources: Vec::new(),
     }
+}
+
+fn failure(text: &str, status: Option<u16>) -> ServerFailure {
+    ServerFailure { text: text.to_owned(), status }
 }
 
 fn edge(status: &serde_json::Value) -> Result<EdgeAnswer, String> {
@@ -55,7 +59,7 @@ fn what_is_wrong_is_named_with_what_to_do() {
     let cases = [
         (
             "refused",
-            Answers { server: Some(Err("x does not answer: refused".to_owned())), ..healthy() },
+            Answers { server: Some(Err(failure("x does not answer: refused", None))), ..healthy() },
             Level::Problem,
             "x does not answer",
         ),
@@ -173,4 +177,36 @@ fn an_edge_of_another_version_is_named() {
         let text = format!("the edge is version {version}, and this program {}", env!("CARGO_PKG_VERSION"));
         assert!(found.iter().any(|finding| finding.text == text), "{found:?}");
     }
+}
+
+#[test]
+fn a_server_that_answers_an_error_is_not_searched_at_another_address() {
+    for (status, expected) in [
+        (Some(503), "the address answers"),
+        (Some(404), "check the address: it"),
+        (None, "listens on that port"),
+    ] {
+        let found = find(&Answers { server: Some(Err(failure("x answered", status))), ..healthy() });
+        let advice = found.iter().find_map(|finding| finding.advice).unwrap();
+        assert!(advice.contains(expected), "{status:?}: {advice}");
+    }
+}
+
+#[test]
+fn many_monitors_take_one_line_for_each_state_and_reason() {
+    let mut monitors: Vec<_> = (0..300)
+        .map(|index| json!({ "id": format!("m{index}"), "state": "unobserved", "reason": "DNS lookup failed" }))
+        .collect();
+    monitors.push(json!({ "id": "shop", "state": "down", "reason": "HTTP status 503" }));
+    monitors.push(json!({ "id": "api", "state": "up" }));
+    monitors.push(json!({ "id": "web", "state": "up" }));
+    let status = json!({ "updated": "2025-12-31T23:59:00Z", "monitors": monitors });
+    let found = find(&Answers { edge: Some(edge(&status)), ..healthy() });
+    let texts: Vec<&str> = found.iter().map(|it| it.text.as_str()).filter(|it| it.contains("says")).collect();
+    let expected = [
+        "the edge says that api and web are up",
+        "the edge says that m0, m1, m2, m3, m4, m5, m6, m7 and 292 more are unobserved (DNS lookup failed)",
+        "the edge says that shop is down (HTTP status 503)",
+    ];
+    assert_eq!(texts, expected);
 }

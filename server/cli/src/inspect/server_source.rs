@@ -11,7 +11,9 @@ use ureq::{Agent, Body};
 
 use super::snapshot::{Snapshot, knows_heap, sample_from_health, update_forecast};
 use super::target::TargetError;
-use crate::http_client::{build_http_client, without_userinfo};
+use crate::http_client::{
+    build_http_client, describe_failure, read_reason, suggest_address, without_userinfo,
+};
 use heapbeat::clock::Clock;
 
 /// Longest wait for a response.
@@ -44,9 +46,15 @@ pub(super) struct ServerSource {
 
 /// Reads the address of a server, and returns it with its origin.
 pub(crate) fn parse_address(url: &str) -> Result<(Uri, RequestOrigin), TargetError> {
-    let bad = |reason| TargetError::BadUrl { url: without_userinfo(url).to_owned(), reason };
+    let bad = |reason: &str| TargetError::BadUrl {
+        url: without_userinfo(url).to_owned(),
+        reason: reason.to_owned(),
+    };
     let no_address = || bad("it cannot be read");
-    let no_scheme = || bad("it has to begin with http:// or https://");
+    let no_scheme = || match suggest_address(url) {
+        Some(meant) => bad(&format!("it has to begin with http:// or https://; did you mean {meant}?")),
+        None => bad("it has to begin with http:// or https://"),
+    };
     let uri: Uri = url.parse().map_err(|_| if url.contains("://") { no_address() } else { no_scheme() })?;
     let scheme = uri.scheme_str().filter(|it| matches!(*it, "http" | "https")).ok_or_else(no_scheme)?;
     let authority = uri.authority().ok_or_else(no_address)?;
@@ -57,23 +65,39 @@ pub(crate) fn parse_address(url: &str) -> Result<(Uri, RequestOrigin), TargetErr
     Ok((uri, origin))
 }
 
+/// Where a server answers with its memory.
+#[derive(Debug)]
+pub(crate) struct HealthAddress {
+    pub(crate) url: String,
+    /// Scheme, host and port.
+    origin: RequestOrigin,
+    path: String,
+}
+
+/// Reads the address of a server, and adds `/health` where it has no path.
+pub(crate) fn parse_health_address(url: &str) -> Result<HealthAddress, TargetError> {
+    let (uri, origin) = parse_address(url)?;
+    let path = match uri.path() {
+        "" | "/" => "/health",
+        path => path,
+    };
+    let url = format!(
+        "{}://{}{path}",
+        uri.scheme_str().unwrap_or("http"),
+        uri.authority().map_or("", |it| it.as_str())
+    );
+    Ok(HealthAddress { url, origin, path: path.to_owned() })
+}
+
 impl ServerSource {
     pub(super) fn new(url: &str, secret: Option<Secret>, limit: Option<Bytes>) -> Result<Self, TargetError> {
-        let (uri, origin) = parse_address(url)?;
-        let path = match uri.path() {
-            "" | "/" => "/health",
-            path => path,
-        };
+        let HealthAddress { url, origin, path } = parse_health_address(url)?;
         let agent = build_http_client(TIMEOUT);
         Ok(ServerSource {
             agent,
-            url: format!(
-                "{}://{}{path}",
-                uri.scheme_str().unwrap_or("http"),
-                uri.authority().map_or("", |it| it.as_str())
-            ),
+            url,
             origin,
-            path: path.to_owned(),
+            path,
             secret,
             limit,
             forecaster: Forecaster::new(),
@@ -138,17 +162,19 @@ impl ServerSource {
     ) -> Result<(Vec<u8>, Option<String>), TargetError> {
         let unreachable = |error: ureq::Error| TargetError::Unreachable {
             url: self.url.clone(),
-            reason: error.to_string(),
+            reason: describe_failure(&error),
         };
         let mut response = response.map_err(unreachable)?;
         let status = response.status().as_u16();
         if status != 200 {
-            let hint = match status {
-                404 => ": there is no heapbeat server at this path",
-                300..400 => ": a redirect, which is not followed with a signature; use the final address",
-                _ => "",
+            let reason = match status {
+                404 => "there is no heapbeat server at this path".to_owned(),
+                300..400 => {
+                    "a redirect, which is not followed with a signature; use the final address".to_owned()
+                }
+                _ => read_reason(response.body_mut()).unwrap_or_default(),
             };
-            return Err(TargetError::Status { url: self.url.clone(), status, hint });
+            return Err(TargetError::Status { url: self.url.clone(), status, reason });
         }
         let signature =
             response.headers().get(HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);

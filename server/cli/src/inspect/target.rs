@@ -42,7 +42,7 @@ pub(crate) enum TargetError {
         /// The address, without a name and a password.
         url: String,
         /// What is wrong.
-        reason: &'static str,
+        reason: String,
     },
     /// The server does not answer.
     #[error("{url} does not answer: {reason}")]
@@ -53,14 +53,14 @@ pub(crate) enum TargetError {
         reason: String,
     },
     /// The response has another status than 200.
-    #[error("{url} answered {status}{hint}")]
+    #[error("{url} answered {status}{}{reason}", if reason.is_empty() { "" } else { ": " })]
     Status {
         /// The address.
         url: String,
         /// The status.
         status: u16,
-        /// The likely cause.
-        hint: &'static str,
+        /// The reason that the response states, or the likely cause; empty if neither is known.
+        reason: String,
     },
     /// The body is not that of `/health`.
     #[error("{url} is not a heapbeat server: {error}")]
