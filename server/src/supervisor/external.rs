@@ -108,8 +108,9 @@ pub(super) struct ProgramMonitor {
     full_heap: Option<FullHeap>,
     growth: GrowthTracker,
     quick: QuickReadings,
-    /// Whether memory leaks, as far as the forecast knows.
+    /// Whether memory leaks, as far as the forecast knows, and whether the log says so of the judged instances.
     is_leaking: bool,
+    told_of_growth: bool,
     /// Why a replacement was wanted last since memory was calm, and whether anything was asked to free memory.
     reason: Option<RecycleReason>,
     asked_to_free: bool,
@@ -182,6 +183,7 @@ impl ProgramMonitor {
             growth: GrowthTracker::default(),
             quick: QuickReadings::default(),
             is_leaking: false,
+            told_of_growth: false,
             reason: None,
             asked_to_free: false,
             known: BTreeSet::new(),
@@ -227,3 +229,6 @@ impl ProgramMonitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use heapbeat_forecast::Assessment;
 use heapbeat_shared::Pressure;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -36,11 +37,7 @@ impl ProgramMonitor {
                         None => explain_level(*level, memory, &self.levels, judged),
                     };
                     let forecast = self.forecaster.assess(limit);
-                    let left = forecast.time_to_limit.map(|time| time.earliest);
-                    let known = agents.as_deref_mut().and_then(|agents| {
-                        self.heap_monitor.begin_naming(agents, &serving.family(), left, now)
-                    });
-                    let known = known.map(|text| format!(" {text}")).unwrap_or_default();
+                    let known = self.begin_naming(serving, &forecast, agents.as_deref_mut(), now);
                     tracing::warn!(
                         heapbeat.pressure = level.as_str(),
                         "memory is at {memory} of {limit}: {}{cause}. {forecast}{known}",
@@ -69,6 +66,35 @@ impl ProgramMonitor {
             }
         }
         recycle_request
+    }
+
+    /// Warns once of a leak below the alert threshold: a program that leaks may be replaced before it reaches one, and the owner is to
+    /// learn where it leaks all the same.
+    pub(super) fn warn_of_leak(
+        &mut self,
+        serving: &Serving<'_>,
+        forecast: &Assessment,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) {
+        let known = self.begin_naming(serving, forecast, agents, now);
+        let (limit, memory) = (self.levels.limit(), serving.memory);
+        tracing::warn!("memory is at {memory} of {limit}. {forecast}{known}");
+    }
+
+    /// Begins to name functions, and returns a sentence about what is known of them, with a space before it.
+    fn begin_naming(
+        &mut self,
+        serving: &Serving<'_>,
+        forecast: &Assessment,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) -> String {
+        self.told_of_growth = true;
+        let left = forecast.time_to_limit.map(|time| time.earliest);
+        let known =
+            agents.and_then(|agents| self.heap_monitor.begin_naming(agents, &serving.family(), left, now));
+        known.map(|text| format!(" {text}")).unwrap_or_default()
     }
 
     /// Whether the program renews itself instead of being replaced; asks it to, if it was not asked already.

@@ -47,6 +47,7 @@ impl ProgramMonitor {
         }
         (self.heap_monitor, self.renewal) = (HeapMonitor::default(), Renewal::default());
         (self.forecaster, self.growth) = (Forecaster::new(), GrowthTracker::default());
+        self.told_of_growth = false;
         self.judged = numbers;
     }
 
@@ -76,7 +77,7 @@ impl ProgramMonitor {
     pub(super) fn apply_ladder(
         &mut self,
         serving: &Serving<'_>,
-        agents: Option<&mut (dyn AgentLink + 'static)>,
+        mut agents: Option<&mut (dyn AgentLink + 'static)>,
         now: Instant,
     ) -> Option<MachineEvent> {
         let limit = self.levels.limit();
@@ -102,7 +103,11 @@ impl ProgramMonitor {
             replacement: Some(self.replacement_status),
         };
         let step = self.ladder.step(&observation);
-        self.is_leaking = self.forecaster.assess(limit).verdict.is_leak();
+        let forecast = self.forecaster.assess(limit);
+        self.is_leaking = forecast.verdict.is_leak();
+        if self.is_leaking && step.pressure == Pressure::Calm && !self.told_of_growth {
+            self.warn_of_leak(serving, &forecast, agents.as_deref_mut(), now);
+        }
         (self.pressure, self.shed) = (step.pressure, step.shed);
         self.quick.schedule(next, step.pressure, now);
         self.reason =

@@ -1,0 +1,73 @@
+use heapbeat_forecast::Verdict;
+
+use super::*;
+use crate::config::Config;
+use crate::supervisor::agent_link::GrowingFunction;
+use crate::supervisor::agent_link::fake::{FakeAgents, heap};
+
+const MB: u64 = 1 << 20;
+
+fn guarded(limit: Bytes) -> ExternalProgram {
+    ExternalProgram {
+        command: vec!["node".into()],
+        limit,
+        thresholds: Config::default().thresholds,
+        shrink: ShrinkMethod::None,
+        recycle_signal: None,
+        ready_after: Duration::from_secs(3),
+        stop_signal: 15,
+        instances: 1,
+        single: false,
+        hold: Duration::from_secs(30),
+        ready_timeout: Duration::from_secs(60),
+        stderr_tail: true,
+        open_files: None,
+    }
+}
+
+#[test]
+fn a_leak_is_told_and_named_once_even_if_the_program_is_replaced_before_it_reaches_a_threshold() {
+    let mut monitor = ProgramMonitor::new(guarded(Bytes(4096 * MB)), None).unwrap();
+    let start = monitor.epoch;
+    let function = GrowingFunction {
+        pid: 7,
+        function: "listOrders".into(),
+        file: "/app/orders.js".into(),
+        line: 12,
+        bytes: Bytes(90 * MB),
+        growth: Bytes(80 * MB),
+        span: Duration::from_secs(40),
+    };
+    for (number, pid) in [(1, 7), (2, 8)] {
+        let began = start + Duration::from_secs(1000 * u64::from(number));
+        let growing = vec![GrowingFunction { pid, ..function.clone() }];
+        let mut agents = FakeAgents { growing, ..FakeAgents::default() };
+        let mut told_at = None;
+        for second in 0..900_u64 {
+            let now = began + Duration::from_secs(second);
+            agents.heaps = vec![heap(pid, 50 + second, 4096, now)];
+            let instance = MonitoredProcess {
+                number,
+                pid: Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+                age: Duration::from_secs(second),
+                ready: Some(true),
+                serves: true,
+                family: &[pid],
+            };
+            let serving = Serving { instances: vec![instance], memory: Bytes((100 + second) * MB) };
+            monitor.follow_change(&serving, now);
+            monitor.observe_heaps(&serving, Some(&mut agents), now);
+            monitor.apply_ladder(&serving, Some(&mut agents), now);
+            assert_eq!(monitor.pressure, Pressure::Calm, "{second}");
+            let named = monitor.heap_monitor.name_function(now);
+            if named.is_some() {
+                assert_eq!(told_at, None, "named at {second} again");
+                told_at = Some(second);
+                let verdict = monitor.forecaster.assess(monitor.levels.limit()).verdict;
+                assert_eq!(verdict, Verdict::Leaking);
+            }
+        }
+        assert!(told_at.is_some(), "instance {number} is not named");
+        assert_eq!(agents.holders, [(pid, 10)], "an agent that has to record is asked once");
+    }
+}
