@@ -1,5 +1,6 @@
 //! The error of the guard.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -8,8 +9,8 @@ use crate::config::thresholds::ThresholdsError;
 use crate::dependency::DependencyError;
 use crate::listen::ListenError;
 
-/// Why the guard could not start, or stopped serving.
-#[derive(Debug, thiserror::Error)]
+/// Why the guard could not start, or stopped serving. `Debug` is the same text, as Rust prints the error of a `main` that returns one.
+#[derive(thiserror::Error)]
 pub enum Error {
     /// The configuration is invalid.
     #[error(transparent)]
@@ -37,4 +38,10 @@ pub enum Error {
     /// A thread, signal handler or socket could not be created.
     #[error("cannot {0}: {1}")]
     System(&'static str, #[source] io::Error),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -78,4 +78,6 @@ async fn a_failed_start_names_the_reason() {
     let config = Config { port: taken.local_addr().unwrap().port(), ..Config::default() };
     let error = Guard::new(config).unwrap().serve(Router::new()).await.unwrap_err();
     assert!(matches!(error, heapbeat::Error::Listen(listen::ListenError::Taken { .. })), "{error}");
+    // What a `main` prints that returns it.
+    assert_eq!(format!("{error:?}"), error.to_string());
 }

@@ -41,8 +41,8 @@ impl fmt::Display for SettingProblem {
     }
 }
 
-/// Every value that cannot be used, one a line.
-#[derive(Clone, Debug)]
+/// Every value that cannot be used, one a line: also by `Debug`, as Rust prints the error of a `main` that returns one.
+#[derive(Clone)]
 pub struct ConfigError {
     /// At least one problem.
     pub problems: Vec<SettingProblem>,
@@ -68,6 +68,12 @@ impl fmt::Display for ConfigError {
             problem.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -271,3 +271,13 @@ fn an_address_of_a_webhook_is_checked_and_never_shown() {
     }
     assert_eq!(webhook::webhook_or_off("off"), Ok(None));
 }
+
+#[test]
+fn a_main_that_returns_the_error_prints_one_line_for_each_value() {
+    let error: Box<dyn std::error::Error> =
+        Box::new(configured(&[("PORT", "abc"), ("HEAPBEAT_MEMORY_LIMIT", "big")]).unwrap_err());
+    let printed = format!("{error:?}");
+    let starts = ["PORT is \"abc\": ", "HEAPBEAT_MEMORY_LIMIT is \"big\": "];
+    assert_eq!(printed.lines().count(), starts.len(), "{printed}");
+    assert!(printed.lines().zip(starts).all(|(line, start)| line.starts_with(start)), "{printed}");
+}
