@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Time between two looks at an instance that takes longer than a second to start.
 const SLOW_LOOK: Duration = Duration::from_millis(50);
 
-/// Time after which an instance that is not ready is looked at for other ports.
+/// Time after which an instance that is not ready is looked at for other ports, and after as long again, until one is found.
 const LATE: Duration = Duration::from_secs(5);
 
 /// Time between two looks at whether an instance listens where it was told to, after it did not.
@@ -56,8 +56,8 @@ pub(super) struct Requests {
     starting: BTreeMap<WorkerNumber, Instant>,
     /// Instances that were not ready in time.
     failed: BTreeSet<WorkerNumber>,
-    /// Instances that were noted as taking long.
-    noted_late: BTreeSet<WorkerNumber>,
+    /// Instances that take long to get ready, and when to look at them again; `None`: no more.
+    late_looks: BTreeMap<WorkerNumber, Option<Instant>>,
     habits: ProgramHabits,
     /// An instance that did not listen where it was told to.
     elsewhere: Option<Elsewhere>,
@@ -80,7 +80,7 @@ impl Requests {
             gateway,
             starting: BTreeMap::new(),
             failed: BTreeSet::new(),
-            noted_late: BTreeSet::new(),
+            late_looks: BTreeMap::new(),
             habits: ProgramHabits::default(),
             elsewhere: None,
             draining: BTreeSet::new(),
@@ -136,7 +136,7 @@ impl Requests {
         self.starting.remove(&number);
         self.draining.remove(&number);
         self.failed.remove(&number);
-        self.noted_late.remove(&number);
+        self.late_looks.remove(&number);
         self.gateway.release(number);
     }
 
@@ -211,13 +211,23 @@ impl Requests {
         Some(exposed)
     }
 
-    /// Returns each instance once that takes long to get ready.
-    fn take_late(&mut self, now: Instant) -> Vec<WorkerNumber> {
-        let late = self.starting.iter().filter(|(_, since)| now.duration_since(**since) >= LATE);
-        let late: Vec<WorkerNumber> =
-            late.map(|(number, _)| *number).filter(|number| !self.noted_late.contains(number)).collect();
-        self.noted_late.extend(&late);
+    /// Returns each instance that takes long to get ready and is to be looked at now, and whether for the first time.
+    fn take_late(&mut self, now: Instant) -> Vec<(WorkerNumber, bool)> {
+        let mut late = Vec::new();
+        for (number, since) in &self.starting {
+            let look = self.late_looks.get(number);
+            let is_due = look.map_or(Some(*since + LATE), |look| *look).is_some_and(|at| now >= at);
+            if is_due {
+                late.push((*number, look.is_none()));
+                self.late_looks.insert(*number, Some(now + LATE));
+            }
+        }
         late
+    }
+
+    /// Looks no more at an instance that takes long, as it is known where it listens.
+    fn end_late_looks(&mut self, number: WorkerNumber) {
+        self.late_looks.insert(number, None);
     }
 
     /// Returns the instances that are drained now.
@@ -300,9 +310,17 @@ impl Supervisor {
         }
         let families = self.read_families().1;
         let family = |number: &WorkerNumber| families.get(number).map_or(&[][..], Vec::as_slice);
-        for number in &late {
-            let expected = self.requests.as_ref().and_then(|it| it.gateway.address(*number));
-            log_other_ports(*number, expected, &listening_ports(family(number)));
+        for (number, is_first) in late {
+            let expected = self.requests.as_ref().and_then(|it| it.gateway.address(number));
+            let ports = listening_ports(family(&number));
+            if log_other_ports(number, expected, &ports) {
+                self.with_requests(|requests| requests.end_late_looks(number));
+            } else if is_first && ports.is_empty() {
+                tracing::info!(
+                    heapbeat.supervisor.worker = number,
+                    "instance {number} listens on no port yet; requests wait for it meanwhile (--hold, --ready-timeout)"
+                );
+            }
         }
         for (number, mut verdict) in verdicts {
             if let Some(why) =
@@ -390,7 +408,9 @@ fn log_verdict(
              below 500"
         ),
         // It takes them elsewhere.
-        Verdict::TakesNoRequests(_) if !ports.is_empty() => log_other_ports(number, expected, ports),
+        Verdict::TakesNoRequests(_) if !ports.is_empty() => {
+            log_other_ports(number, expected, ports);
+        }
         Verdict::TakesNoRequests(why) => {
             tracing::warn!(
                 heapbeat.supervisor.worker = number,
@@ -417,20 +437,20 @@ fn log_exposure(number: WorkerNumber, address: SocketAddr) {
     );
 }
 
-/// Logs that an instance listens on other ports than the one that it was given.
-fn log_other_ports(number: WorkerNumber, expected: Option<SocketAddr>, ports: &BTreeSet<u16>) {
+/// Logs that an instance listens on other ports than the one that it was given. Returns whether it does.
+fn log_other_ports(number: WorkerNumber, expected: Option<SocketAddr>, ports: &BTreeSet<u16>) -> bool {
     let others = || ports.iter().filter(|port| expected.is_none_or(|address| address.port() != **port));
-    if let Some(first) = others().next() {
-        let expected =
-            expected.map_or_else(|| "its address".to_owned(), |address| format!("port {}", address.port()));
-        let ports: Vec<String> = others().take(MAX_PORTS).map(u16::to_string).collect();
-        tracing::warn!(
-            heapbeat.supervisor.worker = number,
-            "instance {number} is not ready at {expected}, where it is to listen, but listens on port {}: let it listen on $PORT, or name \
-             its port with --upstream {first}; one that takes no requests needs --no-listen",
-            ports.join(", ")
-        );
-    }
+    let Some(first) = others().next() else { return false };
+    let expected =
+        expected.map_or_else(|| "its address".to_owned(), |address| format!("port {}", address.port()));
+    let ports: Vec<String> = others().take(MAX_PORTS).map(u16::to_string).collect();
+    tracing::warn!(
+        heapbeat.supervisor.worker = number,
+        "instance {number} is not ready at {expected}, where it is to listen, but listens on port {}: let it listen on $PORT, or name its \
+         port with --upstream {first}; one that takes no requests needs --no-listen",
+        ports.join(", ")
+    );
+    true
 }
 
 #[cfg(test)]

@@ -79,3 +79,29 @@ fn the_end_of_the_front_is_a_failure_once_unless_it_was_asked_to_close() {
     assert!(!requests.take_failure());
     assert_eq!(requests.take_drained(&[1, 2]), [1, 2], "whatever was in flight has ended with it");
 }
+
+#[test]
+fn an_instance_that_starts_slowly_is_looked_at_until_it_listens_somewhere() {
+    let mut requests = Requests::new(Box::new(FakeGateway::default()), None);
+    let start = Instant::now();
+    requests.started(1, start);
+    let mut look = |seconds, found: bool| {
+        let late = requests.take_late(start + Duration::from_secs(seconds));
+        if found {
+            requests.end_late_looks(1);
+        }
+        late
+    };
+    // Seconds after the start, whether it is found to listen then, and what is due.
+    let cases = [
+        (4, false, vec![]),
+        (5, false, vec![(1, true)]),
+        (7, false, vec![]),
+        (10, false, vec![(1, false)]),
+        (16, true, vec![(1, false)]),
+        (30, false, vec![]),
+    ];
+    for (seconds, found, due) in cases {
+        assert_eq!(look(seconds, found), due, "{seconds} s");
+    }
+}
