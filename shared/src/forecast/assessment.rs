@@ -242,8 +242,8 @@ pub struct Assessment {
     #[serde(rename = "window_seconds", with = "seconds")]
     #[n(7)]
     pub window: Duration,
-    /// The limit.
-    #[serde(rename = "limit_bytes")]
+    /// The limit; `u64::MAX`, in JSON `null`, if none is known.
+    #[serde(rename = "limit_bytes", with = "known_limit")]
     #[n(8)]
     pub limit: Bytes,
     /// The maximum of the heap of a managed runtime of which only the resident set is known.
@@ -263,6 +263,22 @@ impl Assessment {
             let confirmed = time.latest <= MINUTES_AWAY.min(self.window);
             confirmed || (self.verdict.is_leak() && time.expected <= horizon)
         })
+    }
+}
+
+/// A limit in JSON: `null` instead of a number that no limit has, and that JavaScript cannot hold.
+mod known_limit {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::Bytes;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+    pub(super) fn serialize<S: Serializer>(limit: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        (limit.0 < u64::MAX).then_some(*limit).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(Bytes(u64::MAX)))
     }
 }
 

@@ -76,11 +76,11 @@ fn format_functions(out: &mut String, snapshot: &Snapshot) {
     if snapshot.functions.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n  {:<44}{:>12}{:>12}{:>10}", "function", "live", "growth", "within");
+    let _ = writeln!(out, "\n  {:<44}{:>12}{:>12}{:>14}", "function", "live", "growth", "within");
     for function in snapshot.functions.iter().take(MAX_ROUTES) {
         let _ = writeln!(
             out,
-            "  {:<44}{:>12}{:>12}{:>10}",
+            "  {:<44}{:>12}{:>12}{:>14}",
             clip(&function.place(), 43),
             function.live.to_string(),
             function.growth.to_string(),
@@ -166,7 +166,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("pressure", snapshot.pressure.map(|pressure| pressure.level.as_str().to_owned())),
         ("last exit", snapshot.previous_exit.as_ref().map(|exit| describe_exit(snapshot.at, exit))),
         ("rss", Some(sample.rss.to_string())),
-        ("peak", bytes(system.peak)),
+        ("peak", system.peak.map(|peak| describe_peak(peak, snapshot))),
         ("heap", heap),
         ("external", external),
         ("swap", bytes(system.swap.filter(|swap| *swap > Bytes::ZERO))),
@@ -182,6 +182,15 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("runtime delay", system.runtime_delay_ms.map(|ms| format!("{ms} ms at most in the last minute"))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Describes the peak, which the kernel knows of the process alone, and not of those that it has started.
+fn describe_peak(peak: Bytes, snapshot: &Snapshot) -> String {
+    if snapshot.processes.is_empty() {
+        peak.to_string()
+    } else {
+        format!("{peak} (of the first process alone)")
+    }
 }
 
 /// Describes the exit of the previous instance in one line.
@@ -342,20 +351,22 @@ ok       Memory is steady: its lowest values do not rise.
             line: 12,
             live: Bytes::from_mb(132),
             growth: Bytes::from_mb(110),
-            duration_ms: 40_000,
+            duration_ms: 83_000,
         }];
         let name = "npm start".to_owned();
+        snapshot.system.peak = Some(Bytes::from_mb(70));
         snapshot.processes = (0..10)
             .map(|pid| MeasuredProcess { pid, name: name.clone(), memory: Bytes::from_mb(60) })
             .collect();
         let text = format_report(&snapshot, false);
         for line in [
             "  heap          unknown\n",
-            "\n  function                                            live      growth    within\n",
-            "\n  listOrders (orders.js:12)                       132.0 MB    110.0 MB      40 s\n",
+            "  peak          70.0 MB (of the first process alone)\n",
+            "\n  function                                            live      growth        within\n",
+            "\n  listOrders (orders.js:12)                       132.0 MB    110.0 MB    1 min 23 s\n",
             "\n  process                                           memory\n",
             "\n  7 npm start                                      60.0 MB\n  and 2 more\n",
-            "\nwarning  listOrders (/app/orders.js:12) allocated 132.0 MB that are still held, 110.0 MB more than 40 s ago",
+            "\nwarning  listOrders (/app/orders.js:12) allocated 132.0 MB that are still held, 110.0 MB more than 1 min 23 s ago",
             "\nok       The heap is not known: the program is guarded from outside.",
         ] {
             assert!(text.contains(line), "{line:?} in {text}");
@@ -371,6 +382,11 @@ ok       Memory is steady: its lowest values do not rise.
         assert_eq!(value["severity"], "ok");
         assert_eq!(value["sample"]["rss"], 104_857_600);
         assert_eq!(value["advice"][0]["text"], "Nothing to do.");
+        assert_eq!(value["forecast"]["limit_bytes"], 536_870_912);
+        let mut unlimited = steady();
+        (unlimited.limit, unlimited.forecast.limit) = (None, Bytes(u64::MAX));
+        let value: serde_json::Value = serde_json::from_str(&format_json(&unlimited)).unwrap();
+        assert!(value["forecast"]["limit_bytes"].is_null(), "{value}");
     }
 
     #[test]

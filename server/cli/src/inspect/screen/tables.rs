@@ -20,6 +20,9 @@ use crate::inspect::trace::Trace;
 /// Width of each figure of a route, in columns.
 const COLUMN: usize = 12;
 
+/// Least width of the names in a table, in columns: figures give way to it, as without a name they say nothing.
+const MIN_NAME: usize = 14;
+
 /// Draws the figures, one per line.
 pub(super) fn draw_figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, trace: &Trace) {
     let (sample, system) = (&snapshot.sample, &snapshot.system);
@@ -96,6 +99,8 @@ pub(super) fn event_lines(snapshot: &Snapshot, width: u16, most: usize) -> Vec<L
 struct Table {
     name: &'static str,
     head: &'static [&'static str],
+    /// The columns, the most important first: where there is no room for all, the last of these are left out.
+    importance: &'static [usize],
     rows: Vec<(String, Vec<String>)>,
     /// A line behind the rows.
     note: Option<String>,
@@ -107,10 +112,12 @@ impl Table {
         if self.rows.is_empty() {
             return Vec::new();
         }
-        let name_width = width.saturating_sub(self.head.len() * COLUMN + 2);
+        let count = (width.saturating_sub(2 + MIN_NAME) / COLUMN).clamp(1, self.head.len());
+        let name_width = width.saturating_sub(count * COLUMN + 2);
+        let shown = self.importance.get(..count).unwrap_or_default();
         let format = |name: &str, figures: &mut dyn Iterator<Item = &str>| {
             let mut line = format!("{:<name_width$}", clip(name, name_width));
-            for figure in figures {
+            for (_, figure) in figures.enumerate().filter(|(column, _)| shown.contains(column)) {
                 // Writing to a String cannot fail.
                 let _ = write!(line, "{figure:>COLUMN$}");
             }
@@ -139,7 +146,8 @@ fn route_table(snapshot: &Snapshot) -> Table {
         (route.route.clone(), figures)
     };
     let head = &["live", "± error", "growth/min", "per request"];
-    Table { name: "route", head, rows: snapshot.routes.iter().map(row).collect(), note: None }
+    let rows = snapshot.routes.iter().map(row).collect();
+    Table { name: "route", head, importance: &[0, 2, 1, 3], rows, note: None }
 }
 
 /// The functions whose live memory grows, fastest first.
@@ -149,14 +157,16 @@ fn function_table(snapshot: &Snapshot) -> Table {
         (single_line(&function.place()), vec![function.live.to_string(), function.growth.to_string(), within])
     };
     let head = &["live", "growth", "within"];
-    Table { name: "function", head, rows: snapshot.functions.iter().map(row).collect(), note: None }
+    let rows = snapshot.functions.iter().map(row).collect();
+    Table { name: "function", head, importance: &[0, 1, 2], rows, note: None }
 }
 
 /// The requests to a guarded program: all of them, and by route.
 fn request_table(snapshot: &Snapshot) -> Table {
     let head = &["in flight", "ended", "errors", "mean"];
+    let importance = &[2, 1, 3, 0];
     let Some(traffic) = &snapshot.traffic else {
-        return Table { name: "requests", head, rows: Vec::new(), note: None };
+        return Table { name: "requests", head, importance, rows: Vec::new(), note: None };
     };
     let mut note = format!("{} wait, {} failed, {} shed", traffic.waiting, traffic.failed, traffic.shed);
     if let Some(p99) = traffic.latency_p99_ms {
@@ -173,7 +183,7 @@ fn request_table(snapshot: &Snapshot) -> Table {
         let mean = mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.0} ms"));
         (name, vec![in_flight, ended, errors, mean])
     });
-    Table { name: "requests", head, rows: rows.collect(), note: Some(note) }
+    Table { name: "requests", head, importance, rows: rows.collect(), note: Some(note) }
 }
 
 /// The instances of a guarded program, if there are several.
@@ -182,7 +192,7 @@ fn instance_table(snapshot: &Snapshot) -> Table {
         (describe_instance(snapshot.at, instance), vec![instance.memory.to_string()])
     };
     let rows = snapshot.instances.iter().map(row).collect();
-    Table { name: "instance", head: &["memory"], rows, note: None }
+    Table { name: "instance", head: &["memory"], importance: &[0], rows, note: None }
 }
 
 /// The processes that are measured, if there are several.
@@ -193,6 +203,7 @@ fn process_table(snapshot: &Snapshot) -> Table {
     Table {
         name: "process",
         head: &["memory"],
+        importance: &[0],
         rows: snapshot.processes.iter().map(row).collect(),
         note: None,
     }

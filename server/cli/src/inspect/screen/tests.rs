@@ -285,3 +285,14 @@ fn lines_are_wrapped_between_words() {
         assert_eq!(wrap(text, width), lines, "{text:?} in {width}");
     }
 }
+
+#[test]
+fn a_narrow_terminal_keeps_the_names_and_the_figures_that_matter() {
+    let leaking = leaking_snapshot();
+    let trace = rising_trace(&leaking, 240);
+    let screen = draw_to_text(40, 24, &view_of(&leaking, &trace));
+    for line in ["route                 live  growth/min", "POST /upload      300.0 MB    +46.0 MB"] {
+        assert!(screen.lines().any(|it| it == line), "{line:?} in\n{screen}");
+    }
+    assert!(draw_to_text(20, 24, &view_of(&leaking, &trace)).contains("route"), "the least width");
+}
