@@ -39,7 +39,7 @@ pub(crate) struct CheckMemoryArgs {
     #[arg(long, value_name = "URL", conflicts_with = "pid")]
     url: Option<String>,
     /// Id of a process of this machine
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = parse_pid, allow_negative_numbers = true)]
     pid: Option<u32>,
     /// Measures once instead of showing a live view; the default if the output is not a terminal
     #[arg(long)]
@@ -62,6 +62,11 @@ pub(crate) struct CheckMemoryArgs {
     /// Memory limit, if the target does not report its own
     #[arg(long, value_name = "SIZE", value_parser = parse_limit)]
     limit: Option<Bytes>,
+}
+
+fn parse_pid(text: &str) -> Result<u32, String> {
+    let pid = text.parse().ok().filter(|pid| *pid > 0);
+    pid.ok_or_else(|| "a process id is a number above 0, as `pgrep -o node` prints one".to_owned())
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

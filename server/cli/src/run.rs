@@ -70,13 +70,13 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
     /// Memory limit of the program; `auto` is the limit of the cgroup, at most 1024MB [default: auto]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     limit: Option<String>,
     /// `serve` and the environment variable call the limit so; here it is the one of another program.
     #[arg(long = "memory-limit", hide = true, value_parser = refuse_memory_limit)]
     _memory_limit: Option<String>,
     /// Port to open and pass to the program as a socket, as systemd does (`LISTEN_FDS`)
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = parse_port, allow_negative_numbers = true)]
     listen: Option<u16>,
     /// Time after which a program counts as ready that takes no requests, or takes them without a front
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = |text: &str| parse_duration(text))]
@@ -117,6 +117,10 @@ fn refuse_memory_limit(text: &str) -> Result<String, String> {
     Err(format!("the limit of a guarded program is --limit {text}"))
 }
 
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a number from 1 to 65535, or 0 for any free one".to_owned())
+}
+
 fn parse_switch(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" | "1" => Ok(true),
@@ -125,9 +129,15 @@ fn parse_switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Returns the name of a signal as the kernel has it, without `SIG`.
+fn signal_name(text: &str) -> String {
+    let name = text.to_ascii_uppercase();
+    name.strip_prefix("SIG").map(str::to_owned).unwrap_or(name)
+}
+
 /// Parses the name of a signal that programs handle as a request, such as `USR1` or `SIGUSR1`. The numbers are those of x86 and ARM.
 fn parse_signal(text: &str) -> Result<i32, String> {
-    match text.strip_prefix("SIG").unwrap_or(text) {
+    match signal_name(text).as_str() {
         "HUP" => Ok(1),
         "USR1" => Ok(10),
         "USR2" => Ok(12),
@@ -139,7 +149,7 @@ fn parse_signal(text: &str) -> Result<i32, String> {
 
 /// Parses the name of a signal that programs handle as a request to stop.
 fn parse_stop_signal(text: &str) -> Result<i32, String> {
-    match text.strip_prefix("SIG").unwrap_or(text) {
+    match signal_name(text).as_str() {
         "TERM" => Ok(15),
         "INT" => Ok(2),
         "QUIT" => Ok(3),
@@ -164,6 +174,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     }
     logging::init(&config)?;
     log_unknown_variables("run", &OTHER_VARIABLES);
+    warn_of_useless_options(&arguments.front, kind);
     if std::env::var_os("HEAPBEAT_AGENT_SOCKET").is_some() {
         tracing::warn!(
             "heapbeat runs under another heapbeat: the outer one then knows neither heap nor functions; start it once, as npm start does if \
@@ -250,6 +261,18 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     let integrations = Integrations { gateway, hang_timeout, agents: start_agents(), routes };
     supervisor::supervise_program(&config, &program, ports, integrations)
         .map_err(|error| settings.describe_error(error))
+}
+
+/// Warns of options that were given and do nothing.
+fn warn_of_useless_options(front: &FrontArgs, kind: FrontKind) {
+    for option in front.options_without_effect(kind) {
+        let why = match kind {
+            _ if option.needs_requests => "with --no-listen, as the program takes no requests",
+            FrontKind::Tcp => "with --front tcp, which does not look into what it forwards",
+            _ => "without the front, as heapbeat forwards nothing to the program",
+        };
+        tracing::warn!("{} has no effect {why}", option.flag);
+    }
 }
 
 /// Joins the words of a command as a shell would need them.

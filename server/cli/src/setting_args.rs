@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use clap::error::Error;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches};
 use heapbeat::config::{Config, ConfigError, SETTINGS, Setting, unknown_variables};
 
+use crate::cli::Cli;
 use crate::error::RunError;
 
 /// The settings that were given as flags. Values stay text: the library parses flags and variables alike, and reports every bad
@@ -68,12 +69,23 @@ impl SettingArgs {
 pub(crate) fn log_unknown_variables(command: &str, others: &[&str]) {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for (name, meant) in unknown_variables(names, others) {
-        let hint = meant.map_or_else(
-            || format!("`heapbeat {command} --help` and docs/configuration.md list all settings"),
-            |meant| format!("did you mean {meant}?"),
-        );
+        let hint = match (flag_of_variable(command, &name), meant) {
+            (Some(flag), _) => format!("it is the flag --{flag} of `heapbeat {command}`"),
+            (None, Some(meant)) => format!("did you mean {meant}?"),
+            (None, None) => {
+                format!("`heapbeat {command} --help` and docs/configuration.md list all settings")
+            }
+        };
         tracing::warn!("{name} is not a setting and has no effect; {hint}");
     }
+}
+
+/// Returns the flag of a command that a variable is named after, such as `hold` for `HEAPBEAT_HOLD`.
+fn flag_of_variable(command: &str, variable: &str) -> Option<String> {
+    let flag = variable.strip_prefix("HEAPBEAT_")?.to_ascii_lowercase().replace('_', "-");
+    let all = Cli::command();
+    let mut flags = all.find_subcommand(command)?.get_arguments().filter_map(Arg::get_long);
+    flags.any(|it| it == flag).then_some(flag)
 }
 
 impl Args for SettingArgs {
@@ -126,6 +138,19 @@ fn flag_argument(setting: &'static Setting) -> Arg {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_that_is_named_after_a_flag_is_traced_to_it() {
+        let cases = [
+            ("run", "HEAPBEAT_HOLD", Some("hold")),
+            ("run", "HEAPBEAT_READY_PATH", Some("ready-path")),
+            ("serve", "HEAPBEAT_HOLD", None),
+            ("run", "HEAPBEAT_SECERT", None),
+        ];
+        for (command, variable, flag) in cases {
+            assert_eq!(flag_of_variable(command, variable).as_deref(), flag, "{variable} of {command}");
+        }
+    }
 
     #[test]
     fn the_help_names_every_flag_with_its_variable_and_default() {

@@ -25,6 +25,13 @@ fn a_wrong_command_line_is_answered_with_the_right_one() {
         ("run --upstream 19085 -- true", ("PORT", "19085"), "listens on port 19085"),
         ("run --upstream 19085 --port 19085 -- true", ("HOME", "/"), "listens on port 19085"),
         ("run -- true", ("HEAPBEAT_AGENT", "maybe"), "it is on or off"),
+        ("run --limit -5MB -- true", ("HOME", "/"), "--limit is \"-5MB\": a size is a number and a unit"),
+        ("run --listen abc -- true", ("HOME", "/"), "a port is a number from 1 to 65535"),
+        ("run --instances 65 -- true", ("HOME", "/"), "it is a number from 1 to 64"),
+        ("run --client-rate -1 -- true", ("HOME", "/"), "the rate is a number of bytes a second"),
+        ("run --ready-timeout 0s -- true", ("HOME", "/"), "needs --no-listen"),
+        ("run --upstream unix:app.sock -- true", ("HOME", "/"), "begins with `/`"),
+        ("run --stop-signal kill -- true", ("HOME", "/"), "the signal must be TERM, INT"),
     ];
     for (arguments, variable, expected) in cases {
         let words: Vec<&str> = arguments.split(' ').collect();
@@ -81,4 +88,15 @@ fn heapbeat_stops_when_the_shell_of_its_package_manager_ends() {
     let program = wait_for("the program", || child_pids(guard).into_iter().next());
     send_signal(server.pid(), "TERM");
     wait_for("both to end", || (!is_alive(guard) && !is_alive(program)).then_some(()));
+}
+
+#[test]
+fn an_option_that_does_nothing_is_said_to_and_a_variable_is_traced_to_its_flag() {
+    let options = ["run", "--front", "off", "--side-port", "0", "--hold", "3s", "--stop-signal", "sigint"];
+    let variables = [("PATH", PATH), ("HEAPBEAT_AGENT", "off"), ("HEAPBEAT_HOLD", "3s")];
+    let server =
+        Server::spawn(heapbeat_command(&[&options[..], &["--", "sleep", "60"]].concat(), &variables));
+    let warning = server.wait_for_log("--hold has no effect")["message"].to_string();
+    assert!(warning.contains("without the front"), "{warning}");
+    server.wait_for_log("HEAPBEAT_HOLD is not a setting and has no effect; it is the flag --hold of");
 }

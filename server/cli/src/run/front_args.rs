@@ -51,13 +51,14 @@ pub(crate) struct FrontArgs {
     #[arg(long, value_name = "PATH", value_parser = parse_path)]
     ready_path: Option<String>,
     /// Time in which an instance has to be ready
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = |text: &str| parse_duration(text))]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_ready_timeout)]
     pub(crate) ready_timeout: Duration,
     /// Longest time that a request waits for an instance; then it is answered with 503
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = |text: &str| parse_duration(text))]
     pub(crate) hold: Duration,
     /// Least bytes a second that a client sends of a body, or takes of a response, while heapbeat waits for it; 0 allows any
-    #[arg(long, value_name = "BYTES", default_value_t = FrontLimits::default().least_rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "BYTES", default_value_t = FrontLimits::default().least_rate, allow_negative_numbers = true,
+          value_parser = parse_rate)]
     client_rate: u64,
     /// Memory for the requests that heapbeat forwards at the same time: 40MB are enough for some 800; further ones wait. heapbeat needs at
     /// most 30 MB besides
@@ -75,11 +76,41 @@ pub(crate) struct FrontArgs {
     #[arg(long)]
     single: bool,
     /// Number of instances that serve at the same time and share the memory limit; a request goes to the one with the fewest in flight
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = parse_instances, allow_negative_numbers = true)]
     instances: u32,
     /// Which requests are refused first when memory is short: `/reports/{*rest}=low`, normal, high or critical; repeatable
     #[arg(long, value_name = "PATTERN=PRIORITY", value_parser = parse_priority)]
     priority: Vec<(String, Priority)>,
+}
+
+/// An option that was given, and does nothing beside the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UselessOption {
+    /// The option, as it is written.
+    pub(crate) flag: &'static str,
+    /// Whether that is so because the program takes no requests.
+    pub(crate) needs_requests: bool,
+}
+
+fn parse_rate(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "the rate is a number of bytes a second, such as 1024; 0 allows any".to_owned())
+}
+
+/// Most instances that serve at the same time.
+const MAX_INSTANCES: u32 = 64;
+
+fn parse_instances(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_INSTANCES).contains(number));
+    number.ok_or_else(|| format!("it is a number from 1 to {MAX_INSTANCES}"))
+}
+
+fn parse_ready_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(time) if time.is_zero() => {
+            Err("no program is ready at once; a program that takes no requests needs --no-listen".to_owned())
+        }
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
 }
 
 /// Least memory for requests: what some twenty take.
@@ -109,6 +140,30 @@ impl FrontArgs {
             (_, true) => Ok(FrontKind::Off),
             (kind, false) => Ok(kind.unwrap_or_default()),
         }
+    }
+
+    /// Returns the options that were given and have no effect beside the others. One that was given as it is by default is not known from
+    /// one that was not given.
+    pub(crate) fn options_without_effect(&self, kind: FrontKind) -> Vec<UselessOption> {
+        let default = FrontLimits::default();
+        let memory = usize::try_from(self.front_memory.0).unwrap_or(usize::MAX);
+        // Whether it was given, and the least kind of front that it needs.
+        let options = [
+            ("--upstream", self.upstream.is_some(), FrontKind::Tcp),
+            ("--hold", self.hold != HoldLimits::default().time, FrontKind::Tcp),
+            ("--front-memory", memory != default.memory, FrontKind::Tcp),
+            ("--ready-path", self.ready_path.is_some(), FrontKind::Http),
+            ("--priority", !self.priority.is_empty(), FrontKind::Http),
+            ("--trust-forwarded", self.trust_forwarded != ForwardedTrust::default(), FrontKind::Http),
+            ("--client-rate", self.client_rate != default.least_rate, FrontKind::Http),
+        ];
+        let lacks = |needed| kind == FrontKind::Off || (kind == FrontKind::Tcp && needed == FrontKind::Http);
+        let useless = options.into_iter().filter(|(_, given, _)| *given).filter_map(|(flag, _, needed)| {
+            let needs_requests = self.no_listen && !lacks(needed);
+            let is_useless = lacks(needed) || (self.no_listen && matches!(flag, "--hold" | "--ready-path"));
+            is_useless.then_some(UselessOption { flag, needs_requests })
+        });
+        useless.collect()
     }
 
     /// Returns where the program takes requests.
@@ -180,10 +235,10 @@ impl FrontArgs {
 
 fn parse_upstream(text: &str) -> Result<UpstreamChoice, String> {
     if let Some(path) = text.strip_prefix("unix:") {
-        return if path.is_empty() {
-            Err("the path is missing: unix:/run/app.sock".to_owned())
-        } else {
+        return if path.starts_with('/') {
             Ok(UpstreamChoice::Unix(path.into()))
+        } else {
+            Err("the path of the socket begins with `/`, such as unix:/run/app.sock".to_owned())
         };
     }
     match text.parse() {
@@ -220,8 +275,35 @@ mod tests {
     fn addresses_are_ports_and_unix_sockets() {
         assert_eq!(parse_upstream("3000"), Ok(UpstreamChoice::Port(3000)));
         assert_eq!(parse_upstream("unix:/tmp/a.sock"), Ok(UpstreamChoice::Unix("/tmp/a.sock".into())));
-        for text in ["", "0", "65536", "localhost:3000", "unix:", "-1"] {
+        for text in ["", "0", "65536", "localhost:3000", "unix:", "unix:app.sock", "-1"] {
             assert!(parse_upstream(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn options_that_do_nothing_beside_the_others_are_named() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            front: FrontArgs,
+        }
+        let cases: [(&str, &[&str]); 6] = [
+            ("--front off --hold 3s --upstream 3000", &["--upstream", "--hold"]),
+            ("--front off", &[]),
+            ("--front off --trust-forwarded on --client-rate 0", &["--trust-forwarded", "--client-rate"]),
+            (
+                "--front tcp --upstream 3000 --hold 3s --ready-path /x --priority /x=low",
+                &["--ready-path", "--priority"],
+            ),
+            ("--no-listen --ready-path /x", &["--ready-path"]),
+            ("--ready-path /x --hold 3s --priority /x=low --trust-forwarded 2 --client-rate 0", &[]),
+        ];
+        for (line, expected) in cases {
+            let line = std::iter::once("x").chain(line.split(' '));
+            let front = <Line as clap::Parser>::parse_from(line.clone()).front;
+            let found = front.options_without_effect(front.kind(false).unwrap());
+            let flags: Vec<&str> = found.iter().map(|it| it.flag).collect();
+            assert_eq!(flags, expected, "{:?}", line.collect::<Vec<_>>());
         }
     }
 
