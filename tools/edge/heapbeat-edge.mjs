@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { fail } from "../log.mjs";
+import { fail, logError } from "../log.mjs";
+import { describeOldNode } from "./node-version.mjs";
 
 /** The folder of the package, or of the repository, which have the same layout. */
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -54,13 +55,17 @@ function readArguments() {
 
 const { values, positionals } = readArguments();
 const [command, folder, ...rest] = positionals;
+const oldNode = describeOldNode(process.versions.node);
 if (values.version) {
   console.log(readVersion());
 } else if (values.help || command === undefined) {
   console.log(HELP);
 } else if (rest.length > 0 || (folder !== undefined && command !== "init")) {
   fail(`${command} does not take "${rest[0] ?? folder}"; see heapbeat-edge --help`, 2);
+} else if (oldNode && (command === "dev" || command === "deploy")) {
+  fail(oldNode, 2);
 } else if (command === "init") {
+  if (oldNode) logError(oldNode);
   const { init } = await import("./init.mjs");
   await init({ ...values, directory: resolve(folder ?? "."), root: ROOT, version: readVersion() });
 } else if (command === "dev") {

@@ -28,7 +28,7 @@ const description = {
   keywords: ["status-page", "monitoring", "uptime", "cloudflare-workers", "memory", "out-of-memory", "health-check"],
   type: "module",
   bin: { "heapbeat-edge": "tools/edge/heapbeat-edge.mjs" },
-  engines: { node: ">=22" },
+  engines: { node: ">=22.12" },
   dependencies: { "smol-toml": toolVersion("smol-toml"), wrangler: toolVersion("wrangler") },
 };
 

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { findLine } from "../../../tools/edge/config-check.mjs";
+import { describeOldNode } from "../../../tools/edge/node-version.mjs";
 import { RunningCommand, runIn } from "../support/packages.mjs";
 import { findFreePort, startTcpServer } from "../support/target.mjs";
 import { createTempDir } from "../support/temp-dir.mjs";
@@ -190,4 +191,17 @@ links = []
   ])) {
     assert.equal(findLine(text, position), line, position);
   }
+});
+
+test("an old version of Node is named before wrangler ends because of it", () => {
+  for (const [version, isOld] of /** @type {const} */ ([
+    ["18.20.8", true],
+    ["20.20.2", true],
+    ["22.11.0", true],
+    ["22.12.0", false],
+    ["24.0.1", false],
+  ])) {
+    assert.equal(describeOldNode(version) !== undefined, isOld, version);
+  }
+  assert.match(describeOldNode("20.20.2") ?? "", /^this is Node 20\.20\.2, and wrangler runs on 22\.12 or later/);
 });

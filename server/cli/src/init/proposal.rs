@@ -190,6 +190,12 @@ fn remarks(project: &Project, start: &Start) -> Vec<String> {
         remarks
             .push(format!("{} has more start commands ({others}), which were left as they are", start.file));
     }
+    if project.text("render.yaml").is_some_and(|text| !text.contains("healthCheckPath:")) {
+        remarks.push(
+            "add healthCheckPath: /health to the service in render.yaml: it answers while the program is replaced, and under memory pressure"
+                .to_owned(),
+        );
+    }
     if start.file == "package.json" {
         remarks.push(
             "a platform whose start command is npm start keeps npm in memory, some 60 MB: \

@@ -275,3 +275,16 @@ fn what_was_changed_is_not_changed_again() {
         assert_eq!(Proposal::of(&Project::of(&files)).edits, [], "{}", case.name);
     }
 }
+
+#[test]
+fn what_is_there_already_is_not_proposed_again() {
+    let proposal = |files: &[(&'static str, &str)]| Proposal::of(&Project::of(files)).next.join("\n");
+    let with = EXPRESS.replace("\"express\": \"^5\"", "\"express\": \"^5\", \"heapbeat\": \"^0.1.0\"");
+    assert!(proposal(&[("package.json", EXPRESS)]).contains("npm install heapbeat"));
+    assert!(!proposal(&[("package.json", &with)]).contains("npm install"));
+    let service = "services:\n  - type: web\n    startCommand: node server.js\n";
+    let checked = format!("{service}    healthCheckPath: /health\n");
+    let next = |render: &str| proposal(&[("package.json", EXPRESS), ("render.yaml", render)]);
+    assert!(next(service).contains("healthCheckPath: /health"));
+    assert!(!next(&checked).contains("healthCheckPath"));
+}
