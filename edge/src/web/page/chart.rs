@@ -8,6 +8,7 @@ use heapbeat_shared::UnixMillis;
 
 use super::markup::Markup;
 use super::renderer::Renderer;
+use crate::domain::history::downsample::MAX_POINTS;
 use crate::view::{ForecastLine, LatencyHistoryView, MemoryChartView};
 
 /// Width of the picture in its own units.
@@ -85,7 +86,10 @@ pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
     ];
     let limit = view.limit.map(|limit| limit.0 as f64 / MEGABYTE);
     let chart = Chart::new(lines, (view.from, view.to), "MB", limit)?;
-    Some(Chart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, ..chart })
+    // Each point is the peak of its part of the window, wherever in it: those of two parts in a row are up to two parts apart.
+    let parts = 2 * (view.to.0 - view.from.0) / i64::try_from(MAX_POINTS).unwrap_or(1);
+    let gap = chart.gap.max(parts);
+    Some(Chart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, gap, ..chart })
 }
 
 /// Builds the chart of latency in milliseconds: one line by tick; by hour the median as a line over the 95th percentile as an area. `None` without

@@ -68,6 +68,27 @@ fn samples_a_second_apart_are_a_line_beside_denser_ones() {
 }
 
 #[test]
+fn peaks_at_both_ends_of_their_parts_are_one_line() {
+    // An hour has parts of 15 s; their peaks are 29 s and 1 s apart in turns.
+    let part = |index: i64| index * 15_000 + if index % 2 == 0 { 0 } else { 14_000 };
+    let from = NOW - 3_600_000;
+    let row = |at: i64| SampleRow(UnixMillis(at), Bytes(MB), Bytes(MB), Bytes(0), Bytes(0), Bytes(0));
+    let mut chart = MemoryChartView {
+        from: UnixMillis(from),
+        to: UnixMillis(NOW),
+        samples: (0..240).map(|index| row(from + part(index))).collect(),
+        ..MemoryChartView::default()
+    };
+    let pieces = |chart: &MemoryChartView| {
+        let picture = draw(memory(chart));
+        picture.split("class=\"rss\" d=\"").nth(1).unwrap().split('"').next().unwrap().matches('M').count()
+    };
+    assert_eq!(pieces(&chart), 1);
+    chart.samples.drain(100..103);
+    assert_eq!(pieces(&chart), 2, "three parts without data are a gap");
+}
+
+#[test]
 fn a_line_spans_from_the_first_point_to_the_last() {
     let picture = draw(memory(&chart_of(&[(20, 100), (10, 50), (0, 100)])));
     assert!(picture.contains("<path class=\"rss\" d=\"M0 0L500 100L1000 0\"/>"), "{picture}");
