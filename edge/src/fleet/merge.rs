@@ -1,6 +1,7 @@
 //! Merging the responses of all hubs into one. Pure.
 
 use heapbeat_shared::Statement;
+use heapbeat_shared::statement::Param;
 
 use crate::domain::State;
 use crate::domain::check::state::overall;
@@ -90,14 +91,46 @@ fn merge_status(status: &mut StatusView, other: StatusView) {
     status.status = overall(both, is_unwatched);
     add_new(&mut status.problems, other.problems);
     for (text, statement) in other.notices.into_iter().zip(other.notice_statements) {
-        if !status.notices.contains(&text) {
-            status.notices.push(text);
-            status.notice_statements.push(statement);
-        }
+        merge_notice(status, text, statement);
     }
     for window in other.maintenance {
         merge_maintenance(&mut status.maintenance, window);
     }
+}
+
+/// The notices that count monitors of one hub, and since when.
+const COUNTED: [fn(u64, &str) -> Statement; 5] = [
+    Statement::unwatched_requests,
+    Statement::unwatched_time,
+    Statement::unwatched_secret,
+    Statement::unwatched_platform,
+    Statement::unwatched_no_tick,
+];
+
+/// Adds a notice of another hub. Notices that count monitors for the same reason become one, with the sum and the earlier time.
+fn merge_notice(status: &mut StatusView, text: String, statement: TranslationView) {
+    let known = status.notice_statements.iter().position(|known| known.code == statement.code);
+    let both =
+        known.and_then(|index| Some((index, add_counts(&status.notice_statements[index], &statement)?)));
+    if let Some((index, sum)) = both {
+        status.notice_statements[index] = TranslationView::from(&sum);
+        status.notices[index] = sum.text;
+    } else if !status.notices.contains(&text) {
+        status.notices.push(text);
+        status.notice_statements.push(statement);
+    }
+}
+
+/// Returns the notice for the monitors of two; `None` if they count none.
+fn add_counts(one: &TranslationView, other: &TranslationView) -> Option<Statement> {
+    let read = |view: &TranslationView| match (view.params.get("count")?, view.params.get("since_time")?) {
+        (Param::Number(count), Param::Text(since)) => Some((u64::try_from(*count).ok()?, since.clone())),
+        _ => None,
+    };
+    let ((count, since), (more, then)) = (read(one)?, read(other)?);
+    // Times of this form are ordered as texts.
+    let sum = |make: &fn(u64, &str) -> Statement| make(count.saturating_add(more), since.as_str().min(&then));
+    COUNTED.iter().map(sum).find(|sum| sum.code == one.code)
 }
 
 fn add_new<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
@@ -165,6 +198,30 @@ mod tests {
             edge: EdgeView { ticks, rows_written: rows, hubs: 1, ..EdgeView::default() },
             ..StatusView::from(&StatusSnapshot::default())
         }
+    }
+
+    #[test]
+    fn notices_that_count_monitors_are_summed_up_and_others_are_listed_once() {
+        let noticed = |statements: &[Statement]| StatusView {
+            notices: statements.iter().map(|it| it.text.clone()).collect(),
+            notice_statements: statements.iter().map(TranslationView::from).collect(),
+            ..status(State::Up, Some(60_000), &[], 0, 1)
+        };
+        let secret =
+            |count, minute| Statement::unwatched_secret(count, &format!("2026-01-31T12:{minute}:00Z"));
+        let raised = Statement::interval_raised(5);
+        let merged = merge_statuses(vec![
+            HubResponse::Status(noticed(&[secret(4, "04"), raised.clone()])),
+            HubResponse::Status(noticed(&[secret(4, "04"), raised.clone()])),
+            HubResponse::Status(noticed(&[
+                Statement::unwatched_time(1, "2026-01-31T12:00:00Z"),
+                secret(2, "03"),
+            ])),
+        ]);
+        let Some(HubResponse::Status(merged)) = merged else { panic!("{merged:?}") };
+        let expected = [secret(10, "03"), raised, Statement::unwatched_time(1, "2026-01-31T12:00:00Z")];
+        assert_eq!(merged.notices, expected.each_ref().map(|it| it.text.clone()));
+        assert_eq!(merged.notice_statements, expected.each_ref().map(TranslationView::from));
     }
 
     #[test]

@@ -60,6 +60,11 @@ pub struct LatencyHistoryView {
 }
 
 impl LatencyHistoryView {
+    /// Whether any row has a latency: a job that reports no start has none, and neither has a monitor that never answered.
+    pub fn has_figures(&self) -> bool {
+        self.samples.iter().any(|row| row.figures.first().is_some_and(Option::is_some))
+    }
+
     /// Builds the history of `monitor` from its series.
     pub fn new(monitor: &str, (from, to): (UnixMillis, UnixMillis), series: LatencySeries) -> Self {
         let columns: &[&str] =
