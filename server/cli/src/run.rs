@@ -173,7 +173,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         return Err(RunError::Arguments(detail));
     }
     logging::init(&config)?;
-    log_unknown_variables("run", &OTHER_VARIABLES);
+    log_unknown_variables::<RunArgs>("run", &OTHER_VARIABLES);
     warn_of_useless_options(&arguments.front, kind);
     if std::env::var_os("HEAPBEAT_AGENT_SOCKET").is_some() {
         tracing::warn!(

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
         Some(worker.map_err(|error| arguments.settings.describe_error(error))?)
     };
     // Only the worker gets here, so the warning is logged once.
-    log_unknown_variables("serve", &[]);
+    log_unknown_variables::<ServeArgs>("serve", &[]);
     let app = heapbeat_demo::router(arguments.demo);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
