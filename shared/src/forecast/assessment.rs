@@ -272,7 +272,10 @@ mod known_limit {
 
     use crate::Bytes;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a field by reference; 32-bit targets accept it"
+    )]
     pub(super) fn serialize<S: Serializer>(limit: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
         (limit.0 < u64::MAX).then_some(*limit).serialize(serializer)
     }

@@ -30,7 +30,7 @@ before(async () => {
   const states = await waitUntil("every monitor's first result", async () => {
     await edge.tick();
     const states = await edge.readStates();
-    return states.every((state) => state !== "unobserved") && states;
+    return states.every((state) => state !== "unobserved") ? states : undefined;
   });
   assert.equal(states.filter((state) => state === "down").length, 1, states.join(" "));
 });
