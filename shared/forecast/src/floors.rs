@@ -36,6 +36,12 @@ impl Bucket {
         Bucket { slot: elapsed / FINEST_MS, floor: figures, floor_at: [after; CHANNELS], top: figures[0] }
     }
 
+    /// Returns the second of the lowest value of a channel in a bucket of `width` milliseconds.
+    pub(super) fn second(&self, width: u64, channel: usize) -> f64 {
+        let start = self.slot.saturating_mul(width);
+        start.saturating_add(u64::from(self.floor_at[channel])) as f64 / 1000.0
+    }
+
     /// Converts the bucket to one of the next level, whose width is twice `width` milliseconds.
     fn widened(mut self, width: u64) -> Self {
         if self.slot % 2 == 1 {
@@ -175,8 +181,7 @@ impl Floors {
         let open = open.filter_map(|it| Some((it.width, it.open.as_ref()?)));
         let lowest = complete.into_iter().chain(open).min_by_key(|(_, bucket)| bucket.floor[channel]);
         lowest.map_or((0.0, 0.0), |(width, bucket)| {
-            let at = bucket.slot.saturating_mul(width).saturating_add(u64::from(bucket.floor_at[channel]));
-            (bucket.floor[channel] as f64, at as f64 / 1000.0)
+            (bucket.floor[channel] as f64, bucket.second(width, channel))
         })
     }
 

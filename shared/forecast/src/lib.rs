@@ -1,7 +1,7 @@
 //! The leak forecast: whether memory leaks, and when it reaches the limit.
 //!
 //! A trend test alone gives false alarms (Machida et al. 2013), and on a real series a Theil-Sen line had an error of 9.4 %, while "same as
-//! now" had 0.05 %. The verdict is therefore `leaking` only if the floor of memory, after the warm-up, rises in each third of a window,
+//! now" had 0.05 %. The verdict is therefore `leaking` only if the floor of memory, after the warm-up, rises until the end of a window,
 //! is held now, exceeds everything that was freed, does not slow down, and predicts its own last third. In all other cases the verdict is
 //! `growing`, `fragmenting`, `steady` or `unknown`. `docs/forecast.md` describes the
 //! method and its limits.

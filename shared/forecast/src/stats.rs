@@ -1,19 +1,9 @@
 //! Small statistics, by their published formulas.
 //!
 //! - Slope: Theil (1950) and Sen (1968), the median of all pairwise slopes; robust against a quarter of outliers.
-//! - Trend: Mann (1945) and Kendall (1975), the sign statistic with the correction for ties. It only rejects trends, as
-//!   by itself it gives false alarms (Machida, Andrzejak, Matias, Vicente 2013).
 //! - Curvature: the second and third difference of the medians of four quarters, against the noise between neighbors.
 
 use std::f64::consts::FRAC_PI_2;
-
-use super::floors::BUCKETS;
-
-/// Most values of a series.
-pub(super) const MAX_VALUES: usize = BUCKETS;
-
-/// Most pairs of values.
-const MAX_PAIRS: usize = MAX_VALUES * (MAX_VALUES - 1) / 2;
 
 /// A series of values in order of time.
 #[derive(Clone, Copy, Debug)]
@@ -42,56 +32,50 @@ impl<'a> TimeSeries<'a> {
         }
     }
 
-    /// Fills `slopes` with the slope of every pair of values, and returns those; pairs at the same instant have none.
-    fn slopes<'s>(&self, slopes: &'s mut [f64; MAX_PAIRS]) -> &'s mut [f64] {
-        let mut count = 0;
-        for later in 1..self.len().min(MAX_VALUES) {
+    /// Returns the slope of every pair of values; pairs at the same instant have none.
+    fn slopes(&self) -> Vec<f64> {
+        let mut slopes = Vec::with_capacity(self.len() * self.len() / 2);
+        for later in 1..self.len() {
             for earlier in 0..later {
                 let dt = self.t[later] - self.t[earlier];
                 if dt > 0.0 {
-                    slopes[count] = (self.y[later] - self.y[earlier]) / dt;
-                    count += 1;
+                    slopes.push((self.y[later] - self.y[earlier]) / dt);
                 }
             }
         }
-        &mut slopes[..count]
+        slopes
     }
 
     /// Returns the median of all pairwise slopes; 0 without pairs.
     pub(super) fn slope(&self) -> f64 {
-        median(self.slopes(&mut [0.0; MAX_PAIRS]))
+        median(self.slopes())
     }
 
-    /// Returns the lower end of Sen's interval of the slope, `z` deviations of Kendall's statistic below the middle.
+    /// Returns the lower end of Sen's interval of the slope: `z` deviations of Kendall's statistic below the middle, which is that
+    /// without ties.
     pub(super) fn lowest_slope(&self, z: f64) -> f64 {
-        let mut slopes = [0.0; MAX_PAIRS];
-        let slopes = self.slopes(&mut slopes);
+        let mut slopes = self.slopes();
         slopes.sort_unstable_by(f64::total_cmp);
-        let reach = (z * Kendall::of(self.y).deviation).clamp(0.0, slopes.len() as f64);
-        // Non-negative and at most the count of pairs.
+        let n = self.len() as f64;
+        let deviation = (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
+        // The cast saturates, and a half of the count of pairs is small.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let below = ((slopes.len() as f64 - reach) / 2.0).floor() as usize;
+        let below = ((slopes.len() as f64 - z * deviation) / 2.0) as usize;
         slopes.get(below).copied().unwrap_or(0.0)
     }
 
     /// Returns the curvature: the second and the third difference of the medians of four quarters, as a share of the rise between the first
     /// and the last of them; 0 if `deviations` of the noise between neighbors explain it.
     pub(super) fn curvature(&self, deviations: f64) -> f64 {
-        let count = self.len().min(MAX_VALUES);
-        let mut copy = [0.0; MAX_VALUES];
-        copy[..count].copy_from_slice(&self.y[..count]);
-        let quarter = |index: usize| count * index / 4;
-        let [first, second, third, last] =
-            [0, 1, 2, 3].map(|index| median(&mut { copy }[quarter(index)..quarter(index + 1)]));
+        let count = self.len();
+        let quarters = [0, 1, 2, 3].map(|index| &self.y[count * index / 4..count * (index + 1) / 4]);
+        let [first, second, third, last] = quarters.map(|values| median(values.to_vec()));
         let rise = last - first;
         // The changes between neighbors that no parabola through their quarter explains: their variance, and covariance with the next.
         let (mut variance, mut covariance, mut free) = (0.0, 0.0, 0.0);
-        for index in 0..4 {
-            let values = &self.y[quarter(index)..quarter(index + 1)];
-            let mut changes = [0.0; MAX_VALUES];
-            let changes = &mut changes[..values.len() - 1];
-            changes.iter_mut().zip(values.windows(2)).for_each(|(change, pair)| *change = pair[1] - pair[0]);
-            remove_line(changes);
+        for values in quarters {
+            let mut changes: Vec<f64> = values.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            remove_line(&mut changes);
             variance += changes.iter().map(|change| change * change).sum::<f64>();
             covariance += changes.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
             free += (changes.len() as f64 - 2.0).max(0.0);
@@ -109,15 +93,9 @@ impl<'a> TimeSeries<'a> {
         if rise > 0.0 && curvature > deviations * error { curvature } else { 0.0 }
     }
 
-    /// Fits Theil's line: with the median slope, through the median of what is left.
-    pub(super) fn line(&self) -> FittedLine {
-        let slope = self.slope();
-        let mut offsets = [0.0; MAX_VALUES];
-        let count = self.len().min(MAX_VALUES);
-        for (offset, (t, y)) in offsets.iter_mut().zip(self.t.iter().zip(self.y)) {
-            *offset = y - slope * t;
-        }
-        FittedLine { slope, at_origin: median(&mut offsets[..count]) }
+    /// Returns the value of Theil's line with `slope` at t = 0: the median of what is left.
+    pub(super) fn at_origin(&self, slope: f64) -> f64 {
+        median(self.t.iter().zip(self.y).map(|(t, y)| y - slope * t).collect())
     }
 }
 
@@ -132,74 +110,15 @@ fn remove_line(values: &mut [f64]) {
     values.iter_mut().enumerate().for_each(|(index, value)| *value -= mean + slope * place(index));
 }
 
-/// Returns the median; 0 without values. Reorders `values`.
-pub(super) fn median(values: &mut [f64]) -> f64 {
+/// Returns the median; 0 without values.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
-    let middle = values.len() / 2;
-    let even = values.len().is_multiple_of(2);
+    let (middle, even) = (values.len() / 2, values.len().is_multiple_of(2));
     let (lower, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let upper = *upper;
     if even { f64::midpoint(lower.iter().copied().fold(f64::NEG_INFINITY, f64::max), upper) } else { upper }
-}
-
-/// A line `y = at_origin + slope * t`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct FittedLine {
-    /// Bytes per second.
-    pub(super) slope: f64,
-    /// Bytes at t = 0.
-    pub(super) at_origin: f64,
-}
-
-impl FittedLine {
-    pub(super) fn at(&self, t: f64) -> f64 {
-        self.at_origin + self.slope * t
-    }
-}
-
-/// Kendall's statistic of a series.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Kendall {
-    /// Pairs that rise minus pairs that fall.
-    pub(super) s: f64,
-    /// The standard deviation of `s` without a trend.
-    pub(super) deviation: f64,
-}
-
-impl Kendall {
-    pub(super) fn of(y: &[f64]) -> Self {
-        let n = y.len() as f64;
-        let mut s = 0.0;
-        let mut tied = 0.0;
-        for (later, value) in y.iter().enumerate() {
-            let mut twins = 0.0f64;
-            for earlier in &y[..later] {
-                if earlier < value {
-                    s += 1.0;
-                } else if earlier > value {
-                    s -= 1.0;
-                } else {
-                    twins += 1.0;
-                }
-            }
-            // Summed over a group of g ties this telescopes to g (g - 1) (2 g + 5).
-            let group = |g: f64| g * (g - 1.0) * (2.0 * g + 5.0);
-            tied += group(twins + 1.0) - group(twins);
-        }
-        let variance = (n * (n - 1.0) * (2.0 * n + 5.0) - tied) / 18.0;
-        Kendall { s, deviation: variance.max(0.0).sqrt() }
-    }
-
-    /// Returns the statistic in standard deviations, with continuity correction.
-    pub(super) fn z(&self) -> f64 {
-        if self.deviation > 0.0 {
-            (self.s.abs() - 1.0).max(0.0) * self.s.signum() / self.deviation
-        } else {
-            0.0
-        }
-    }
 }
 
 #[cfg(test)]
@@ -233,26 +152,9 @@ mod tests {
             .map(|i| (i, f64::from(i)))
             .map(|(i, t)| if i % 4 == 1 { 1e9 * (t - 15.0) } else { 3.0 * t + 7.0 })
             .collect();
-        let line = TimeSeries { t: &t, y: &y }.line();
-        assert!((2.9..3.2).contains(&line.slope) && (5.0..9.0).contains(&line.at(0.0)), "{line:?}");
-    }
-
-    #[test]
-    fn kendall_counts_pairs_and_ties() {
-        // S and Var(S) by hand; the tied one is n = 4 with a pair: (4*3*13 - 2*1*9) / 18 = 7.6667.
-        let cases: [(&[f64], f64, f64); 4] = [
-            (&[1.0, 2.0, 3.0, 4.0, 5.0], 10.0, 50.0 / 3.0),
-            (&[5.0, 4.0, 3.0, 2.0, 1.0], -10.0, 50.0 / 3.0),
-            (&[1.0, 2.0, 2.0, 3.0], 5.0, 23.0 / 3.0),
-            (&[2.0, 2.0, 2.0], 0.0, 0.0),
-        ];
-        for (y, s, variance) in cases {
-            let kendall = Kendall::of(y);
-            close(kendall.s, s);
-            close(kendall.deviation.powi(2), variance);
-        }
-        close(Kendall::of(&[1.0, 2.0, 3.0, 4.0, 5.0]).z(), 9.0 / (50.0f64 / 3.0).sqrt());
-        close(Kendall::of(&[2.0, 2.0, 2.0]).z(), 0.0);
+        let series = TimeSeries { t: &t, y: &y };
+        let (slope, at_origin) = (series.slope(), series.at_origin(series.slope()));
+        assert!((2.9..3.2).contains(&slope) && (5.0..9.0).contains(&at_origin), "{slope} {at_origin}");
     }
 
     #[test]
@@ -274,8 +176,8 @@ mod tests {
 
     #[test]
     fn medians_of_even_odd_and_nothing() {
-        close(median(&mut [3.0, 1.0, 2.0]), 2.0);
-        close(median(&mut [4.0, 1.0, 3.0, 2.0]), 2.5);
-        close(median(&mut []), 0.0);
+        close(median(vec![3.0, 1.0, 2.0]), 2.0);
+        close(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        close(median(vec![]), 0.0);
     }
 }

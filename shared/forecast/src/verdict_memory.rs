@@ -71,8 +71,8 @@ impl VerdictMemory {
 
 /// Returns whether an assessment speaks for a leak; `None` if it only doubts it.
 fn speaks_for_leak(assessment: &Assessment) -> Option<bool> {
-    use Basis::{BacktestFailed, FewIncrements, ObservedTooBriefly, WeakGrowth};
-    let doubts = matches!(assessment.basis, BacktestFailed | FewIncrements | ObservedTooBriefly | WeakGrowth);
+    use Basis::{BacktestFailed, ObservedTooBriefly, WeakGrowth};
+    let doubts = matches!(assessment.basis, BacktestFailed | ObservedTooBriefly | WeakGrowth);
     (assessment.verdict.is_leak() || !doubts).then_some(assessment.verdict.is_leak())
 }
 

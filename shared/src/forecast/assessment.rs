@@ -60,7 +60,7 @@ impl Verdict {
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Basis {
-    /// `unknown`: fewer than eight buckets, or less than three minutes, after the warm-up.
+    /// `unknown`: too few floors, or less than three minutes, after the warm-up.
     #[n(0)]
     InsufficientData,
     /// `unknown`: the usual variation is as large as the room below the limit.
@@ -105,9 +105,6 @@ pub enum Basis {
     /// `steady`: what had grown has been given back.
     #[n(14)]
     GivenBack,
-    /// `growing`: a part of the time has nearly all of the growth.
-    #[n(16)]
-    FewIncrements,
     /// `growing`: only the resident set is known, and it is below the maximum of the runtime's heap.
     #[n(15)]
     HeapMayFill,
@@ -200,11 +197,11 @@ pub struct TimeToLimit {
     #[serde(rename = "expected_seconds", with = "seconds")]
     #[n(0)]
     pub expected: Duration,
-    /// The time at which the highest peak so far reaches the limit, at the steepest slope of the interval.
+    /// The lower end of the interval.
     #[serde(rename = "earliest_seconds", with = "seconds")]
     #[n(1)]
     pub earliest: Duration,
-    /// The time at which the floor reaches the limit, at the flattest slope of the interval.
+    /// The upper end of the interval.
     #[serde(rename = "latest_seconds", with = "seconds")]
     #[n(2)]
     pub latest: Duration,

@@ -34,7 +34,6 @@ impl Assessment {
             Basis::GrowthStopped => "it grew, and has stopped growing",
             Basis::SingleStep => "it rose once, and has not changed since",
             Basis::GrowthSlowing => "the growth slows down, as in a warm-up",
-            Basis::FewIncrements => "a few steps make up most of the growth",
             Basis::WeakGrowth => "the growth barely exceeds the usual variation",
             Basis::BacktestFailed => "earlier growth does not predict later growth, so there is no forecast",
             Basis::ObservedTooBriefly => "the growth has lasted too short a time to call it a leak",
