@@ -104,6 +104,8 @@ test("states, memory and reasons are shown, and names are text", async () => {
   assert.equal(await page.title(), "<i>Gone</i> & co is down · Example <b>");
   assert.match(String(await page.getAttribute("link[rel=icon]", "href")), /down\.svg$/);
   assert.equal(await page.getAttribute("a:text('Help')", "href"), "https://example.com/help");
+  for (const feed of ["/feed.atom", "/feed.rss"])
+    assert.match(await smallEdge.readText(feed), /<title>Example &lt;b&gt;<\/title>/);
   assert.deepEqual(errors, []);
   await close();
 });

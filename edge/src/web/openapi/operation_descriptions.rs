@@ -228,13 +228,13 @@ fn formats(template: &str, generator: &mut SchemaGenerator) -> Option<OperationB
             "Incidents and maintenance as Atom",
             "The thirty newest incidents and announced maintenance (RFC 4287).",
         )
-        .text("application/atom+xml; charset=utf-8", &render_atom(&incidents, &status, ORIGIN)),
+        .text("application/atom+xml; charset=utf-8", &render_atom(&incidents, &status, ORIGIN, "Status")),
         "/feed.rss" => read(
             "getRssFeed",
             "Incidents and maintenance as RSS",
             "The thirty newest incidents and announced maintenance (RSS 2.0).",
         )
-        .text("application/rss+xml; charset=utf-8", &render_rss(&incidents, &status, ORIGIN)),
+        .text("application/rss+xml; charset=utf-8", &render_rss(&incidents, &status, ORIGIN, "Status")),
         "/calendar.ics" => read(
             "getCalendar",
             "Announced maintenance as a calendar",

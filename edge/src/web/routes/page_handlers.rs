@@ -143,6 +143,11 @@ fn render(page: Page, path: &str, answer: &Rc<SerializedResponse>, context: &Pag
     Some(page)
 }
 
+/// The title, logo and links of the page, which are read once.
+pub(super) fn branding(env: &Env) -> Rc<Branding> {
+    BRANDING.with(|branding| Rc::clone(branding.get_or_init(|| Rc::new(settings::read_branding(env).0))))
+}
+
 /// Builds the context of the page in the language of `?lang=`, else in the one that the browser prefers.
 fn context(request: &Request, env: &Env) -> Result<PageContext> {
     let query = Query::parse_lenient(&super::query_of(request));
@@ -152,8 +157,7 @@ fn context(request: &Request, env: &Env) -> Result<PageContext> {
     Ok(PageContext {
         messages: Messages::load(language),
         query: chosen.map_or(String::new(), |tag| format!("?lang={tag}")),
-        branding: BRANDING
-            .with(|branding| Rc::clone(branding.get_or_init(|| Rc::new(settings::read_branding(env).0)))),
+        branding: branding(env),
         push_key: PUSH_KEY.with(|key| key.get_or_init(|| settings::read_push_key(env)).clone()),
         stale_seconds: None,
         origin: super::origin(request, env).unwrap_or_default(),

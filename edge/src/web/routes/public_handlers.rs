@@ -5,6 +5,7 @@ use worker::{Env, Request, Response, Result};
 
 use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
+use super::page_handlers::branding;
 use super::page_handlers::not_found;
 use super::parameters::BadgeOptions;
 use super::response::{JSON, problem, unavailable};
@@ -62,11 +63,13 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
             };
             let HubResponse::Status(status) = &status.answer.response else { return unavailable() };
             let incidents = incidents(&answer.response);
+            let branding = branding(env);
+            let title = &branding.title;
             let (body, kind) = match route {
                 Route::AtomFeed => {
-                    (render_atom(incidents, status, &origin), "application/atom+xml; charset=utf-8")
+                    (render_atom(incidents, status, &origin, title), "application/atom+xml; charset=utf-8")
                 }
-                _ => (render_rss(incidents, status, &origin), "application/rss+xml; charset=utf-8"),
+                _ => (render_rss(incidents, status, &origin, title), "application/rss+xml; charset=utf-8"),
             };
             (body, kind, ("", String::new()))
         }

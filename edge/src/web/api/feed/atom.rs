@@ -12,7 +12,7 @@ struct Feed {
     #[serde(rename = "@xml:lang")]
     language: &'static str,
     id: String,
-    title: &'static str,
+    title: String,
     updated: Timestamp,
     author: Author,
     link: [Link; 2],
@@ -42,8 +42,8 @@ struct Content {
     html: String,
 }
 
-/// Renders the feed of incidents, newest first, and of the maintenance in the status. `origin` is that of the page.
-pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
+/// Renders the feed of incidents, newest first, and of the maintenance in the status. `origin` and `title` are those of the page.
+pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str, title: &str) -> String {
     let entries = entries(incidents, status);
     let newest = entries.iter().map(|entry| entry.updated).max();
     let page = |path: &str| Link { rel: "alternate", kind: "text/html", href: [origin, path].concat() };
@@ -51,7 +51,7 @@ pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str
         namespace: "http://www.w3.org/2005/Atom",
         language: "en",
         id: [origin, "/"].concat(),
-        title: "Status",
+        title: plain_text(title),
         updated: newest.or(status.updated).unwrap_or_default(),
         author: Author { name: "heapbeat" },
         link: [

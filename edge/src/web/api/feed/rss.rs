@@ -16,7 +16,7 @@ struct Rss {
 
 #[derive(Serialize)]
 struct RssChannel {
-    title: &'static str,
+    title: String,
     link: String,
     description: &'static str,
     language: &'static str,
@@ -43,8 +43,8 @@ struct RssGuid {
     id: String,
 }
 
-/// Renders the feed of incidents, newest first, and of the maintenance in the status. `origin` is that of the page.
-pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
+/// Renders the feed of incidents, newest first, and of the maintenance in the status. `origin` and `title` are those of the page.
+pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str, title: &str) -> String {
     let item = |FeedEntry { path, title, published, content, .. }: FeedEntry| {
         let address = [origin, &path].concat();
         RssItem {
@@ -59,7 +59,7 @@ pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str)
         version: "2.0",
         atom: "http://www.w3.org/2005/Atom",
         channel: RssChannel {
-            title: "Status",
+            title: plain_text(title),
             link: [origin, "/"].concat(),
             description: "Incidents and announced maintenance",
             language: "en",

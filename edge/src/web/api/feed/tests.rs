@@ -45,9 +45,10 @@ fn status() -> StatusView {
 
 #[test]
 fn the_atom_feed_has_escaped_entries_with_their_addresses() {
-    let text = render_atom(&[incident()], &status(), "https://status.example.com");
+    let text = render_atom(&[incident()], &status(), "https://status.example.com", "Shop & <b>");
     for part in [
         "<id>https://status.example.com/</id>",
+        "<title>Shop &amp; &lt;b&gt;</title>",
         "<updated>2026-01-01T01:00:05Z</updated><author>",
         r#"rel="self" type="application/atom+xml" href="https://status.example.com/feed.atom""#,
         "<id>https://status.example.com/incidents/api-1767225600</id>",
@@ -60,14 +61,15 @@ fn the_atom_feed_has_escaped_entries_with_their_addresses() {
         assert!(text.contains(part), "{part} in {text}");
     }
     let empty = StatusView { updated: None, maintenance: Vec::new(), ..status() };
-    let text = render_atom(&[], &empty, "http://x");
+    let text = render_atom(&[], &empty, "http://x", "Status");
     assert!(text.contains("<updated>1970-01-01T00:00:00Z</updated>"), "{text}");
 }
 
 #[test]
 fn the_rss_feed_has_dates_and_stable_ids() {
-    let text = render_rss(&[incident()], &status(), "https://a&b");
+    let text = render_rss(&[incident()], &status(), "https://a&b", "Shop & <b>");
     for part in [
+        "<title>Shop &amp; &lt;b&gt;</title>",
         "<link>https://a&amp;b/</link>",
         "<pubDate>Thu, 01 Jan 2026 00:00:00 GMT</pubDate>",
         "<guid isPermaLink=\"false\">https://a&amp;b/incidents/api-1767225600</guid>",
