@@ -115,8 +115,8 @@ test("a hub that fails leaves only its own monitors unobserved, and the page say
   const status = await edge.readStatus();
   assert.deepEqual([countStates(status).unobserved, status.monitors.length, status.status], [40, 107, "unobserved"]);
   const page = await edge.readText("/");
-  assert.equal(page.match(/<article class="card/g)?.length, 107);
-  assert.equal(page.match(/<article class="card[^>]*unobserved/g)?.length, 40);
+  assert.equal(page.match(/<article class="(?:card|row)/g)?.length, 107);
+  assert.equal(page.match(/<article class="(?:card|row)[^>]*unobserved/g)?.length, 40);
   assert.match(page, /No data for 40 monitors: the hub that checks them does not respond/);
   assert.match(status.notices[0], /^No data for 40 monitors/);
   assert.equal((await edge.request("/api/v1/monitors/m50/uptime")).status, 503);

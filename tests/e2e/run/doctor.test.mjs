@@ -105,7 +105,7 @@ test("each thing that is wrong is named with what to do", async (t) => {
       2,
       [
         /^warning the edge is version 99\.1\.0, .*\n {8}update the older one/m,
-        /^problem the edge says that shop is down \(timeout\)\n {8}compare the monitor's url/m,
+        /^problem the edge says that shop is down \(timeout\)\n {8}the incident .* compare the monitor's url/m,
       ],
     ],
     ["no address", [], undefined, 3, [/--url/]],
