@@ -36,6 +36,9 @@ const PURGE_PAUSE_MS = 5_000;
 const HOLDERS_SHARE = 0.02;
 /** Shortest time between two of them that nobody requested, in intervals of samples. */
 const HOLDERS_PAUSE = 5;
+/** Reports within the seconds that the guard asks for, if those are less than two pauses, and the share of the time that they may take then. */
+const HURRIED_REPORTS = 4;
+const HURRIED_SHARE = 0.1;
 /** What has to be added to the memory that survives collections before the next report of holders: a share, and bytes. */
 const HOLDERS_GROWTH = 0.05;
 const HOLDERS_GROWTH_BYTES = 2 * MEGABYTE;
@@ -485,6 +488,8 @@ class Agent {
     this.sampler = new HeapSampler(this.buffers);
     this.lastHolders = 0;
     this.nextHolders = 0;
+    /** How long the last report of holders took. */
+    this.holdersTook = 0;
     this.nextPurge = 0;
     /** The memory that had survived a collection at the last report of holders. */
     this.floor = occupied(process.memoryUsage());
@@ -578,6 +583,7 @@ class Agent {
     const { user, system } = process.cpuUsage(before);
     const took = Math.min(performance.now() - started, (user + system) / 1_000);
     this.lastHolders = started;
+    this.holdersTook = took;
     this.nextHolders = performance.now() + Math.max(HOLDERS_PAUSE * this.interval, took / HOLDERS_SHARE);
     if (holders === null) return false;
     const held = occupied(process.memoryUsage());
@@ -593,8 +599,25 @@ class Agent {
       this.nextHolders = Math.min(this.nextHolders, this.lastHolders + HOLDERS_PAUSE * this.interval);
       if (!this.reportHolders())
         this.connection.send({ holders: [], refused: "not available, or reported just before" });
+      this.hurry(Number(message.holders.seconds) * 1_000);
     }
     if (message.profile) this.profile(Math.min(Math.max(Number(message.profile.seconds) || 0, 0), 300));
+  }
+
+  /** Reports holders more often than usual if the guard has so little time that it would not get enough reports to name a function. */
+  hurry(time) {
+    if (!(time > 0 && time < 2 * HOLDERS_PAUSE * this.interval)) return;
+    const until = performance.now() + 2 * time;
+    const report = () => {
+      const pause = Math.max(time / HURRIED_REPORTS, this.holdersTook / HURRIED_SHARE);
+      const next = this.lastHolders + pause;
+      if (performance.now() >= next) {
+        this.nextHolders = Math.min(this.nextHolders, next);
+        this.reportHolders();
+      }
+      if (performance.now() < until) this.timer(() => quietly(report), pause).unref();
+    };
+    report();
   }
 
   purge() {

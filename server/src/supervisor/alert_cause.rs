@@ -39,6 +39,8 @@ pub(super) fn explain_level(level: Pressure, memory: Bytes, levels: &Levels, jud
             }
             Some(RecycleReason::PurgeIneffective) => "because memory has not fallen for a minute",
             Some(RecycleReason::Shedding) => "because refusing requests did not help",
+            // A purge is tried at once; a replacement waits for a second reading.
+            Some(RecycleReason::Forecast) if level == Pressure::Purge => "because of the forecast",
             Some(RecycleReason::Forecast | RecycleReason::Threshold) | None => {
                 "as it has fallen only a moment ago"
             }
@@ -74,6 +76,7 @@ mod tests {
             (Alert, 810, forecast, false, true, None),
             (Purge, 900, forecast, false, true, None),
             (Recycle, 960, forecast, false, true, None),
+            (Purge, 820, forecast, false, true, Some("because of the forecast")),
             (Recycle, 820, forecast, false, true, Some("because of the forecast")),
             (Recycle, 820, forecast, true, true, Some("because of the forecast")),
             (Shed, 830, forecast, false, false, no_start),

@@ -98,6 +98,28 @@ fn the_leaking_function_is_named_first() {
 }
 
 #[test]
+fn a_guard_with_little_time_gets_the_reports_that_name_the_function() {
+    side_by_side(nodes(), |node| {
+        let mut guard = Guard::new();
+        let mut command = guard.command(node, &[&program("leaks.cjs"), "array"]);
+        // Unasked, reports would be fifty seconds apart, and it takes four of them: longer than the test waits.
+        command.env("HEAPBEAT_AGENT_INTERVAL", "10000");
+        let pid = guard.spawn(command);
+        guard.wait_for_sample(pid);
+        let mut requested: Option<Instant> = None;
+        let named = guard.wait_for("a growing function", |guard| {
+            // On a machine that is busy the first eight seconds may bring too few.
+            if requested.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
+                assert!(guard.server.as_mut()?.request_holders(pid, 4));
+                requested = Some(Instant::now());
+            }
+            guard.registry.process(pid)?.growing(Instant::now()).into_iter().next()
+        });
+        assert!(named.function.ends_with("listOrders"), "{node:?}: {named:?}");
+    });
+}
+
+#[test]
 fn healthy_programs_are_not_accused() {
     side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
