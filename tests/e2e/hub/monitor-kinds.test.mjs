@@ -122,9 +122,10 @@ test("a tcp monitor of a name that leads to Cloudflare is not checked, and one t
   // A second lookup of the name would lead elsewhere.
   for (let tick = 0; tick < 3; tick += 1) {
     await edge.tick();
-    for (const [index, [id, state, reason]] of (await edge.readReasons()).entries()) {
-      assert.deepEqual([id, state], expected[index]?.slice(0, 2));
-      assert.match(reason ?? "", /** @type {RegExp} */ (expected[index]?.[2]));
+    const reasons = await edge.readReasons();
+    for (const [index, [id, state, reason]] of expected.entries()) {
+      assert.deepEqual(reasons[index]?.slice(0, 2), [id, state]);
+      assert.match(reasons[index]?.[2] ?? "", /** @type {RegExp} */ (reason));
     }
   }
 });
