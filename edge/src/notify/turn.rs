@@ -200,19 +200,23 @@ impl NotificationRecords {
         now: UnixMillis,
         mut find: impl FnMut(&IncidentId) -> Result<Option<Incident>, E>,
     ) -> Vec<Subject> {
-        let latest = situation.incidents.iter().map(|status| status.incident);
-        let known: BTreeSet<IncidentId> = latest.chain(&self.closed).map(Incident::id).collect();
-        let entries = self.records.values().flat_map(|record| &record.entries);
-        let mentioned: BTreeSet<IncidentId> = entries.filter_map(|entry| entry.subject.incident()).collect();
+        let is_known = |subject: &Subject| {
+            let mut latest = situation.incidents.iter().map(|status| status.incident);
+            latest.any(|incident| subject.is_of(incident))
+                || self.closed.iter().any(|incident| subject.is_of(incident))
+        };
+        let subjects = self.records.values().flat_map(|record| &record.entries).map(|entry| &entry.subject);
+        let replaced: BTreeSet<IncidentId> =
+            subjects.filter(|subject| !is_known(subject)).filter_map(Subject::incident).collect();
         let mut unreadable = Vec::new();
-        for id in mentioned.difference(&known) {
-            match find(id) {
+        for id in replaced {
+            match find(&id) {
                 Ok(Some(incident)) => {
                     let closed = incident.closed.or(Some(now));
                     self.closed.push(Incident { closed, ..incident });
                 }
                 Ok(None) => {}
-                Err(_) => unreadable.push(Subject::Incident(id.monitor.clone(), id.opened)),
+                Err(_) => unreadable.push(Subject::Incident(id.monitor, id.opened)),
             }
         }
         unreadable
