@@ -593,11 +593,16 @@ class Agent {
     return true;
   }
 
+  /** The same, at the latest when this time has passed since the last report. */
+  reportHoldersAfter(pause) {
+    this.nextHolders = Math.min(this.nextHolders, this.lastHolders + pause);
+    return this.reportHolders();
+  }
+
   handle(message) {
     if (message.purge) this.connection.send({ purge: this.purge() });
     if (message.holders) {
-      this.nextHolders = Math.min(this.nextHolders, this.lastHolders + HOLDERS_PAUSE * this.interval);
-      if (!this.reportHolders())
+      if (!this.reportHoldersAfter(HOLDERS_PAUSE * this.interval))
         this.connection.send({ holders: [], refused: "not available, or reported just before" });
       this.hurry(Number(message.holders.seconds) * 1_000);
     }
@@ -610,11 +615,7 @@ class Agent {
     const until = performance.now() + 2 * time;
     const report = () => {
       const pause = Math.max(time / HURRIED_REPORTS, this.holdersTook / HURRIED_SHARE);
-      const next = this.lastHolders + pause;
-      if (performance.now() >= next) {
-        this.nextHolders = Math.min(this.nextHolders, next);
-        this.reportHolders();
-      }
+      this.reportHoldersAfter(pause);
       if (performance.now() < until) this.timer(() => quietly(report), pause).unref();
     };
     report();
