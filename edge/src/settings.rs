@@ -5,8 +5,8 @@
 mod branding;
 mod misspelled;
 mod text_variables;
+mod unknown_channels;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_shared::units::parse_duration;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use worker::Env;
 
 pub use self::branding::Branding;
+pub(crate) use self::unknown_channels::report_unknown_channels;
 
 use crate::domain::check::self_check::parse_references;
 use crate::domain::quota::{FREE_PLAN, Quotas};
@@ -228,38 +229,6 @@ pub(crate) fn read_secret(env: &Env, name: &SecretName) -> Option<String> {
     read_text(env, name.as_str())
 }
 
-/// Reports the monitors that name a channel that does not exist.
-pub(crate) fn report_unknown_channels(config: &mut MonitorConfig, channels: &Channels) {
-    let mut unknown: BTreeMap<String, Vec<&MonitorId>> = BTreeMap::new();
-    for monitor in &config.monitors {
-        for id in monitor.alerts.iter().flatten().filter(|id| channels.find(id).is_none()) {
-            unknown.entry(id.to_string()).or_default().push(&monitor.id);
-        }
-    }
-    let reasons: Vec<String> =
-        unknown.iter().map(|(channel, monitors)| describe_unknown_channel(channel, monitors)).collect();
-    let position = || ALERTS.to_owned();
-    config.problems.extend(reasons.into_iter().map(|reason| ConfigProblem { position: position(), reason }));
-}
-
-/// Most monitors that are named in one problem.
-const MAX_NAMED: usize = 3;
-
-/// Describes a channel that does not exist and the monitors that alert it, of which a moved list can have hundreds.
-fn describe_unknown_channel(channel: &str, monitors: &[&MonitorId]) -> String {
-    let named: Vec<String> = monitors.iter().take(MAX_NAMED).map(|id| format!("`{id}`")).collect();
-    let (noun, verb) = if monitors.len() == 1 { ("monitor", "alerts") } else { ("monitors", "alert") };
-    let more = match monitors.len() - named.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!(
-        "{noun} {}{more} {verb} `{channel}`, and there is no such channel; add it to [[vars.ALERTS]] in wrangler.toml, or leave it out of \
-         `alerts`",
-        named.join(", ")
-    )
-}
-
 /// Reads the secrets that applied monitors may name.
 fn read_applied_secrets(env: &Env, problems: &mut Vec<ConfigProblem>) -> Vec<String> {
     let Some(json) = read_json(env, MONITOR_SECRETS) else { return Vec::new() };
@@ -397,25 +366,4 @@ fn read_references(env: &Env, problems: &mut Vec<ConfigProblem>) -> Vec<HttpUrl>
         problems.push(ConfigProblem { position: REFERENCES.to_owned(), reason: error.to_string() });
         Vec::new()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_channel_that_is_missing_is_one_problem_however_many_monitors_alert_it() {
-        let ids: Vec<MonitorId> = ["a", "b", "c", "d"].map(|id| id.parse().unwrap()).to_vec();
-        let described =
-            |count| describe_unknown_channel("slack", &ids.iter().take(count).collect::<Vec<_>>());
-        let cases = [
-            (1, "monitor `a` alerts `slack`, and there is no such channel; add it to [[vars.ALERTS]]"),
-            (3, "monitors `a`, `b`, `c` alert `slack`, and"),
-            (4, "monitors `a`, `b`, `c` and 1 more alert `slack`, and"),
-        ];
-        for (count, start) in cases {
-            let text = described(count);
-            assert!(text.starts_with(start), "{text}");
-        }
-    }
 }
