@@ -5,8 +5,7 @@ use worker::{Env, Request, Response, Result};
 
 use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
-use super::page_handlers::branding;
-use super::page_handlers::not_found;
+use super::page_handlers::{branding, not_found};
 use super::parameters::BadgeOptions;
 use super::response::{JSON, problem, unavailable};
 use super::route::Route;
