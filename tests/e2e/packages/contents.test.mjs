@@ -6,10 +6,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
-import { parse } from "smol-toml";
+import { PROJECT } from "../../../tools/package/project.mjs";
 import { makePackages, runIn } from "../support/packages.mjs";
 
-const { version } = /** @type {any} */ (parse(readFileSync("Cargo.toml", "utf8"))).workspace.package;
+const { version } = PROJECT;
 
 /** The machines as an ELF file, Rust, npm and Python name them. */
 const MACHINES = [

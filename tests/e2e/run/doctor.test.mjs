@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { parse } from "smol-toml";
+import { PROJECT } from "../../../tools/package/project.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { HEAPBEAT, Server } from "../support/server.mjs";
 import { SECRET } from "../support/signed-server.mjs";
 import { REFUSED_URL, Target } from "../support/target.mjs";
 
-const { version } = /** @type {any} */ (parse(readFileSync("Cargo.toml", "utf8"))).workspace.package;
+const { version } = PROJECT;
 
 /** @type {Server} */ let server;
 /** @type {Edge} */ let edge;

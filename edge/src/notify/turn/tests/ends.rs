@@ -144,7 +144,7 @@ fn the_end_of_an_incident_is_told_though_another_one_replaced_it_between_two_tur
             update.apply(incident, at).unwrap();
         });
     };
-    // (the ticks without a turn, before which somebody resolves the incident if there is one only; whether the edge is restarted; whether the
+    // (the ticks without a turn; before a single one, somebody resolves the incident; whether the edge is restarted; whether the
     // store fails at first)
     let cases = [
         ("d", false, false),
