@@ -99,7 +99,6 @@ pub(crate) async fn forward(
     let mut stale = 0;
     loop {
         let mut in_flight = wait.enter().await.map_err(ForwardError::Held)?;
-        in_flight.set_route(route.clone());
         let pool = Arc::clone(in_flight.pool());
         let instance = pool.upstream().id;
         let reused = if stale < MAX_STALE && losses == 0 { pool.reuse(idempotent) } else { None };
@@ -121,6 +120,7 @@ pub(crate) async fn forward(
         let view = body.as_ref().map_or_else(RequestBody::empty, ClientBody::view);
         let was_reused = connection.reused;
         let request = Request::from_parts(written, view);
+        in_flight.set_route(route.clone());
         let mut attempt = pin!(attempt(shared, in_flight, connection, request, body.as_ref()));
         match in_turn(unanswered, attempt.as_mut()).await {
             Ok(forwarded) => {

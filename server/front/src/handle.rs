@@ -128,10 +128,10 @@ impl FrontHandle {
         self.shared.switch.note_progress(id);
     }
 
-    /// Returns the requests that a copy did not finish, because it died or was aborted: method, path pattern and number. They are known
-    /// until another copy is activated.
-    pub fn interrupted(&self, id: u64) -> Vec<((&'static str, String), u64)> {
-        self.shared.switch.interrupted(id)
+    /// Returns the requests that a copy did not finish, because it died or was aborted: method, path pattern and number. Those in flight
+    /// belong to them. They are known until another copy is activated.
+    pub fn unfinished(&self, id: u64) -> Vec<((&'static str, String), u64)> {
+        self.shared.switch.unfinished(id)
     }
 
     /// Announces for how long no copy will be active. Requests that cannot wait for that long are answered at once.

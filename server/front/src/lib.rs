@@ -47,6 +47,7 @@ mod handle;
 mod headers;
 mod hold;
 mod memory;
+mod open_requests;
 mod operator;
 mod pool;
 mod preview;

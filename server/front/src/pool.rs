@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::body::RequestBody;
 use crate::config::PoolLimits;
 use crate::memory::{LimitedReads, MemoryRoom};
+use crate::open_requests::OpenRequests;
 use crate::read_budget::ReadBudget;
 use crate::stall::Stall;
 use crate::statistics::{RouteKey, RouteName};
@@ -27,9 +28,6 @@ const BUFFER: usize = 64 << 10;
 
 /// Time for a connection to become ready after its response has ended; it still finishes the request if the response was early.
 const SETTLE: Duration = Duration::from_secs(1);
-
-/// Routes of requests that a copy did not finish which are remembered.
-const MAX_INTERRUPTED: usize = 32;
 
 /// Age up to which an idle connection serves a request that could not be repeated.
 const FRESH: Duration = Duration::from_millis(500);
@@ -47,8 +45,7 @@ pub(crate) struct UpstreamPool {
     /// Whether the copy is to end, after what is in flight.
     ends_as_planned: AtomicBool,
     aborted: watch::Sender<bool>,
-    /// The requests that the copy did not finish, by route.
-    interrupted: Mutex<Vec<(RouteName, u64)>>,
+    requests: Mutex<OpenRequests>,
 }
 
 struct IdleConnection {
@@ -92,7 +89,7 @@ impl UpstreamPool {
             retired: AtomicBool::new(false),
             ends_as_planned: AtomicBool::new(false),
             aborted: watch::channel(false).0,
-            interrupted: Mutex::default(),
+            requests: Mutex::default(),
         })
     }
 
@@ -120,18 +117,13 @@ impl UpstreamPool {
         self.stall.lasted()
     }
 
-    /// Returns the requests that the copy did not finish, by route.
-    pub(crate) fn interrupted(&self) -> Vec<(RouteName, u64)> {
-        self.interrupted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns the requests that the copy did not finish, by route. While it runs these are the ones in flight.
+    pub(crate) fn unfinished(&self) -> Vec<(RouteName, u64)> {
+        self.requests().unfinished()
     }
 
-    fn note_interrupted(&self, route: RouteName) {
-        let mut interrupted = self.interrupted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, count)) = interrupted.iter_mut().find(|(known, _)| *known == route) {
-            *count += 1;
-        } else if interrupted.len() < MAX_INTERRUPTED {
-            interrupted.push((route, 1));
-        }
+    fn requests(&self) -> MutexGuard<'_, OpenRequests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns an idle connection, the one that was used last; `None` if there is none. A request that could not be repeated gets
@@ -275,21 +267,30 @@ impl InFlight {
         &self.pool
     }
 
-    /// Sets the route of the request.
+    /// Notes that the request is being sent, and its route.
     pub(crate) fn set_route(&mut self, route: RouteKey) {
+        self.pool.requests().begin(&route);
         self.route = Some(route);
     }
 
     /// Notes that the copy did not finish the request.
     pub(crate) fn note_interrupted(&mut self) {
         if let Some(route) = self.route.take() {
-            self.pool.note_interrupted(route.name());
+            self.pool.requests().fail(&route);
+        }
+    }
+
+    /// Notes that the copy has answered, though the connection stays in use.
+    pub(crate) fn note_answered(&mut self) {
+        if let Some(route) = self.route.take() {
+            self.pool.requests().end(&route);
         }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.note_answered();
         self.pool.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -129,6 +129,11 @@ impl RouteKey {
     pub(crate) fn name(&self) -> RouteName {
         self.recorder.table().name(self.slot)
     }
+
+    /// Whether both are keys of the same route.
+    pub(crate) const fn is(&self, other: &RouteKey) -> bool {
+        self.slot == other.slot
+    }
 }
 
 impl StatisticsRecorder {

@@ -97,11 +97,11 @@ impl Switch {
     }
 
     /// Returns the requests that a copy did not finish, by route.
-    pub(crate) fn interrupted(&self, id: u64) -> Vec<(RouteName, u64)> {
+    pub(crate) fn unfinished(&self, id: u64) -> Vec<(RouteName, u64)> {
         self.copies()
             .iter()
             .filter(|copy| copy.upstream().id == id)
-            .flat_map(|copy| copy.interrupted())
+            .flat_map(|copy| copy.unfinished())
             .collect()
     }
 

@@ -109,7 +109,8 @@ pub(crate) fn spawn_upgrade(
 ) {
     tokio::spawn(async move {
         // Both are held until the tunnel has ended.
-        let (_request, connection) = (request, connection);
+        let (_request, mut connection) = (request, connection);
+        connection.in_flight.note_answered();
         let stop = stopped(connection.in_flight.pool().aborted(), shared.stage.subscribe());
         match tokio::try_join!(client, program) {
             Ok((client, program)) => {

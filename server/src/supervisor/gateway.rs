@@ -70,8 +70,8 @@ pub trait Gateway: fmt::Debug {
     /// Returns the number of requests and tunnels in flight to an instance.
     fn in_flight(&self, instance: WorkerNumber) -> usize;
 
-    /// Returns the requests that an instance did not finish, because it died or they were aborted, by route.
-    fn interrupted(&self, instance: WorkerNumber) -> Vec<RouteInFlight>;
+    /// Returns the requests that an instance did not finish, because it died or they were aborted, by route; those in flight belong to them.
+    fn unfinished(&self, instance: WorkerNumber) -> Vec<RouteInFlight>;
 
     /// Whether an instance is hung: for `timeout` it has sent nothing although requests wait for it, and it does not answer a probe. It is to
     /// be asked every second or so.

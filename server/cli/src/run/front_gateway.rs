@@ -170,8 +170,8 @@ impl Gateway for FrontGateway {
         self.handle.in_flight(instance.into())
     }
 
-    fn interrupted(&self, instance: WorkerNumber) -> Vec<RouteInFlight> {
-        let requests = self.handle.interrupted(instance.into()).into_iter();
+    fn unfinished(&self, instance: WorkerNumber) -> Vec<RouteInFlight> {
+        let requests = self.handle.unfinished(instance.into()).into_iter();
         requests
             .map(|((method, pattern), count)| RouteInFlight { method: method.to_owned(), pattern, count })
             .collect()

@@ -63,8 +63,8 @@ async fn only_safe_requests_are_repeated() {
             "{method}"
         );
         let label = if method == "BREW" { "OTHER" } else { method };
-        let interrupted = vec![((label, "/".to_owned()), deaths as u64)];
-        assert_eq!(front.handle.interrupted(1), interrupted, "{method}");
+        let unfinished = vec![((label, "/".to_owned()), deaths as u64)];
+        assert_eq!(front.handle.unfinished(1), unfinished, "{method}");
         if status == 502 {
             assert_eq!(response.header("content-type"), Some("application/problem+json"));
         }

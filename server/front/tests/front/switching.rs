@@ -1,5 +1,6 @@
 //! Copies of the program take turns; requests wait while there is none.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_front::{FrontConfig, HoldLimits, NotReady, UpstreamAddress, probe_ready};
@@ -117,11 +118,19 @@ async fn an_aborted_copy_lets_go_of_what_is_in_flight() {
     let new = Program::named("new");
     front.handle.activate(new.upstream(2));
     front.handle.drain(1);
+    // Whoever asks in the moment of a death may ask before any connection has failed.
+    let unfinished = || front.handle.unfinished(1).into_iter().collect::<BTreeMap<_, _>>();
+    let routes = [("GET", "/"), ("GET", "/stream"), ("POST", "/")];
+    let expected: BTreeMap<_, _> =
+        routes.map(|(method, path)| ((method, path.to_owned()), 1)).into_iter().collect();
+    until("all three", || unfinished() == expected).await;
     front.handle.abort(1);
+    assert_eq!(unfinished(), expected);
     assert_eq!(stream.rest().await, b"1\r\na\r\n", "broken off");
     assert_eq!(get.response().await.unwrap().text(), "new");
     assert_eq!(post.response().await.unwrap().status(), 502);
     assert_eq!(front.handle.in_flight(1), 0);
+    assert_eq!(unfinished(), expected);
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ async fn tunnels_outlive_a_switch_until_their_copy_is_aborted() {
         assert_eq!(client.exactly(4).await.unwrap(), b"ping");
     }
     assert_eq!((front.handle.in_flight(1), front.handle.in_flight(2)), (1, 1));
+    assert_eq!(front.handle.unfinished(1), [], "the request itself was answered");
     front.handle.abort(1);
     assert_eq!(first.rest().await, b"", "closed cleanly");
     until("the end of the tunnel", || front.handle.in_flight(1) == 0).await;

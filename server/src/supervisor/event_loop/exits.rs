@@ -21,7 +21,7 @@ impl Supervisor {
     ) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
-        let interrupted = self.requests.as_ref().map(|it| it.gateway.interrupted(number)).unwrap_or_default();
+        let unfinished = self.requests.as_ref().map(|it| it.gateway.unfinished(number)).unwrap_or_default();
         self.with_requests(|it| it.release(number));
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
         let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
@@ -37,8 +37,8 @@ impl Supervisor {
         };
         let is_finish = observed.is_finish();
         let mut exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);
-        if exit.kind.is_failure() && !interrupted.is_empty() {
-            exit.in_flight = postmortem::in_flight(interrupted);
+        if exit.kind.is_failure() && !unfinished.is_empty() {
+            exit.in_flight = postmortem::in_flight(unfinished);
         }
         if is_finish {
             postmortem::log_finish(&exit, number);

@@ -42,7 +42,7 @@ impl Gateway for FakeGateway {
         1
     }
 
-    fn interrupted(&self, _: WorkerNumber) -> Vec<RouteInFlight> {
+    fn unfinished(&self, _: WorkerNumber) -> Vec<RouteInFlight> {
         Vec::new()
     }
 
