@@ -262,8 +262,8 @@ fn a_worker_that_replaces_another_reports_the_exit_of_that_one_and_no_older_one(
     assert_eq!(third.previous_exit, None, "the worker before still drains");
     assert_eq!((third.earlier.running, third.earlier.exits.len()), (1, 1));
     assert_eq!(third.earlier.exits[0].instance, Some(first));
-    // The samples of the worker that drains are reported already.
-    let left = report(&format!("?after={cursor}")).last_samples.unwrap();
+    // The samples of the worker that drains are reported already, from a moment after the log says that it is being replaced.
+    let left = wait_for("its samples", || report(&format!("?after={cursor}")).last_samples);
     let series = left.samples.series().unwrap();
     assert!(left.instance == second.instance && series.first == cursor.sequence + 1, "{left:?}");
     assert!(series.first + series.samples.len() as u64 > newest.sequence, "{left:?} up to {newest}");
