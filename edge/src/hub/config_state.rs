@@ -14,7 +14,7 @@ use super::unknown_zones::remove_unknown_zones;
 use crate::domain::maintenance::{MaintenanceWindow, announced_windows};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::Maintenance;
-use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, MonitorConfig, MonitorId, VARIABLE};
+use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, Monitor, MonitorConfig, MonitorId, VARIABLE};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 use crate::settings::{
@@ -159,6 +159,18 @@ impl ConfigState {
     pub(super) fn invalidate(&self) {
         self.monitors.invalidate();
         self.maintenance.invalidate();
+    }
+
+    /// Returns what keeps monitors that are to be applied from being probed as they say.
+    pub(super) fn warnings_of(&self, applied: &[Monitor]) -> Vec<ConfigProblem> {
+        let mut config = MonitorConfig { monitors: applied.to_vec(), problems: Vec::new() };
+        report_missing_secrets(&mut config, &self.settings.secrets);
+        config.monitors.extend(self.settings.config.monitors.iter().cloned());
+        report_shared_secret(&mut config, &self.settings.secrets);
+        config
+            .problems
+            .retain(|problem| applied.iter().any(|monitor| monitor.id.as_str() == problem.position));
+        config.problems
     }
 
     /// Returns the configuration with the applied entries of `list`. The monitors of `wrangler.toml` belong to the `first` hub.

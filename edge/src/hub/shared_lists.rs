@@ -78,6 +78,7 @@ impl SharedLists {
             read_applied(&list, settings.allow_private, fixed, MAX_MONITORS, &settings.applied_secrets);
         remove_unknown_zones(&mut wanted);
         report_unknown_channels(&mut wanted, &settings.channels);
+        let warnings = self.config.warnings_of(&wanted.monitors);
         let mut problems = wanted.problems;
         let mut membership = Membership::clone(&*self.membership.current()?);
         if problems.is_empty() {
@@ -94,13 +95,18 @@ impl SharedLists {
         }
         self.refuse_while_syncing()?;
         if !problems.is_empty() {
-            return Ok(Applied { applied: false, difference: Difference::default(), problems });
+            return Ok(Applied {
+                applied: false,
+                difference: Difference::default(),
+                problems,
+                warnings: Vec::new(),
+            });
         }
         let difference = Difference::between(&self.config.applied_in_all_hubs()?, &list);
         if !dry_run {
             self.store_monitors(&list, membership).await?;
         }
-        Ok(Applied { applied: !dry_run, difference, problems })
+        Ok(Applied { applied: !dry_run, difference, problems, warnings })
     }
 
     /// Returns the maintenance that the owner set.

@@ -90,6 +90,9 @@ fn apply(arguments: &ApplyArgs) -> Result<(), Error> {
     if !arguments.json {
         let _ = write!(io::stdout(), "{}", describe_changes(&applied));
     }
+    for ConfigProblem { position, reason } in &applied.warnings {
+        let _ = writeln!(io::stderr(), "{}", single_line(&format!("warning: {position}: {reason}")));
+    }
     Ok(())
 }
 
@@ -173,7 +176,7 @@ mod tests {
             removed: ids(&["d"]),
             unchanged: ids(&["e"]),
         };
-        let mut applied = Applied { applied: true, difference, problems: vec![] };
+        let mut applied = Applied { applied: true, difference, problems: vec![], warnings: vec![] };
         assert_eq!(
             describe_changes(&applied),
             "+ a\n+ b\n~ c\n- d\nApplied: 2 added, 1 changed, 1 removed, 1 unchanged.\n"

@@ -61,6 +61,10 @@ pub struct Applied {
     pub difference: Difference,
     /// The problems; if there is one, nothing was changed.
     pub problems: Vec<ConfigProblem>,
+    /// What keeps monitors from being probed as they say, by id: a secret that the Worker does not have, above all. The list is applied all
+    /// the same.
+    #[serde(default)]
+    pub warnings: Vec<ConfigProblem>,
 }
 
 #[cfg(test)]

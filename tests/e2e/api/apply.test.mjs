@@ -50,12 +50,21 @@ test("a file is applied, changed, refused and emptied", async (t) => {
 
   await writeFile(path, renderEntry("b", target.url, 'interval = "2m"') + renderEntry("c", target.url));
   const json = await runApply(path, edge.url, ["--json"]);
-  const expected = { applied: true, added: ["c"], changed: ["b"], removed: ["a"], unchanged: [], problems: [] };
+  const expected = { applied: true, added: ["c"], changed: ["b"], removed: ["a"], unchanged: [], problems: [], warnings: [] };
   assert.deepEqual(JSON.parse(json.stdout), expected);
   const before = (await edge.readMonitor("b")).since;
   await edge.tick();
   assert.deepEqual(await listStates(), ["fixed up", "b up", "c up"]);
   assert.equal((await edge.readMonitor("b")).since, before, "a changed monitor keeps its history");
+
+  // A secret that the Worker does not have keeps a monitor from being probed, not from being applied.
+  const secret = 'headers = { authorization = { secret = "MONITOR_B" } }';
+  await writeFile(path, renderEntry("b", target.url, secret) + renderEntry("c", target.url));
+  const missing = "warning: b: the Worker has no secret `MONITOR_B`; set it by `wrangler secret put MONITOR_B`\n";
+  for (const options of [["--dry-run"], []]) {
+    const warned = await runApply(path, edge.url, options);
+    assert.deepEqual([warned.code, warned.stderr], [0, missing]);
+  }
 
   // Problems that the file alone shows are reported all at once, with their lines.
   await writeFile(path, renderEntry("b", "ftp://x") + renderEntry("C", target.url, 'intervall = "2m"'));

@@ -268,7 +268,9 @@ pub(crate) fn applied_monitors() -> AppliedMonitorsView {
 /// A list that was applied.
 pub(crate) fn applied() -> Applied {
     let lists = json!({ "added": ["api"], "changed": [], "removed": ["old"], "unchanged": [] });
-    read(merged(lists, json!({ "applied": true, "problems": [] })))
+    let reason = "the Worker has no secret `MONITOR_API`; set it by `wrangler secret put MONITOR_API`";
+    let warning = json!({ "position": "api", "reason": reason });
+    read(merged(lists, json!({ "applied": true, "problems": [], "warnings": [warning] })))
 }
 
 /// A list that was rejected.
@@ -276,7 +278,7 @@ pub(crate) fn apply_rejected() -> Applied {
     let reason = "`C` is not a valid id: use 1 to 40 of a-z, 0-9 and -, with no - at either end";
     let lists = json!({ "added": [], "changed": [], "removed": [], "unchanged": [] });
     let problems = json!([{ "position": "monitors[1].id", "reason": reason }]);
-    read(merged(lists, json!({ "applied": false, "problems": problems })))
+    read(merged(lists, json!({ "applied": false, "problems": problems, "warnings": [] })))
 }
 
 fn merged(mut all: Value, more: Value) -> Value {
