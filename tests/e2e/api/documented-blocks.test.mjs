@@ -159,6 +159,11 @@ test("monitors.md: the commands apply a file, and print mistakes as the page say
     monitors.map((/** @type {any} */ { id }) => id),
     ["shop"],
   );
+  const secret = '[monitors.headers]\nauthorization = { secret = "MONITOR_B" }\n';
+  const waiting = await runCommands(t, `set -e\n${localize(commands)}`, { "monitors.toml": `${entry("b")}${secret}` });
+  assert.equal(waiting.code, 0, waiting.stderr);
+  const warning = takeBlock("monitors.md", "warning: b: ");
+  assert.ok(waiting.stderr.includes(warning), waiting.stderr);
   const file = `${entry("a")}\n${entry("C")}intervall = "60s"\n`;
   const bad = await runCommands(t, localize(commands), { "monitors.toml": file });
   assert.equal(bad.code, 1);
