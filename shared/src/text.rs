@@ -47,6 +47,17 @@ pub fn shorten(text: &str, limit: usize) -> String {
     format!("{}…", &text[..text.floor_char_boundary(limit.saturating_sub('…'.len_utf8()))])
 }
 
+/// Lists names, at most `most` of them: `a`, `a and b`, `a, b and 26 more`.
+pub fn list_names(names: &[impl AsRef<str>], most: usize) -> String {
+    let (named, more) = names.split_at(names.len().min(most));
+    let named: Vec<&str> = named.iter().map(AsRef::as_ref).collect();
+    match (&*named, more.len()) {
+        ([most @ .., last], 0) if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        (all, 0) => all.join(", "),
+        (named, more) => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +77,22 @@ mod tests {
             [("abc", 3, "abc"), ("abcde", 4, "a…"), ("ééé", 5, "é…"), ("ab", 1, "…")]
         {
             assert_eq!(shorten(text, limit), expected, "{text} {limit}");
+        }
+    }
+
+    #[test]
+    fn names_are_listed_up_to_a_number() {
+        let names = ["a", "b", "c", "d"];
+        let cases = [
+            (0, 3, ""),
+            (1, 3, "a"),
+            (2, 3, "a and b"),
+            (3, 3, "a, b and c"),
+            (4, 3, "a, b, c and 1 more"),
+            (4, 1, "a and 3 more"),
+        ];
+        for (count, most, expected) in cases {
+            assert_eq!(list_names(&names[..count], most), expected, "{count} {most}");
         }
     }
 }

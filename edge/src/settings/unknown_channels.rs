@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use heapbeat_shared::text::list_names;
+
 use super::ALERTS;
 use crate::monitor_config::{ConfigProblem, MonitorConfig, MonitorId};
 use crate::notify::{ChannelId, Channels};
@@ -27,16 +29,12 @@ pub(crate) fn report_unknown_channels(config: &mut MonitorConfig, channels: &Cha
 
 /// Describes a channel that does not exist and the monitors that alert it, of which a moved list can have hundreds.
 fn describe(channel: &ChannelId, monitors: &[&MonitorId]) -> String {
-    let named: Vec<String> = monitors.iter().take(MAX_NAMED).map(|id| format!("`{id}`")).collect();
+    let named: Vec<String> = monitors.iter().map(|id| format!("`{id}`")).collect();
     let (noun, verb) = if monitors.len() == 1 { ("monitor", "alerts") } else { ("monitors", "alert") };
-    let more = match monitors.len() - named.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     format!(
-        "{noun} {}{more} {verb} `{channel}`, and there is no such channel; add it to [[vars.ALERTS]] in wrangler.toml, or leave it out of \
+        "{noun} {} {verb} `{channel}`, and there is no such channel; add it to [[vars.ALERTS]] in wrangler.toml, or leave it out of \
          `alerts`",
-        named.join(", ")
+        list_names(&named, MAX_NAMED)
     )
 }
 
@@ -51,7 +49,7 @@ mod tests {
         let described = |count| describe(&slack, &ids.iter().take(count).collect::<Vec<_>>());
         let cases = [
             (1, "monitor `a` alerts `slack`, and there is no such channel; add it to [[vars.ALERTS]]"),
-            (3, "monitors `a`, `b`, `c` alert `slack`, and"),
+            (3, "monitors `a`, `b` and `c` alert `slack`, and"),
             (4, "monitors `a`, `b`, `c` and 1 more alert `slack`, and"),
         ];
         for (count, start) in cases {

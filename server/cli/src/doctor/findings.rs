@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heapbeat_shared::report::Limit;
 use heapbeat_shared::signing::CLOCK_TOLERANCE_S;
-use heapbeat_shared::text::printable;
+use heapbeat_shared::text::{list_names, printable};
 use heapbeat_shared::{Bytes, UnixMillis};
 use serde_json::Value;
 
@@ -19,6 +19,9 @@ const STALE: Duration = Duration::from_secs(600);
 
 /// Most monitors of one state that are named.
 const MAX_NAMES: usize = 8;
+
+/// Most pairs of state and reason that are told apart.
+const MAX_GROUPS: usize = 24;
 
 /// Size limit of a text of a server in a finding, in characters.
 const MAX_TEXT: usize = 600;
@@ -112,6 +115,9 @@ pub(super) fn version_of(openapi: &Value) -> Option<String> {
 fn excerpt(text: &str) -> String {
     printable(text, MAX_TEXT)
 }
+
+/// A state, its reason, and the monitors that are in it.
+type Group<'e> = (&'e str, Option<&'e str>, Vec<&'e str>);
 
 /// How bad a finding is, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -294,10 +300,11 @@ fn judge_edge(edge: &EdgeAnswer, now: UnixMillis) -> Vec<Finding> {
         let advice = "add a block [[vars.MONITORS]] to wrangler.toml and deploy";
         found.push(finding(Level::Warning, "the edge watches nothing", advice));
     }
-    found.extend(group_by_state(&edge.monitors).into_iter().map(|(state, reason, ids)| {
+    let (groups, left_out) = group_by_state(&edge.monitors);
+    found.extend(groups.into_iter().map(|(state, reason, ids)| {
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let verb = if ids.len() == 1 { "is" } else { "are" };
-        let text = format!("the edge says that {} {verb} {state}{reason}", list_names(&ids));
+        let text = format!("the edge says that {} {verb} {state}{reason}", list_names(&ids, MAX_NAMES));
         match state {
             "up" | "maintenance" => fine(text),
             "down" => finding(
@@ -308,6 +315,12 @@ fn judge_edge(edge: &EdgeAnswer, now: UnixMillis) -> Vec<Finding> {
             _ => finding(Level::Warning, text, "the pages of the monitors have the reason"),
         }
     }));
+    if !left_out.is_empty() {
+        let is_down = left_out.iter().any(|monitor| monitor.state == "down");
+        let text = format!("the edge gives {} more monitors other states or reasons", left_out.len());
+        let level = if is_down { Level::Problem } else { Level::Warning };
+        found.push(finding(level, text, "the status page lists them"));
+    }
     if edge.config_problems > 0 {
         let problems = if edge.config_problems == 1 { "problem" } else { "problems" };
         let text = format!("the edge's configuration has {} {problems}", edge.config_problems);
@@ -317,26 +330,20 @@ fn judge_edge(edge: &EdgeAnswer, now: UnixMillis) -> Vec<Finding> {
     found
 }
 
-/// Groups the monitors by state and reason, in the order of the status, those that are up and well first.
-fn group_by_state(monitors: &[WatchedMonitor]) -> Vec<(&str, Option<&str>, Vec<&str>)> {
-    let mut groups: Vec<(&str, Option<&str>, Vec<&str>)> = Vec::new();
-    for WatchedMonitor { id, state, reason } in monitors {
+/// Groups the monitors by state and reason, in the order of the status, those that are up and well first. Returns the first groups, and the
+/// monitors that are in none of them: what an edge says is up to the edge.
+fn group_by_state(monitors: &[WatchedMonitor]) -> (Vec<Group<'_>>, Vec<&WatchedMonitor>) {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut left_out = Vec::new();
+    for monitor @ WatchedMonitor { id, state, reason } in monitors {
         let key = (state.as_str(), reason.as_deref());
+        let is_full = groups.len() == MAX_GROUPS;
         match groups.iter_mut().find(|(state, reason, _)| (*state, *reason) == key) {
             Some((_, _, ids)) => ids.push(id),
+            None if is_full => left_out.push(monitor),
             None => groups.push((key.0, key.1, vec![id])),
         }
     }
     groups.sort_by_key(|(state, reason, _)| (*state != "up", reason.is_some()));
-    groups
-}
-
-/// Lists names: the first few, and how many more there are.
-fn list_names(all: &[&str]) -> String {
-    let (named, more) = all.split_at(all.len().min(MAX_NAMES));
-    match (named, more.len()) {
-        ([one], 0) => (*one).to_owned(),
-        ([most @ .., last], 0) => format!("{} and {last}", most.join(", ")),
-        (named, more) => format!("{} and {more} more", named.join(", ")),
-    }
+    (groups, left_out)
 }

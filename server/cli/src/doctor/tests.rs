@@ -210,3 +210,21 @@ fn many_monitors_take_one_line_for_each_state_and_reason() {
     ];
     assert_eq!(texts, expected);
 }
+
+#[test]
+fn what_an_edge_says_is_bounded_and_nothing_that_is_down_is_left_out_unsaid() {
+    let monitors = |last: &str| -> Vec<_> {
+        let state = |index| if index == 39 { last } else { "degraded" };
+        (0..40)
+            .map(|index| json!({ "id": "m", "state": state(index), "reason": index.to_string() }))
+            .collect()
+    };
+    for (last, level) in [("degraded", Level::Warning), ("down", Level::Problem)] {
+        let status = json!({ "updated": "2025-12-31T23:59:00Z", "monitors": monitors(last) });
+        let found = find(&Answers { edge: Some(edge(&status)), ..healthy() });
+        let said = found.iter().filter(|it| it.text.starts_with("the edge says")).count();
+        let rest = found.iter().find(|it| it.text.starts_with("the edge gives")).unwrap();
+        assert_eq!((said, rest.level), (24, level), "{found:?}");
+        assert_eq!(rest.text, "the edge gives 16 more monitors other states or reasons");
+    }
+}
