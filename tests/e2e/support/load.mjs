@@ -21,7 +21,7 @@ const STEP_MS = 2;
  * @property {number} answered complete responses with a status below 500
  * @property {number} shed responses 503 with `Retry-After`
  * @property {number} failed all others
- * @property {Record<string, number>} failures the failed ones by cause: `refused`, `reset`, `timeout`, `status 502` …
+ * @property {Record<string, number>} failures the failed ones by cause: `refused`, `reset`, `timeout`, `status 502` with the detail of a problem document …
  * @property {Record<string, number>} failedMethods the failed ones by method
  * @property {number} longestMs longest wait of an answered request
  * @property {number} p50Ms
@@ -73,13 +73,16 @@ export function startLoad({ port, host = "127.0.0.1", rate = 200, timeoutMs = 30
     };
     const agent = keepAlive ? agents.kept : agents.single;
     const request = sendRequest({ host, port, path, method, agent }, (response) => {
-      response.resume();
+      const status = response.statusCode ?? 0;
+      let problem = "";
+      if (response.headers["content-type"] === "application/problem+json") {
+        response.on("data", (part) => (problem += part));
+      } else response.resume();
       response.on("end", () => {
-        const status = response.statusCode ?? 0;
         if (!response.complete) settle("failed", "incomplete");
         else if (status === 503 && response.headers["retry-after"]) settle("shed");
         else if (status < 500) settle("answered");
-        else settle("failed", `status ${status}`);
+        else settle("failed", `status ${status}${problem && `: ${JSON.parse(problem).detail}`}`);
       });
       response.on("error", () => settle("failed", "incomplete"));
     });
