@@ -3,7 +3,8 @@
 //! What may be sent again is decided by how far the request had come:
 //! - not written at all (the connection was refused, or a kept one turned out closed): any request;
 //! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, until two instances
-//!   have ended by themselves while they had it (four with those that were replaced), or the longest wait of a request is over;
+//!   have ended by themselves while they had it (four with those that were replaced or killed from outside), or the longest wait of a
+//!   request is over;
 //! - after the response head: never.
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::body::{BodyFault, ClientBody, RequestBody};
 use crate::headers::keep_alive_seconds;
-use crate::pool::{InFlight, PooledConnection};
+use crate::pool::{InFlight, PooledConnection, UpstreamPool};
 use crate::response_body::ReturnTicket;
 use crate::shared::Shared;
 use crate::statistics::RouteKey;
@@ -30,8 +31,8 @@ use crate::wait::{HoldError, Wait};
 /// of.
 const MAX_LOST: usize = 2;
 
-/// The same with those that were replaced and did not answer within their drain time. A request that needs too much memory may be the reason
-/// for that as well, so there is a bound; a saturated program that leaks is replaced twice within the longest wait.
+/// The same with those that were killed from outside, or replaced and did not answer within their drain time. A request that needs too much
+/// memory may be the reason for that as well, so there is a bound; a saturated program that leaks is replaced twice within the longest wait.
 const MAX_ENDED: usize = 4;
 
 /// Most kept connections that one request tries before it opens a new one.
@@ -73,6 +74,20 @@ pub(crate) struct Forwarded {
     pub(crate) connection: ReturnTicket,
 }
 
+/// A copy that has ended while it had the request.
+struct LostCopy {
+    pool: Arc<UpstreamPool>,
+    /// Whether it was to end then.
+    planned: bool,
+}
+
+impl LostCopy {
+    /// Whether it may have ended of the request, as far as is known by now: a signal from outside is known a moment after the loss.
+    fn may_be_due_to_request(&self) -> bool {
+        !self.planned && !self.pool.ended_from_outside()
+    }
+}
+
 /// The result of one attempt that failed.
 enum Attempt {
     /// Nothing was written; here is the head again.
@@ -94,13 +109,12 @@ pub(crate) async fn forward(
     // Kept while another attempt is possible, else taken by the attempt that writes it.
     let mut head = Some(head);
     let mut losses = 0;
-    // The instances that have ended meanwhile, and whether by themselves; a dying one may accept a connection or two.
-    let mut lost_by: Vec<(u64, bool)> = Vec::new();
+    // A dying one may accept a connection or two.
+    let mut lost: Vec<LostCopy> = Vec::new();
     let mut stale = 0;
     loop {
         let mut in_flight = wait.enter().await.map_err(ForwardError::Held)?;
         let pool = Arc::clone(in_flight.pool());
-        let instance = pool.upstream().id;
         let reused = if stale < MAX_STALE && losses == 0 { pool.reuse(idempotent) } else { None };
         let connection = match reused {
             Some(connection) => connection,
@@ -146,13 +160,13 @@ pub(crate) async fn forward(
                 if !body.as_ref().is_none_or(|body| body.is_whole()) {
                     return Err(ForwardError::Died("a part of its body is no longer at hand"));
                 }
-                if !lost_by.iter().any(|(known, _)| *known == instance) {
-                    lost_by.push((instance, !pool.ends_as_planned()));
+                if !lost.iter().any(|copy| Arc::ptr_eq(&copy.pool, &pool)) {
+                    lost.push(LostCopy { planned: pool.ends_as_planned(), pool });
                 }
-                if lost_by.iter().filter(|(_, by_itself)| *by_itself).count() >= MAX_LOST {
+                if lost.iter().filter(|copy| copy.may_be_due_to_request()).count() >= MAX_LOST {
                     return Err(ForwardError::Died("two instances ended while they had it"));
                 }
-                if lost_by.len() >= MAX_ENDED {
+                if lost.len() >= MAX_ENDED {
                     return Err(ForwardError::Died(
                         "four instances were replaced or ended while they had it",
                     ));

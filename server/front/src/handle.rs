@@ -103,9 +103,19 @@ impl FrontHandle {
         self.shared.switch.deactivate();
     }
 
-    /// Closes idle connections to a copy; requests in flight finish. If no other one is active, new requests wait.
+    /// Closes idle connections to a copy that is to end; requests in flight finish. If no other one is active, new requests wait.
     pub fn drain(&self, id: u64) {
         self.shared.switch.drain(id);
+    }
+
+    /// The same for a copy that may go on, or that has ended by itself.
+    pub fn deactivate_copy(&self, id: u64) {
+        self.shared.switch.retire(id);
+    }
+
+    /// Notes that a copy was ended by somebody's signal: what was in flight to it is not what it ended of, and may be repeated once more.
+    pub fn note_end_from_outside(&self, id: u64) {
+        self.shared.switch.note_end_from_outside(id);
     }
 
     /// Ends what is still in flight to a copy: tunnels are closed on both sides, responses are cut off.

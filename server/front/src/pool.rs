@@ -44,6 +44,8 @@ pub(crate) struct UpstreamPool {
     retired: AtomicBool,
     /// Whether the copy is to end, after what is in flight.
     ends_as_planned: AtomicBool,
+    /// Whether it was ended from outside, by somebody's signal.
+    ended_from_outside: AtomicBool,
     aborted: watch::Sender<bool>,
     requests: Mutex<OpenRequests>,
 }
@@ -88,6 +90,7 @@ impl UpstreamPool {
             stall: Stall::default(),
             retired: AtomicBool::new(false),
             ends_as_planned: AtomicBool::new(false),
+            ended_from_outside: AtomicBool::new(false),
             aborted: watch::channel(false).0,
             requests: Mutex::default(),
         })
@@ -234,6 +237,15 @@ impl UpstreamPool {
 
     pub(crate) fn ends_as_planned(&self) -> bool {
         self.ends_as_planned.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the copy was ended from outside, so that no request is what it has ended of.
+    pub(crate) fn note_end_from_outside(&self) {
+        self.ended_from_outside.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ended_from_outside(&self) -> bool {
+        self.ended_from_outside.load(Ordering::Relaxed)
     }
 
     /// Keeps connections again after [`retire`](Self::retire).

@@ -66,13 +66,19 @@ impl Switch {
         self.retire(id);
     }
 
-    fn retire(&self, id: u64) {
+    /// The same for a copy that goes on, or has ended by itself.
+    pub(crate) fn retire(&self, id: u64) {
         self.active.send_if_modified(|active| {
             let before = active.len();
             active.retain(|pool| pool.upstream().id != id);
             active.len() < before
         });
         self.each(id, UpstreamPool::retire);
+    }
+
+    /// Notes that a copy was ended from outside.
+    pub(crate) fn note_end_from_outside(&self, id: u64) {
+        self.each(id, UpstreamPool::note_end_from_outside);
     }
 
     /// Ends what is in flight to a copy.

@@ -58,8 +58,14 @@ pub trait Gateway: fmt::Debug {
     /// Sends new requests to an instance as well. One that it replaces is to be drained.
     fn activate(&mut self, instance: WorkerNumber);
 
-    /// Sends no new requests to an instance. Those in flight finish; new ones wait until another instance is active.
+    /// Sends no new requests to an instance that is to end. Those in flight finish; new ones wait until another instance is active.
     fn drain(&mut self, instance: WorkerNumber);
+
+    /// The same for an instance that may go on, or that has ended by itself.
+    fn deactivate(&mut self, instance: WorkerNumber);
+
+    /// Notes that an instance was ended by somebody's signal, so that no request is what it has ended of.
+    fn note_end_from_outside(&mut self, instance: WorkerNumber);
 
     /// Ends what is still in flight to an instance: tunnels are closed on both sides, responses are cut off.
     fn abort(&mut self, instance: WorkerNumber);

@@ -5,6 +5,7 @@ use heapbeat_shared::exit::{
     Evidence, Exit, ExitFacts, InFlight, MAX_IN_FLIGHT, OomCount, ProcessExit, StopReason, classify,
 };
 use heapbeat_shared::{Bytes, ExitKind, UnixMillis};
+use rustix::process::Signal;
 
 use super::gateway::RouteInFlight;
 use super::machine::{Notice, OneAtATime, WorkerNumber};
@@ -33,6 +34,14 @@ impl ObservedExit {
     pub(super) fn is_finish(&self) -> bool {
         self.stop_signal.is_some() && self.stop_reason.is_none() && self.exit == ProcessExit::Code(0)
     }
+}
+
+/// Whether a process that nobody here stopped has ended by somebody's signal, and the kernel counted no kill for memory: then it has not
+/// ended of what it was doing.
+pub(super) fn is_end_from_outside(exit: ProcessExit, oom: OomCount) -> bool {
+    let stops = [Signal::KILL, Signal::TERM, Signal::INT].map(Signal::as_raw);
+    let kernel_did = !matches!(oom, OomCount::Group(0) | OomCount::Machine(0));
+    exit.is_end_by(|signal| stops.contains(&signal)) && !kernel_did
 }
 
 /// Returns the exit of a worker that the supervisor has reaped.
@@ -228,5 +237,31 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
              does not grow; raise the limit to {proposed} (--limit), or lower what the program needs: fewer processes, smaller caches"
         ),
         Notice::CannotReplace => tracing::warn!("cannot recycle yet: the {noun} is still starting"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_by_a_signal_is_from_outside_unless_the_kernel_may_have_sent_it() {
+        let (kill, group) = (ProcessExit::Signal(9), OomCount::Group(0));
+        let cases = [
+            (kill, group, true),
+            (kill, OomCount::Machine(0), true),
+            // A shell says so of its program.
+            (ProcessExit::Code(137), group, true),
+            (ProcessExit::Signal(15), group, true),
+            (kill, OomCount::Group(1), false),
+            (kill, OomCount::Machine(1), false),
+            (kill, OomCount::Unreadable, false),
+            (ProcessExit::Signal(11), group, false),
+            (ProcessExit::Signal(6), group, false),
+            (ProcessExit::Code(1), group, false),
+        ];
+        for (exit, oom, expected) in cases {
+            assert_eq!(is_end_from_outside(exit, oom), expected, "{exit:?} {oom:?}");
+        }
     }
 }

@@ -157,6 +157,14 @@ impl Gateway for FrontGateway {
         self.handle.drain(instance.into());
     }
 
+    fn deactivate(&mut self, instance: WorkerNumber) {
+        self.handle.deactivate_copy(instance.into());
+    }
+
+    fn note_end_from_outside(&mut self, instance: WorkerNumber) {
+        self.handle.note_end_from_outside(instance.into());
+    }
+
     fn abort(&mut self, instance: WorkerNumber) {
         self.handle.abort(instance.into());
     }

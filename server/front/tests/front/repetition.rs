@@ -1,12 +1,13 @@
 //! Which requests are sent again when the program dies, and which are not.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use heapbeat_front::{FrontConfig, HoldLimits};
 
-use crate::support::{Program, TestFront, ok, until};
+use crate::support::{Program, TestFront, ok, soon, until};
 
 /// Starts a program whose first connections die after a request, and whose others answer with the body of the request.
 fn dying(deaths: usize) -> Program {
@@ -229,6 +230,59 @@ async fn a_request_that_ends_two_instances_is_not_sent_to_a_third() {
         "good",
         "the next one is sent"
     );
+}
+
+/// What was in flight to a copy that somebody killed is not what it ended of.
+#[tokio::test]
+async fn a_copy_that_was_killed_from_outside_does_not_count_against_its_requests_four_in_all() {
+    let (received, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    let silent = || {
+        let received = received.clone();
+        Program::start(move |mut peer| {
+            let received = received.clone();
+            async move {
+                peer.request().await.unwrap();
+                received.send(()).unwrap();
+                std::future::pending::<()>().await;
+            }
+        })
+    };
+    // Which copies are killed from outside, and what becomes of the request.
+    let cases: [(&[bool], u16, &str); 5] = [
+        (&[true, false], 200, "good"),
+        (&[true, true, false], 200, "good"),
+        (&[true, false, false], 502, "two instances ended while they had it"),
+        (&[false, false], 502, "two instances ended while they had it"),
+        (&[true, true, true, true], 502, "four instances were replaced or ended"),
+    ];
+    for (killed, status, part) in cases {
+        let front = TestFront::start(FrontConfig::default());
+        let mut programs: VecDeque<Program> = killed.iter().map(|_| silent()).collect();
+        let good = Program::named("good");
+        front.handle.activate(programs[0].upstream(0));
+        let mut client = front.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        for (id, from_outside) in (0_u64..).zip(killed) {
+            soon("the request", requests.recv()).await.unwrap();
+            programs.pop_front().unwrap().kill();
+            // The guard learns of the end when the connections have failed.
+            until("the loss", || front.handle.in_flight(id) == 0).await;
+            front.handle.deactivate_copy(id);
+            if *from_outside {
+                front.handle.note_end_from_outside(id);
+            }
+            front.handle.abort(id);
+            let next = programs.front().unwrap_or(&good);
+            front.handle.activate(next.upstream(id + 1));
+        }
+        let response = client.response().await.unwrap();
+        assert_eq!(
+            (response.status(), response.text().contains(part)),
+            (status, true),
+            "{killed:?}: {}",
+            response.text()
+        );
+    }
 }
 
 #[tokio::test]

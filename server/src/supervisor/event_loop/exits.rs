@@ -22,6 +22,10 @@ impl Supervisor {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let unfinished = self.requests.as_ref().map(|it| it.gateway.unfinished(number)).unwrap_or_default();
+        let oom = self.oom.attribute_kill(Instant::now());
+        if stop_reason.is_none() && postmortem::is_end_from_outside(exit, oom) {
+            self.with_requests(|it| it.gateway.note_end_from_outside(number));
+        }
         self.with_requests(|it| it.release(number));
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
         let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
@@ -33,7 +37,7 @@ impl Supervisor {
             growth: self.external.as_ref().and_then(|external| external.growth(number)),
             stop_reason,
             stop_signal: self.program.is_external().then(|| self.program.stop_signal().as_raw()),
-            oom: self.oom.attribute_kill(Instant::now()),
+            oom,
         };
         let is_finish = observed.is_finish();
         let mut exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);

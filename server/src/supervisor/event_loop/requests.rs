@@ -106,15 +106,21 @@ impl Requests {
         self.active.insert(number);
     }
 
-    /// Passes no new requests on to an instance, and awaits those in flight.
+    /// Passes no new requests on to an instance that is to end, and awaits those in flight.
     pub(super) fn drain(&mut self, number: WorkerNumber) {
-        self.deactivate(number);
+        self.gateway.drain(number);
+        self.forget_active(number);
         self.draining.insert(number);
     }
 
-    /// Passes no new requests on to an instance. If no other one is active they wait, so none has to be refused to save memory.
+    /// Passes no new requests on to an instance that may go on, or that has ended by itself.
     pub(super) fn deactivate(&mut self, number: WorkerNumber) {
-        self.gateway.drain(number);
+        self.gateway.deactivate(number);
+        self.forget_active(number);
+    }
+
+    /// If no instance is active requests wait, so none has to be refused to save memory.
+    fn forget_active(&mut self, number: WorkerNumber) {
         if self.active.remove(&number) && self.active.is_empty() {
             self.gateway.shed(0);
         }

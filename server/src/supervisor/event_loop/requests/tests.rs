@@ -34,6 +34,10 @@ impl Gateway for FakeGateway {
 
     fn drain(&mut self, _: WorkerNumber) {}
 
+    fn deactivate(&mut self, _: WorkerNumber) {}
+
+    fn note_end_from_outside(&mut self, _: WorkerNumber) {}
+
     fn abort(&mut self, _: WorkerNumber) {}
 
     fn release(&mut self, _: WorkerNumber) {}
