@@ -250,7 +250,7 @@ impl Supervisor {
             Effect::Hold(number) => {
                 tracing::info!(
                     heapbeat.supervisor.worker = number,
-                    "instance {number} gets no new requests until it is replaced, as memory is short; they wait"
+                    "instance {number} gets no new requests for now, as memory is short while it is replaced or has replaced another; they wait"
                 );
                 self.with_requests(|it| it.deactivate(number));
             }

@@ -4,6 +4,7 @@
 //! them, or while it drains after it was replaced.
 //! Times are monotonic, so a clock that jumps has no effect.
 
+mod beside;
 mod deadlines;
 mod early;
 mod effect;
@@ -24,6 +25,7 @@ use heapbeat_shared::exit::StopReason;
 use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
+use beside::DrainTimes;
 use early::GrowthSinceReady;
 use worker::{Role, Succession, Worker};
 
@@ -57,12 +59,14 @@ pub struct Machine {
     young_replaced: u32,
     /// How the last worker grew that was replaced for its memory.
     last_leak: Option<GrowthSinceReady>,
-    /// Largest memory of a worker when it got ready.
+    /// Largest memory of a worker until it was ready.
     start_size: Bytes,
     /// Time from the start of a worker until it was ready, the last time.
     start_time: Duration,
     /// The longest such time.
     longest_start: Duration,
+    /// Times from the beginning of a drain until the worker had exited.
+    drain_times: DrainTimes,
     /// Whether any worker was ever ready.
     any_worker_was_ready: bool,
     /// Time of the last step.
@@ -104,6 +108,7 @@ impl Machine {
             start_size: Bytes::ZERO,
             start_time: Duration::ZERO,
             longest_start: Duration::ZERO,
+            drain_times: DrainTimes::default(),
             any_worker_was_ready: false,
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,

@@ -14,6 +14,12 @@ use crate::supervisor::machine::WorkerNumber;
 /// Longest interval from the recycle threshold on, where memory may be constant because requests are refused.
 const NEAR_LIMIT: Duration = Duration::from_millis(250);
 
+/// Longest interval while two instances run whose sum nears the limit.
+const BESIDE: Duration = Duration::from_millis(100);
+
+/// Share of the limit from which the sum of two instances does, in percent.
+const NEAR_SUM: u64 = 75;
+
 /// Number of processes that are read twenty times a second; of more, all are read accordingly less often.
 const MAX_PROCESSES: u32 = 64;
 
@@ -27,6 +33,8 @@ pub(super) struct QuickReadings {
     bases: BTreeMap<WorkerNumber, (Bytes, Bytes)>,
     processes: u32,
     next_at: Option<Instant>,
+    /// Whether an instance runs beside another one, and their sum nears the limit.
+    sum_is_near: bool,
 }
 
 impl QuickReadings {
@@ -49,10 +57,20 @@ impl QuickReadings {
         Some(Bytes(memory.0.saturating_add(grown.0)).saturating_sub(shrunk))
     }
 
+    /// Notes the memory of all instances, of several.
+    pub(super) fn note_sum(&mut self, memory: impl Iterator<Item = Bytes>, limit: Bytes) {
+        let (count, sum) = memory.fold((0, 0_u64), |(count, sum), it| (count + 1, sum.saturating_add(it.0)));
+        self.sum_is_near = count > 1 && sum >= limit.0 / 100 * NEAR_SUM;
+    }
+
     /// Sets the time to the next reading.
     pub(super) fn schedule(&mut self, wanted: Duration, pressure: Pressure, now: Instant) {
         let shortest = SHORTEST * self.processes.div_ceil(MAX_PROCESSES).max(1);
-        let longest = if pressure >= Pressure::Recycle { NEAR_LIMIT } else { FULL_INTERVAL };
+        let longest = match pressure {
+            _ if self.sum_is_near => BESIDE,
+            Pressure::Recycle | Pressure::Shed => NEAR_LIMIT,
+            _ => FULL_INTERVAL,
+        };
         let interval = wanted.min(longest).max(shortest);
         self.next_at = (interval < FULL_INTERVAL).then(|| now + interval);
     }
@@ -78,6 +96,20 @@ mod tests {
         assert_eq!(quick.estimate(2, mb(1)), None);
         quick.clear();
         assert_eq!(quick.estimate(1, mb(250)), None);
+    }
+
+    #[test]
+    fn two_instances_whose_sum_nears_the_limit_are_read_ten_times_a_second() {
+        let (now, mb) = (Instant::now(), Bytes::from_mb);
+        let cases: [(&[u64], bool); 4] =
+            [(&[191], false), (&[200], false), (&[100, 90], false), (&[100, 92], true)];
+        for (memory, near) in cases {
+            let mut quick = QuickReadings::default();
+            quick.begin(1, 1, Bytes(1), Bytes(1));
+            quick.note_sum(memory.iter().map(|it| mb(*it)), mb(256));
+            quick.schedule(Duration::from_secs(1), Pressure::Calm, now);
+            assert_eq!(quick.next_at(), near.then(|| now + BESIDE), "{memory:?}");
+        }
     }
 
     #[test]

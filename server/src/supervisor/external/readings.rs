@@ -57,6 +57,7 @@ impl ProgramMonitor {
                 round.events.push(MachineEvent::Ready(subject.number));
             }
         }
+        self.note_sum(&round);
         self.shed = ShedShare::NONE;
         if round.serving.instances.is_empty() {
             return round.events;
@@ -68,7 +69,7 @@ impl ProgramMonitor {
         events
     }
 
-    /// Reads the resident sets of the instances that serve, and applies the ladder to what they add up to.
+    /// Reads the resident sets of all instances, and applies the ladder to what those add up to that serve.
     pub(in crate::supervisor) fn measure_quickly(
         &mut self,
         subjects: &[MonitoredProcess<'_>],
@@ -77,10 +78,11 @@ impl ProgramMonitor {
     ) -> Vec<MachineEvent> {
         let charged = if subjects.len() == 1 { self.cgroup.as_mut().and_then(Cgroup::read) } else { None };
         let mut round = self.begin_round(charged);
-        for subject in subjects.iter().filter(|subject| subject.serves) {
+        for subject in subjects {
             let resident = process_tree::resident(subject.family);
             let estimate = self.quick.estimate(subject.number, resident);
-            let is_judged = resident > Bytes::ZERO && self.judged.contains(&subject.number);
+            let is_judged = !subject.serves || self.judged.contains(&subject.number);
+            let is_judged = is_judged && resident > Bytes::ZERO;
             if let Some(memory) = estimate.filter(|_| is_judged) {
                 self.count(subject, memory, &mut round);
             }
@@ -90,7 +92,17 @@ impl ProgramMonitor {
             self.quick.clear();
             return round.events;
         }
+        self.note_sum(&round);
         self.judge(round, agents, now)
+    }
+
+    /// Notes what all instances add up to.
+    fn note_sum(&mut self, round: &Round<'_>) {
+        let memory = round.events.iter().filter_map(|event| match event {
+            MachineEvent::Heartbeat(_, _, memory) => Some(*memory),
+            _ => None,
+        });
+        self.quick.note_sum(memory, self.guarded.limit);
     }
 
     /// Returns the sum of the maxima of the heaps of managed runtimes; `None` if no process has one.

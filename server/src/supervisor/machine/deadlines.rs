@@ -74,6 +74,9 @@ impl Machine {
         worker.note_growth(memory, now);
         worker.memory = memory;
         worker.record_lowest(memory, limit);
+        if worker.ready_at.is_none() {
+            worker.start_size = worker.start_size.max(memory);
+        }
         // Before it is ready a worker has no runtime yet, so any message counts.
         if worker.runtime_polls != runtime_polls || worker.ready_at.is_none() {
             worker.runtime_polls = runtime_polls;
@@ -84,13 +87,13 @@ impl Machine {
         self.replace_while_both_fit(number, now, effects);
     }
 
-    /// Stops draining workers early if all workers together are close to the enforced memory limit.
+    /// Stops draining workers early if all workers together are close to the enforced memory limit, or requests wait for room.
     fn stop_draining_workers_if_memory_is_short(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let total_memory = self.workers.iter().fold(0, |sum, worker| sum + u128::from(worker.memory.0));
         let limit = self.policy.enforced_memory_limit;
-        if total_memory * 100 < u128::from(limit.0) * u128::from(DRAIN_ABORT_PERCENT)
-            || self.workers.len() < 2
-        {
+        let is_short = total_memory * 100 >= u128::from(limit.0) * u128::from(DRAIN_ABORT_PERCENT);
+        let others_wait = self.workers.iter().any(|it| it.serves() && it.held_since.is_some());
+        if self.workers.len() < 2 || !(is_short || others_wait && self.is_crowded(now)) {
             return;
         }
         let memory = Bytes(u64::try_from(total_memory).unwrap_or(u64::MAX));
@@ -163,7 +166,7 @@ impl Machine {
         }
     }
 
-    /// Records the memory of a worker that got ready, to estimate the memory of the next worker.
+    /// Records the largest memory of a worker until it was ready, to estimate the memory of the next worker.
     pub(super) fn record_start_size(&mut self, memory: Bytes) {
         self.start_size = self.start_size.max(memory);
     }

@@ -14,7 +14,7 @@ use super::{Effect, Machine, Worker, WorkerNumber};
 /// Shortest start for which requests should not have to wait.
 const NOTICEABLE_START: Duration = Duration::from_secs(1);
 
-/// Share of the limit that the old and the new worker may need together when the new one is ready, in percent; below the recycle threshold,
+/// Share of the limit that the old and the new worker may need together when the old one has exited, in percent; below the recycle threshold,
 /// as the growth meanwhile is an estimate.
 const BOTH: u64 = 90;
 
@@ -84,7 +84,8 @@ impl Machine {
             return;
         }
         let limit = self.policy.memory_limit;
-        let (last_leak, start_time) = (self.last_leak, self.longest_start + 2 * self.policy.poll_interval);
+        let last_leak = self.last_leak;
+        let replaced_in = self.longest_start + self.expected_drain() + self.policy.poll_interval;
         let Some(worker) = self.worker(number).filter(|worker| worker.serves()) else { return };
         let memory = worker.memory;
         let Some(growth) = worker.growth_since_ready(now) else { return };
@@ -94,7 +95,7 @@ impl Machine {
         // A young instance grows faster than it leaks, as it warms up and works off what waited.
         let within =
             |time| last_leak.map_or(growth.within(time), |last| last.within(time).min(growth.within(time)));
-        let meanwhile = within(start_time);
+        let meanwhile = within(replaced_in);
         if !leaks || growth.bytes < known || growth.bytes.0.saturating_add(meanwhile.0) < least.0 {
             return;
         }

@@ -27,6 +27,7 @@ impl Machine {
     ) {
         let Some(worker) = self.remove(number) else { return };
         effects.push(Effect::Investigate(number, exit, worker.stop_reason));
+        self.note_drain(&worker, now);
         self.after_exit(&worker, Some(exit), now, random, effects);
     }
 
@@ -63,6 +64,7 @@ impl Machine {
                         next.succession = Succession::FollowsDrained;
                     }
                 }
+                self.end_hold_if_there_is_room(now, effects);
                 return;
             }
         }

@@ -29,7 +29,9 @@ impl Worker {
         let since = now.saturating_sub(self.growth.compared_at);
         if since >= Duration::from_millis(500) {
             let grown = u128::from(memory.saturating_sub(self.growth.memory).0) * 1000 / since.as_millis();
-            let per_second = Bytes(u64::try_from(grown).unwrap_or(u64::MAX));
+            let measured = Bytes(u64::try_from(grown).unwrap_or(u64::MAX));
+            // While it gets no requests, it does not show how it grows when it gets them.
+            let per_second = if self.held_since.is_some() { self.growth.per_second } else { measured };
             self.growth = Growth { per_second, compared_at: now, memory };
         }
     }
@@ -121,8 +123,8 @@ impl Machine {
             return false;
         }
         let total_memory = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
-        // Behind a front one can follow the other without a refused request, so both need to fit until the new one is ready.
-        let growth = if self.policy.front.is_some() { self.growth_during_start() } else { Bytes::ZERO };
+        // Behind a front one can follow the other without a refused request, so both need to fit until the old one has exited.
+        let growth = if self.policy.front.is_some() { self.growth_until_replaced() } else { Bytes::ZERO };
         total_memory.saturating_add(self.start_size.0).saturating_add(growth.0) <= self.policy.memory_limit.0
     }
 
@@ -137,17 +139,17 @@ impl Machine {
         }
         let growth = self.workers.iter().fold(0, |sum: u64, it| sum.saturating_add(it.growth.per_second.0));
         let room = self.start_size.0.checked_div(growth).unwrap_or(0);
-        let time = self.longest_start + Duration::from_secs(room) + 2 * self.policy.poll_interval;
+        let replaced_in = self.longest_start + self.expected_drain();
+        let time = replaced_in + Duration::from_secs(room) + 2 * self.policy.poll_interval;
         time.min(MAX_REPLACEMENT_TIME)
     }
 
-    /// Returns by how much the memory of all workers grows while another one starts, since it was measured a moment ago.
-    fn growth_during_start(&self) -> Bytes {
-        let per_second =
-            self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.growth.per_second.0));
-        let time = self.longest_start + self.policy.poll_interval;
-        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Bytes(per_second.saturating_mul(millis) / 1000)
+    /// Returns by how much the memory of all workers grows, since it was measured a moment ago, while another one starts and the one that it
+    /// replaces drains: then the new one grows instead.
+    fn growth_until_replaced(&self) -> Bytes {
+        let time = self.longest_start + self.expected_drain() + self.policy.poll_interval;
+        let grown = self.workers.iter().map(|worker| worker.growth.within(time));
+        Bytes(grown.fold(0_u64, |sum, growth| sum.saturating_add(growth.0)))
     }
 
     /// Replaces a worker that has reached a threshold.
@@ -227,22 +229,25 @@ impl Machine {
         }
         let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
         let follows_drained = worker.succession == Succession::FollowsDrained;
-        let replaces = worker.replaces;
+        let (replaces, start_size) = (worker.replaces, worker.start_size);
+        // Where memory is short requests wait until the old worker has exited.
+        let waits = role == Role::Replacement && self.is_crowded(now);
         self.any_worker_was_ready = true;
         (self.start_time, self.longest_start) = (start_time, self.longest_start.max(start_time));
         if policy.front.is_some() {
             // What was refused belonged to the memory of the one before.
             self.shed = 0;
             effects.push(Effect::Log(Notice::Started(number, start_time)));
-            effects.extend(self.stopping.is_none().then_some(Effect::Activate(number)));
+            effects.extend((self.stopping.is_none() && !waits).then_some(Effect::Activate(number)));
         }
         self.replacement_failed_before = false;
-        self.record_start_size(size);
+        self.record_start_size(size.max(start_size));
         if role == Role::Replacement || follows_drained {
             effects.push(Effect::Log(Notice::Replaced(number)));
         }
         if role == Role::Replacement {
             let old = replaces.and_then(|number| self.worker(number));
+            let before = old.as_ref().map(|old| (old.growth.per_second, old.held_since));
             if let Some(old) = old.filter(|old| old.role == Role::Serving) {
                 old.drain_started = now;
                 old.role = Role::Draining(now + policy.drain_timeout);
@@ -259,6 +264,11 @@ impl Machine {
             }
             if let Some(worker) = self.worker(number) {
                 worker.role = Role::Serving;
+                // It gets the requests by which the old one grew.
+                if let Some((per_second, held_since)) = before {
+                    worker.growth = Growth { per_second, compared_at: now, memory: size };
+                    worker.held_since = waits.then_some(held_since.unwrap_or(now));
+                }
             }
             self.replaced_at = Some(now);
         }

@@ -1,4 +1,5 @@
-//! Requests when memory is short: behind a front they wait while a replacement is under way, instead of being refused.
+//! Requests when memory is short: behind a front they wait while a replacement is under way, instead of being refused, and while two workers
+//! beside each other would pass the limit.
 
 use std::time::Duration;
 
@@ -24,10 +25,11 @@ impl Machine {
         let replacement = self.worker_with_role(Role::Replacement).map(|it| it.replaces);
         let number = replacement.flatten().unwrap_or(number);
         let under_way = self.replacement_is_under_way(now);
+        let crowded = self.is_crowded(now);
         let Some(worker) = self.worker(number).filter(|worker| worker.serves()) else { return };
         // They wait no longer than a request may.
         let patient = worker.held_since.is_none_or(|since| now < since + front.hold);
-        let held = share > 0 && under_way && patient;
+        let held = (share > 0 && under_way || crowded) && patient;
         if held && worker.held_since.is_none() {
             worker.held_since = Some(now);
             effects.push(Effect::Hold(number));

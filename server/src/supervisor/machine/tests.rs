@@ -1,5 +1,6 @@
 //! Timelines: events at their seconds, and the expected effects.
 
+mod beside;
 mod early;
 mod front;
 mod hangs;

@@ -22,6 +22,8 @@ pub(super) struct Worker {
     pub(super) runtime_polls: u64,
     pub(super) memory: Bytes,
     pub(super) growth: Growth,
+    /// Its largest memory until it was ready.
+    pub(super) start_size: Bytes,
     /// Its lowest memory since it was ready.
     pub(super) lowest: Option<Bytes>,
     /// Whether the forecast says that its memory leaks.
@@ -66,6 +68,14 @@ pub(super) struct Growth {
     pub(super) memory: Bytes,
 }
 
+impl Growth {
+    /// Returns the growth within a time, at this rate.
+    pub(super) fn within(self, time: Duration) -> Bytes {
+        let grown = u128::from(self.per_second.0) * time.as_millis() / 1000;
+        Bytes(u64::try_from(grown).unwrap_or(u64::MAX))
+    }
+}
+
 /// The role of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -98,6 +108,7 @@ impl Worker {
             runtime_polls: 0,
             memory: Bytes::ZERO,
             growth: Growth { per_second: Bytes::ZERO, compared_at: now, memory: Bytes::ZERO },
+            start_size: Bytes::ZERO,
             lowest: None,
             is_leaking: false,
             held_back: None,

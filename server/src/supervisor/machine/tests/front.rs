@@ -91,9 +91,9 @@ fn a_worker_that_fills_its_memory_at_once_is_replaced_again_after_a_second() {
 }
 
 #[test]
-fn a_worker_that_grows_needs_headroom_until_the_next_one_is_ready() {
-    // Growth in MB a second, and whether the replacement starts beside the worker: 400 + 40 MB and 4 s of growth, of 512 MB.
-    for (growth, beside) in [(10, true), (18, true), (19, false), (30, false)] {
+fn a_worker_that_grows_needs_headroom_until_it_has_exited() {
+    // Growth in MB a second, and whether the replacement starts beside the worker: 400 + 40 MB and 5 s of growth, of 512 MB.
+    for (growth, beside) in [(10, true), (14, true), (15, false), (30, false)] {
         let mut machine = machine_behind_front();
         play(&mut machine, &[], &[(0.0, Tick), (1.0, Heartbeat(1, 1, mb(40))), (3.0, Ready(1))]);
         play(&mut machine, &[], &[(60.0, Heartbeat(1, 900, mb(400 - growth)))]);
@@ -211,8 +211,9 @@ fn requests_wait_instead_of_being_refused_while_a_replacement_starts() {
 
 #[test]
 fn a_replacement_begins_when_it_only_just_fits_and_late_if_it_does_not() {
-    // Growth in MB a second, seconds before the limit of 512 MB. At 300 MB another one of 40 MB fits, whose start takes 0.4 s.
-    for (growth, expected) in [(0, 2.5), (10, 6.5), (20, 4.5), (1, 20.0), (200, 1.0)] {
+    // Growth in MB a second, seconds before the limit of 512 MB. At 300 MB another one of 40 MB fits, whose start takes 0.5 s and the drain of
+    // the old one a second.
+    for (growth, expected) in [(0, 3.5), (10, 7.5), (20, 5.5), (1, 20.0), (200, 1.0)] {
         let mut machine = serving_behind_front(300 - growth);
         play(&mut machine, &[], &[(61.0, Heartbeat(1, 1002, mb(300)))]);
         assert_eq!(machine.replacement_time(), secs(expected), "{growth}");
