@@ -25,7 +25,7 @@ use heapbeat_shared::exit::StopReason;
 use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
-use beside::DrainTimes;
+use beside::RecentTimes;
 use early::GrowthSinceReady;
 use worker::{Role, Succession, Worker};
 
@@ -63,10 +63,10 @@ pub struct Machine {
     start_size: Bytes,
     /// Time from the start of a worker until it was ready, the last time.
     start_time: Duration,
-    /// The longest such time.
-    longest_start: Duration,
+    /// The last few of these times.
+    start_times: RecentTimes,
     /// Times from the beginning of a drain until the worker had exited.
-    drain_times: DrainTimes,
+    drain_times: RecentTimes,
     /// Whether any worker was ever ready.
     any_worker_was_ready: bool,
     /// Time of the last step.
@@ -107,8 +107,8 @@ impl Machine {
             last_leak: None,
             start_size: Bytes::ZERO,
             start_time: Duration::ZERO,
-            longest_start: Duration::ZERO,
-            drain_times: DrainTimes::default(),
+            start_times: RecentTimes::default(),
+            drain_times: RecentTimes::default(),
             any_worker_was_ready: false,
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Effect, Machine, Role, Succession, Worker};
 
-/// Number of drains that are remembered: one that was unusually long is forgotten.
+/// Number of starts and drains that are remembered: one that was unusually long is forgotten.
 const REMEMBERED: usize = 4;
 
 /// Time of a drain before there was one.
@@ -19,26 +19,31 @@ const FIRST_DRAIN: Duration = Duration::from_secs(1);
 /// requests in flight go on, and those that waited are passed on faster than they arrived.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// The times from the beginning of a drain until the worker had exited, of the last few.
+/// How long something took the last few times.
 #[derive(Debug, Default)]
-pub(super) struct DrainTimes(VecDeque<Duration>);
+pub(super) struct RecentTimes(VecDeque<Duration>);
 
-impl DrainTimes {
+impl RecentTimes {
     pub(super) fn record(&mut self, time: Duration) {
         self.0.truncate(REMEMBERED - 1);
         self.0.push_front(time);
     }
 
-    fn longest(&self) -> Duration {
-        self.0.iter().max().copied().unwrap_or(FIRST_DRAIN)
+    fn longest(&self) -> Option<Duration> {
+        self.0.iter().max().copied()
     }
 }
 
 impl Machine {
+    /// Returns how long a worker is expected to take from its start until it is ready.
+    pub(super) fn expected_start(&self) -> Duration {
+        self.start_times.longest().unwrap_or_default()
+    }
+
     /// Returns how long a worker is expected to take from the beginning of its drain until it has exited. More than it would get if the next one
     /// were started after it is not planned for.
     pub(super) fn expected_drain(&self) -> Duration {
-        self.drain_times.longest().min(self.policy.short_drain_timeout)
+        self.drain_times.longest().unwrap_or(FIRST_DRAIN).min(self.policy.short_drain_timeout)
     }
 
     /// Notes how long a worker has drained that was replaced and has exited now.

@@ -76,7 +76,7 @@ impl Machine {
         let may_replace = self.policy.replaces_early
             && self.policy.front.is_some()
             && self.policy.instances == 1
-            && self.longest_start >= NOTICEABLE_START
+            && self.expected_start() >= NOTICEABLE_START
             && self.stopping.is_none()
             && !self.replacement_failed_before
             && now >= self.next_replacement_at();
@@ -85,7 +85,7 @@ impl Machine {
         }
         let limit = self.policy.memory_limit;
         let last_leak = self.last_leak;
-        let replaced_in = self.longest_start + self.expected_drain() + self.policy.poll_interval;
+        let replaced_in = self.expected_start() + self.expected_drain() + self.policy.poll_interval;
         let Some(worker) = self.worker(number).filter(|worker| worker.serves()) else { return };
         let memory = worker.memory;
         let Some(growth) = worker.growth_since_ready(now) else { return };
@@ -107,7 +107,7 @@ impl Machine {
         }
         let why = format!(
             "its memory grows ({memory} of {limit}), and later another instance would not fit beside it, so that requests would wait for {} s",
-            self.longest_start.as_secs_f32().round()
+            self.expected_start().as_secs_f32().round()
         );
         self.replace(number, why, now, effects);
     }

@@ -139,7 +139,7 @@ impl Machine {
         }
         let growth = self.workers.iter().fold(0, |sum: u64, it| sum.saturating_add(it.growth.per_second.0));
         let room = self.start_size.0.checked_div(growth).unwrap_or(0);
-        let replaced_in = self.longest_start + self.expected_drain();
+        let replaced_in = self.expected_start() + self.expected_drain();
         let time = replaced_in + Duration::from_secs(room) + 2 * self.policy.poll_interval;
         time.min(MAX_REPLACEMENT_TIME)
     }
@@ -147,7 +147,7 @@ impl Machine {
     /// Returns by how much the memory of all workers grows, since it was measured a moment ago, while another one starts and the one that it
     /// replaces drains: then the new one grows instead.
     fn growth_until_replaced(&self) -> Bytes {
-        let time = self.longest_start + self.expected_drain() + self.policy.poll_interval;
+        let time = self.expected_start() + self.expected_drain() + self.policy.poll_interval;
         let grown = self.workers.iter().map(|worker| worker.growth.within(time));
         Bytes(grown.fold(0_u64, |sum, growth| sum.saturating_add(growth.0)))
     }
@@ -233,7 +233,8 @@ impl Machine {
         // Where memory is short requests wait until the old worker has exited.
         let waits = role == Role::Replacement && self.is_crowded(now);
         self.any_worker_was_ready = true;
-        (self.start_time, self.longest_start) = (start_time, self.longest_start.max(start_time));
+        self.start_time = start_time;
+        self.start_times.record(start_time);
         if policy.front.is_some() {
             // What was refused belonged to the memory of the one before.
             self.shed = 0;

@@ -178,7 +178,7 @@ impl Model {
     }
 
     fn step(&mut self, event: MachineEvent) {
-        let known = self.machine.longest_start + self.machine.expected_drain();
+        let known = self.machine.expected_start() + self.machine.expected_drain();
         let memory = self.total();
         for effect in self.machine.step(event, self.now, MIDDLE) {
             match effect {
@@ -345,8 +345,12 @@ fn a_drain_that_requests_wait_for_is_cut_short() {
 }
 
 #[test]
-fn drains_are_expected_to_take_as_long_as_the_longest_of_the_last_four() {
+fn starts_and_drains_are_expected_to_take_as_long_as_the_longest_of_the_last_four() {
     let mut machine = machine_behind_front();
+    for (took, expected) in [(1.0, 1.0), (7.0, 7.0), (1.0, 7.0), (1.0, 7.0), (1.0, 7.0), (1.0, 1.0)] {
+        machine.start_times.record(secs(took));
+        assert_eq!(machine.expected_start(), secs(expected), "{took}");
+    }
     assert_eq!(machine.expected_drain(), secs(1.0));
     for (took, expected) in
         [(0.3, 0.3), (2.0, 2.0), (0.4, 2.0), (0.4, 2.0), (0.4, 2.0), (0.4, 0.4), (20.0, 5.0)]
