@@ -145,10 +145,33 @@ fn requests_wait_while_a_program_that_crashed_starts_again() {
             guarded.get("/");
         }
     }
-    let counts = load.stop();
-    assert_eq!(counts.refused, 0, "{counts:?}");
-    // A GET is repeated, unless it meets two instances that are killed.
-    assert!(counts.failed <= 1, "{counts:?}");
+    assert_all_succeeded(load.stop());
+}
+
+/// A server that ends by the signal `SIGNAL` at a request for `/mortal`, unless three before it have done so.
+const MORTAL: &str = "const fs = require('fs');
+require('http').createServer((request, response) => {
+  if (request.url !== '/mortal') return response.end('ok');
+  fs.appendFileSync(process.env.REQUESTS, 'x');
+  if (fs.statSync(process.env.REQUESTS).size <= 3) return process.kill(process.pid, process.env.SIGNAL);
+  response.end('answered');
+}).listen(process.env.PORT);
+";
+
+#[test]
+fn a_request_outlives_instances_that_were_killed_and_not_those_that_crashed() {
+    for (signal, part, asked) in [
+        ("SIGKILL", "answered", 4),
+        ("SIGSEGV", "this GET was not repeated: two instances ended while they had it", 2),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let requests = folder.path().join("requests");
+        let variables = [("SIGNAL", signal), ("REQUESTS", requests.to_str().unwrap())];
+        let Some(guarded) = GuardedNode::start(MORTAL, &[], &variables) else { return };
+        let response = guarded.get("/mortal");
+        assert!(response.contains(part), "{signal}: {response}");
+        assert_eq!(std::fs::metadata(&requests).unwrap().len(), asked, "{signal}");
+    }
 }
 
 #[test]
