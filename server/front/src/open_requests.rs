@@ -1,6 +1,6 @@
 //! The requests that a copy of the program has not finished, by route.
 //!
-//! Whoever asks right after a copy has died may ask before its connections have failed one after the other. So those that are in flight
+//! The guard asks right after a copy has died, perhaps before its connections have failed one after the other. So those that are in flight
 //! count as well as those that are known to have failed.
 
 use crate::statistics::{RouteKey, RouteName};
