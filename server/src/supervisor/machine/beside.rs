@@ -1,8 +1,8 @@
 //! Two workers under one memory limit: one starts beside the one that serves, which keeps its memory until it has exited.
 //!
-//! When the replacement begins it is planned what both need together, with the growth until the old worker has exited. The plan can fail: on a
-//! busy machine a start takes longer than any before, and requests in flight outlast those before them. Then new requests wait until there is
-//! room again, as they would have without another worker beside: where memory grows, it grows by requests.
+//! What both need together, with the growth until the old worker has exited, is estimated when the replacement begins. The estimate can fail:
+//! on a busy machine a start takes longer than those before, and requests in flight outlast those before them. Then new requests wait until
+//! there is room again, as they would have without another worker beside: where memory grows, it grows by requests.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -40,8 +40,8 @@ impl Machine {
         self.start_times.longest().unwrap_or_default()
     }
 
-    /// Returns how long a worker is expected to take from the beginning of its drain until it has exited. More than it would get if the next one
-    /// were started after it is not planned for.
+    /// Returns how long a worker is expected to take from the beginning of its drain until it has exited: at most as long as it would get
+    /// if the next one were started after it.
     pub(super) fn expected_drain(&self) -> Duration {
         self.drain_times.longest().unwrap_or(FIRST_DRAIN).min(self.policy.short_drain_timeout)
     }

@@ -265,11 +265,10 @@ impl Machine {
             }
             if let Some(worker) = self.worker(number) {
                 worker.role = Role::Serving;
+                let (per_second, held_since) = before.unwrap_or((worker.growth.per_second, None));
                 // It gets the requests by which the old one grew.
-                if let Some((per_second, held_since)) = before {
-                    worker.growth = Growth { per_second, compared_at: now, memory: size };
-                    worker.held_since = waits.then_some(held_since.unwrap_or(now));
-                }
+                worker.growth = Growth { per_second, compared_at: now, memory: size };
+                worker.held_since = waits.then_some(held_since.unwrap_or(now));
             }
             self.replaced_at = Some(now);
         }
