@@ -28,8 +28,8 @@ be distinguished from fragmentation. The lines of `check-memory --json` and of N
 Prometheus' /api/v1/query_range, can be given as they are. `#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} begins a new \
 series; the other events are `purge` and `limit`.
 
-Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 a leak reaches the limit in less than an hour, or any growth within minutes; \
-3 unknown, or the series cannot be read.
+Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 a leak reaches the limit in less than an hour, and in \
+twice the time for which it has lasted, or any growth reaches it within minutes; 3 unknown, or the series cannot be read.
 
 Examples:
   heapbeat forecast rss.csv

@@ -186,6 +186,17 @@ fn the_resident_set_of_a_managed_runtime_is_no_leak_below_its_maximum() {
 }
 
 #[test]
+fn a_leak_is_critical_once_it_has_lasted_for_half_of_what_is_left() {
+    // 10 MB a minute reach 512 MB after 43 minutes, which is within an hour at once.
+    let assessments = assess_often(2000, LIMIT, |t| 80.0 + 10.0 * t / 60.0);
+    let leak = first(&assessments, |it| it.verdict == Verdict::Leaking).unwrap();
+    assert!(leak < 600, "{leak}");
+    let critical = first(&assessments, |it| it.reaches_limit_within(SOON)).unwrap();
+    // After a third of the time, and the warm-up.
+    assert!((900..1200).contains(&critical), "{critical}");
+}
+
+#[test]
 fn buffers_outside_the_heap_are_external_growth() {
     let points = (0..900).map(|s| {
         let held = megabytes(2.0 * s as f64 / 60.0);

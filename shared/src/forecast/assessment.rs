@@ -253,12 +253,13 @@ pub struct Assessment {
 const MINUTES_AWAY: Duration = Duration::from_secs(5 * 60);
 
 impl Assessment {
-    /// Whether the limit is reached within `horizon` by a leak, or within minutes by any growth that has lasted for longer than the latest
-    /// estimate. Other growth often ends before: a cache is full, a heap is collected.
+    /// Whether the limit is reached within `horizon` by a leak that has lasted for half of the time that is left, or within minutes by any
+    /// growth that has lasted for longer than the latest estimate. Other growth often ends before: a cache is full, a heap is collected.
     pub fn reaches_limit_within(&self, horizon: Duration) -> bool {
         self.time_to_limit.is_some_and(|time| {
-            let confirmed = time.latest <= MINUTES_AWAY.min(self.window);
-            confirmed || (self.verdict.is_leak() && time.expected <= horizon)
+            let is_confirmed = time.latest <= MINUTES_AWAY.min(self.window);
+            let is_old_enough = time.expected <= self.window.saturating_mul(2);
+            is_confirmed || (self.verdict.is_leak() && is_old_enough && time.expected <= horizon)
         })
     }
 }

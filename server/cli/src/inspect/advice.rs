@@ -35,7 +35,7 @@ pub(crate) struct Advice {
     pub(crate) text: String,
 }
 
-/// A leak that reaches the limit in less than an hour is critical, as finding the cause takes time.
+/// A leak that reaches the limit in less than this can be critical, as finding the cause takes time.
 pub(crate) const SOON: Duration = Duration::from_secs(3600);
 
 /// What a first measurement of a target without a history cannot tell.

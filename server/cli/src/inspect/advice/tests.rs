@@ -41,6 +41,7 @@ fn leaking(snapshot: &mut Snapshot, minutes: u64) {
     snapshot.forecast.part = MemoryPart::LiveHeap;
     snapshot.forecast.slope = Some(Slope { expected: rate(1.9), low: rate(1.8), high: rate(2.0) });
     snapshot.forecast.time_to_limit = Some(TimeToLimit { expected: time, earliest: time, latest: time });
+    snapshot.forecast.window = Duration::from_secs(600);
 }
 
 fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {

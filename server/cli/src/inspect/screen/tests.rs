@@ -99,6 +99,7 @@ fn leaking_snapshot() -> Snapshot {
     let rate = |mb: f64| Rate(mb * MB / 60.0);
     snapshot.forecast.verdict = Verdict::Leaking;
     snapshot.forecast.basis = Basis::SustainedGrowth;
+    snapshot.forecast.window = Duration::from_secs(252);
     snapshot.forecast.part = MemoryPart::LiveHeap;
     snapshot.forecast.slope = Some(Slope { expected: rate(48.0), low: rate(47.0), high: rate(49.0) });
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
@@ -156,6 +157,7 @@ fn demo_snapshot() -> Snapshot {
     let rate = |mb: f64| Rate(mb * MB / 60.0);
     snapshot.forecast.verdict = Verdict::Leaking;
     snapshot.forecast.basis = Basis::SustainedGrowth;
+    snapshot.forecast.window = Duration::from_secs(252);
     snapshot.forecast.part = MemoryPart::LiveHeap;
     snapshot.forecast.slope = Some(Slope { expected: rate(45.0), low: rate(44.0), high: rate(46.0) });
     let seconds = Duration::from_secs;
