@@ -6,12 +6,13 @@
 mod cgroup;
 mod file;
 mod jemalloc;
+mod jvm_heap_mapping;
 mod jvm_perf_data;
 pub(crate) mod lateness;
 mod limit;
+mod managed_heap;
 mod process;
 mod program;
-mod runtime_max;
 pub(crate) mod sampler;
 mod stall;
 
@@ -26,9 +27,9 @@ use crate::clock::Now;
 pub use cgroup::{Cgroup, CgroupMemory, CgroupVersion, OomEvents};
 pub use jemalloc::{Heap, HeapMemory};
 pub use limit::{Limit, LimitOrigin, physical_memory};
+pub use managed_heap::{ManagedHeap, managed_heap};
 pub use process::{Process, ProcessMemory};
 pub use program::{ProgramMemory, RuntimeHeap};
-pub use runtime_max::runtime_max;
 pub use stall::{Stall, StallFile};
 
 use lateness::{Lateness, RuntimeProbe};

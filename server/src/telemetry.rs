@@ -154,7 +154,7 @@ impl Telemetry {
             forecaster.reset(Reset::Limit);
             self.event_log.record(reading.now.wall, EventKind::Limit { before: changed, after: limit });
         }
-        forecaster.set_runtime_max(reading.program.and_then(|program| program.runtime_max));
+        forecaster.set_runtime_max(reading.program.and_then(|program| Some(program.managed?.max)));
         forecaster.push(point(reading));
         forecaster.time_to_limit_within(limit, HORIZON)
     }
@@ -220,11 +220,15 @@ impl Telemetry {
 /// Converts a reading for the forecast. Its time is the process's age, as a clock that is set must not look like growth.
 fn point(reading: &Reading) -> Point {
     let age = i64::try_from(reading.now.age.as_millis()).unwrap_or(i64::MAX);
-    let own =
-        reading.heap.map(|heap| Heap { used: heap.allocated, resident: Some(heap.resident), external: None });
+    let own = reading.heap.map(|heap| Heap {
+        used: Some(heap.allocated),
+        resident: Some(heap.resident),
+        external: None,
+    });
     let heap = reading.program.map_or(own, |program| {
-        let heap = program.heap?;
-        Some(Heap { used: heap.used?, resident: None, external: heap.external })
+        let told = program.heap.filter(|heap| heap.used.is_some());
+        let told = told.map(|heap| Heap { used: heap.used, resident: None, external: heap.external });
+        told.or_else(|| program.managed?.resident.map(Heap::managed))
     });
     Point { at: UnixMillis(age), total: reading.working_set(), heap }
 }

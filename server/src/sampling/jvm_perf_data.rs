@@ -15,6 +15,9 @@ use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
 /// Size limit of a file; a JVM of today makes one of 32 kB (`-XX:PerfDataMemorySize`).
 const MAX_SIZE: usize = 1 << 20;
 
+/// The smallest page of memory in bytes.
+const PAGE: u64 = 4096;
+
 /// Most entries of `/tmp` that are searched for directories of performance data.
 const MAX_ENTRIES: usize = 4096;
 
@@ -139,7 +142,7 @@ impl<'a> PerfData<'a> {
 }
 
 /// Returns the maximum of the heap. Of collectors of two generations (`Copy:MSC`, `ParScav:MSC`), each generation has its part of it; of
-/// others, each may take all of it.
+/// others, each may take all of it; G1 adds some words to each, so that none is zero, while a heap has whole pages.
 fn parse_heap_max(data: &[u8]) -> Option<Bytes> {
     let data = PerfData::parse(data)?;
     let (mut sum, mut highest, mut has_parts) = (0u64, 0, false);
@@ -155,7 +158,8 @@ fn parse_heap_max(data: &[u8]) -> Option<Bytes> {
             highest = max.max(highest);
         }
     }
-    Some(Bytes(if has_parts { sum } else { highest })).filter(|max| *max > Bytes::ZERO)
+    let max = if has_parts { sum } else { highest };
+    Some(Bytes(max / PAGE * PAGE)).filter(|max| *max > Bytes::ZERO)
 }
 
 #[cfg(test)]
@@ -218,8 +222,8 @@ mod tests {
         }
         let g1 = [
             ("sun.gc.policy.name", Text("GarbageFirst")),
-            ("sun.gc.generation.1.maxCapacity", Long(256 * MB)),
-            ("sun.gc.generation.0.maxCapacity", Long(256 * MB)),
+            ("sun.gc.generation.1.maxCapacity", Long(256 * MB + 8)),
+            ("sun.gc.generation.0.maxCapacity", Long(256 * MB + 24)),
         ];
         assert_eq!(parse_heap_max(&perf_data(&g1, true)), Some(Bytes::from_mb(256)));
         let cases: [&[(&str, Value)]; 3] = [

@@ -2,6 +2,8 @@
 
 use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
+use super::ManagedHeap;
+
 /// Memory of all processes of a guarded program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProgramMemory {
@@ -13,8 +15,9 @@ pub struct ProgramMemory {
     pub processes: u32,
     /// The heap as the runtimes inside know it; `None` without an agent.
     pub heap: Option<RuntimeHeap>,
-    /// Sum of the maxima of the runtimes' heaps, where the heap is not known: below it, the resident set alone says nothing about a leak.
-    pub runtime_max: Option<Bytes>,
+    /// The heaps of managed runtimes as they are known from outside, where no agent tells them: below their maximum, the resident set alone
+    /// says nothing about a leak.
+    pub managed: Option<ManagedHeap>,
 }
 
 /// The heaps of all processes of a program, as `process.memoryUsage()` has them. A runtime leaves out what it does not know.
@@ -62,7 +65,7 @@ impl ProgramMemory {
             judged: Bytes(self.judged.0.saturating_add(other.judged.0)),
             processes: self.processes.saturating_add(other.processes),
             heap,
-            runtime_max: sum(self.runtime_max, other.runtime_max),
+            managed: self.managed.into_iter().chain(other.managed).reduce(ManagedHeap::plus),
         }
     }
 
@@ -108,8 +111,7 @@ mod tests {
             (Some(heap(90, 300, None)), (90, 300, 0)),
         ];
         for (heap, expected) in cases {
-            let memory =
-                ProgramMemory { tree: mb(200), judged: mb(210), processes: 1, heap, runtime_max: None };
+            let memory = ProgramMemory { tree: mb(200), judged: mb(210), processes: 1, heap, managed: None };
             let sample = memory.sample(UnixMillis(5));
             let health = sample.to_health_memory();
             assert_eq!((health.heap_used.0, health.heap_total.0, health.external.0), expected, "{heap:?}");

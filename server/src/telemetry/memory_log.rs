@@ -142,7 +142,7 @@ mod tests {
             judged: Bytes::from_mb(150),
             processes: 1,
             heap: Some(RuntimeHeap { total: Some(Bytes::from_mb(129)), ..RuntimeHeap::default() }),
-            runtime_max: None,
+            managed: None,
         };
         let reading = Reading { program: Some(program), ..reading(Duration::ZERO, Duration::ZERO) };
         let text = MemorySummary { reading: &reading, pressure: Pressure::Calm }.to_string();

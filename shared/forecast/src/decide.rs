@@ -10,7 +10,7 @@ use heapbeat_shared::forecast::{Assessment, Basis, MemoryPart, Rate, Slope, Time
 
 use super::floors::Floors;
 use super::past::past_errors;
-use super::point::{CHANNELS, FigureSet, TOTAL};
+use super::point::{CHANNELS, FigureSet, OUTSIDE, TOTAL};
 use super::stats::TimeSeries;
 use super::window::{CLEAR, Doubt, Growth, Trend, Window};
 
@@ -149,7 +149,7 @@ impl Assessor<'_> {
         let rises: Vec<_> = part
             .established()
             .map(|trend| (trend, self.time_to_limit(part.channel, trend)))
-            .map(|(trend, forecast)| (trend, forecast, too_early(trend, forecast)))
+            .map(|(trend, forecast)| (trend, forecast, self.too_early(trend, forecast)))
             .collect();
         let mut leaks = rises.iter().filter(|(.., early)| early.is_none());
         let has_time = |forecast: &Option<LimitForecast>| forecast.is_some_and(|it| it.time.is_some());
@@ -176,10 +176,11 @@ impl Assessor<'_> {
             return None;
         }
         let time = self.time_to_limit(part.channel, trend).filter(|_| doubt.is_none());
-        let (verdict, basis) = match (part.part, doubt.or(too_early(trend, time))) {
+        let (verdict, basis) = match (part.part, doubt.or(self.too_early(trend, time))) {
             (MemoryPart::AllocatorOverhead, _) => (Verdict::Fragmenting, Basis::LiveHeapFlat),
             (_, Some(doubt)) => (Verdict::Growing, doubt),
             (MemoryPart::External, None) => (Verdict::Leaking, Basis::SustainedGrowth),
+            (MemoryPart::Total, None) => (Verdict::Growing, Basis::HeapMayFill),
             (_, None) => (Verdict::Growing, Basis::OutsideLiveHeap),
         };
         Some(self.rise(verdict, basis, part, trend, time))
@@ -246,7 +247,9 @@ impl Assessor<'_> {
         let part = self.window(channel, trend.level)?;
         let slope_of: fn(TimeSeries<'_>) -> f64 = if trend.straight { all_slope } else { recent_slope };
         let (of_total, of_part) = (total.series(), part.series());
-        let rise = if slope_of(of_total) > slope_of(of_part) { of_total } else { of_part };
+        // A heap that is being filled beside what is outside of it will be full.
+        let is_total = self.kind != FigureSet::Runtime && slope_of(of_total) > slope_of(of_part);
+        let rise = if is_total { of_total } else { of_part };
         let slope = slope_of(rise);
         if slope <= 0.0 {
             return None;
@@ -257,39 +260,48 @@ impl Assessor<'_> {
         let width = total.resolution();
         let peak = (total.peak - slope * width).max(0.0);
         let expected = (self.limit.0 as f64 - held - peak).max(0.0) / slope;
+        let recent = recent_slope(rise);
+        let slowing = if recent > 0.0 { (slope / recent).max(1.0) } else { 1.0 };
         let time = past_errors(rise, slope_of).map(|(low, high)| TimeToLimit {
             expected: to_duration(expected),
             earliest: to_duration(expected * low.min(1.0) - width),
-            latest: to_duration(expected * high.max(1.0) + width),
+            latest: to_duration(expected * high.max(1.0) * slowing + width),
         });
         Some(LimitForecast { time, expected })
     }
 
+    /// Returns a basis if a rise has not lasted long enough to be called a leak: for half of the time that is left, or for the longest time
+    /// needed. That is twice as long outside of a managed heap, where the collector's tables and compiled code grow at first, and twice as
+    /// long if the rise is no line: half of a rhythm is none either, and has turned by then.
+    fn too_early(&self, trend: &Trend, forecast: Option<LimitForecast>) -> Option<Basis> {
+        let left = forecast.map_or(f64::INFINITY, |forecast| forecast.expected);
+        let longest = if self.kind == FigureSet::Runtime { CLEAR * LEAK_AFTER } else { LEAK_AFTER };
+        let needed = (left / CLEAR).min(longest);
+        if trend.span < if trend.straight { needed } else { CLEAR * needed } {
+            Some(Basis::ObservedTooBriefly)
+        } else if left > RHYTHM && trend.span < 2.0 * RHYTHM {
+            Some(Basis::LimitFarAway)
+        } else {
+            None
+        }
+    }
+
     /// Takes back what the resident set of a managed runtime cannot show: below the maximum of its heap, its collector may still be
-    /// filling it.
+    /// filling it. It reaches the limit only if the full heap does, with what is outside of it.
     fn below_runtime_max(&self, found: Assessment) -> Assessment {
-        let Some(max) = self.runtime_max.filter(|_| self.kind == FigureSet::Single) else { return found };
-        let held = self.window(TOTAL, 0).map_or(0.0, |total| total.newest.0);
+        let held = |channel: usize| self.window(channel, 0).map_or(0.0, |window| window.newest.0);
+        let (outside, may_fill) = match self.kind {
+            FigureSet::Single => (0.0, found.verdict == Verdict::Leaking),
+            FigureSet::Runtime => (held(OUTSIDE), found.basis == Basis::HeapMayFill),
+            _ => return found,
+        };
+        let Some(max) = self.runtime_max else { return found };
         let found = Assessment { runtime_max: Some(max), ..found };
-        if found.verdict != Verdict::Leaking || held >= max.0 as f64 {
+        if !may_fill || self.kind == FigureSet::Single && held(TOTAL) >= max.0 as f64 {
             return found;
         }
-        let time_to_limit = found.time_to_limit.filter(|_| self.limit <= max);
+        let time_to_limit = found.time_to_limit.filter(|_| self.limit.0 as f64 <= max.0 as f64 + outside);
         Assessment { verdict: Verdict::Growing, basis: Basis::HeapMayFill, time_to_limit, ..found }
-    }
-}
-
-/// Returns a basis if a rise has not lasted long enough to be called a leak: for half of the time that is left, or for the longest time
-/// needed. A rise that is no line must last twice as long: half of a rhythm is no line, and has turned by then.
-fn too_early(trend: &Trend, forecast: Option<LimitForecast>) -> Option<Basis> {
-    let left = forecast.map_or(f64::INFINITY, |forecast| forecast.expected);
-    let needed = (left / CLEAR).min(LEAK_AFTER);
-    if trend.span < if trend.straight { needed } else { CLEAR * needed } {
-        Some(Basis::ObservedTooBriefly)
-    } else if left > RHYTHM && trend.span < 2.0 * RHYTHM {
-        Some(Basis::LimitFarAway)
-    } else {
-        None
     }
 }
 

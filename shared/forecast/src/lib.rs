@@ -173,7 +173,7 @@ impl Forecaster {
             quanta: self.quanta,
         };
         let assessment = assessor.assess();
-        self.verdict.confirm(assessment)
+        self.verdict.confirm(assessment, span.kind.knows_heap())
     }
 
     /// Returns the time until `limit` at the rate of the last 2 to 16 seconds, if that is within `horizon`: a reason to sample more often and

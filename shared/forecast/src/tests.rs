@@ -60,7 +60,7 @@ fn the_growing_part_decides_the_verdict() {
             at: UnixMillis(s * 1000),
             total: bytes(120.0, total, s),
             heap: Some(Heap {
-                used: bytes(60.0, used, s),
+                used: Some(bytes(60.0, used, s)),
                 resident: Some(bytes(90.0, resident, s)),
                 external: None,
             }),
@@ -185,6 +185,61 @@ fn the_resident_set_of_a_managed_runtime_is_no_leak_below_its_maximum() {
     assert!(sentence.contains("a leak inside the heap of the runtime cannot be seen"), "{sentence}");
 }
 
+/// Feeds a JVM with `-Xmx256m`, whose resident heap and other memory are these MB at a second, and returns the assessments.
+fn assess_jvm(
+    seconds: i64,
+    heap: impl Fn(f64) -> f64,
+    outside: impl Fn(f64) -> f64,
+) -> Vec<(i64, Assessment)> {
+    let mut forecaster = Forecaster::new();
+    forecaster.set_runtime_max(Some(Bytes::from_mb(256)));
+    let mut assess = |second: i64| {
+        let (at, resident) = (second as f64, megabytes(heap(second as f64)));
+        let total = Bytes(resident.0 + megabytes(outside(at) + 0.05 * (at * 1.7).sin()).0);
+        forecaster.push(Point { at: UnixMillis(second * 1000), total, heap: Some(Heap::managed(resident)) });
+        (second, forecaster.assess(LIMIT))
+    };
+    (0..seconds).map(&mut assess).step_by(5).collect()
+}
+
+#[test]
+fn a_jvm_whose_heap_fills_beyond_its_maximum_in_the_resident_set_is_no_leak() {
+    // As a cache that filled the heap of a `-Xmx256m` in eleven minutes: the resident set ended at 281 MB.
+    let filling = |t: f64| (20.0 + 22.0 * t / 60.0).min(256.0);
+    let assessments = assess_jvm(1500, filling, |_| 40.0);
+    let leak = first(&assessments, |it| it.verdict.is_leak() || it.reaches_limit_within(SOON));
+    assert_eq!(leak, None);
+    let fills = first(&assessments, |it| it.basis == Basis::HeapMayFill && it.verdict == Verdict::Growing);
+    assert!(fills.is_some());
+    let timed = first(&assessments, |it| it.time_to_limit.is_some());
+    assert_eq!(timed, None, "the full heap and what is outside of it are below the limit");
+    let last = assessments.last().unwrap().1;
+    assert_eq!((last.verdict, last.part), (Verdict::Steady, MemoryPart::OutsideHeap));
+    assert!(last.to_string().contains("a leak inside the heap of the runtime cannot be seen"), "{last}");
+    // Where they are not, the heap that fills reaches it.
+    let near = assess_jvm(600, filling, |_| 300.0);
+    assert!(first(&near, |it| it.basis == Basis::HeapMayFill && it.time_to_limit.is_some()).is_some());
+}
+
+#[test]
+fn a_leak_outside_of_the_heap_of_a_jvm_is_found_below_its_maximum() {
+    let direct = |t: f64| 40.0 + 3.0 * t / 60.0;
+    for heap in [|_| 16.0, |t: f64| (20.0 + 8.0 * t / 60.0).min(256.0)] {
+        let assessments = assess_jvm(1200, heap, direct);
+        let leak = |it: &Assessment| it.verdict == Verdict::Leaking && it.part == MemoryPart::OutsideHeap;
+        let found = first(&assessments, leak).unwrap();
+        assert!(found < 960, "{found}");
+        let last = assessments.last().unwrap().1;
+        let rate = last.slope.unwrap().expected.0 * 60.0 / 1_048_576.0;
+        assert!((2.9..3.1).contains(&rate), "{rate}");
+        // 512 MB less what is held, at 3 MB a minute: the heap will be full.
+        let held = heap(1200.0) + direct(1200.0);
+        let truth = (512.0 - held) / 3.0 * 60.0;
+        let expected = last.time_to_limit.unwrap().expected.as_secs_f64();
+        assert!((0.9..1.1).contains(&(expected / truth)), "{expected} {truth}");
+    }
+}
+
 #[test]
 fn a_leak_is_critical_once_it_has_lasted_for_half_of_what_is_left() {
     // 10 MB a minute reach 512 MB after 43 minutes, which is within an hour at once.
@@ -197,11 +252,28 @@ fn a_leak_is_critical_once_it_has_lasted_for_half_of_what_is_left() {
 }
 
 #[test]
+fn a_leak_of_which_the_heap_is_known_is_confirmed_earlier() {
+    let found = |knows_heap: bool| {
+        let mut forecaster = Forecaster::new();
+        (0..1200).step_by(2).find(|second| {
+            let total = megabytes(100.0 + 3.0 * *second as f64 / 60.0);
+            let heap =
+                Heap { used: Some(megabytes(3.0 * *second as f64 / 60.0)), resident: None, external: None };
+            let heap = Some(heap).filter(|_| knows_heap);
+            forecaster.push(Point { at: UnixMillis(second * 1000), total, heap });
+            forecaster.assess(LIMIT).verdict == Verdict::Leaking
+        })
+    };
+    let (known, unknown) = (found(true).unwrap(), found(false).unwrap());
+    assert!(known < 460 && (known + 15..500).contains(&unknown), "{known} {unknown}");
+}
+
+#[test]
 fn buffers_outside_the_heap_are_external_growth() {
     let points = (0..900).map(|s| {
         let held = megabytes(2.0 * s as f64 / 60.0);
         let total = Bytes(megabytes(80.0).0 + held.0);
-        let heap = Heap { used: megabytes(20.0), resident: None, external: Some(Bytes(held.0 + 1)) };
+        let heap = Heap { used: Some(megabytes(20.0)), resident: None, external: Some(Bytes(held.0 + 1)) };
         Point { at: UnixMillis(s * 1000), total, heap: Some(heap) }
     });
     let found = Forecaster::of(points).assess(LIMIT);
@@ -272,7 +344,7 @@ fn a_late_point_is_dropped_and_a_clock_set_back_resets() {
     disturbed.push(Point::single(UnixMillis(1000), Bytes(1)));
     assert_eq!(disturbed.last_reset(), Some(Reset::TimeWentBack));
     disturbed.push(Point {
-        heap: Some(Heap { used: Bytes(1), resident: None, external: None }),
+        heap: Some(Heap { used: Some(Bytes(1)), resident: None, external: None }),
         ..Point::single(UnixMillis(2000), Bytes(1))
     });
     assert_eq!(disturbed.last_reset(), Some(Reset::OtherFigures));
@@ -341,12 +413,13 @@ fn the_state_has_the_size_that_the_documentation_names() {
 fn any_point() -> impl Strategy<Value = Point> {
     let time = prop_oneof![any::<i64>(), 0i64..1_000_000, Just(i64::MIN), Just(i64::MAX), Just(0)];
     let bytes = || prop_oneof![any::<u64>(), 0u64..1 << 30, Just(0), Just(u64::MAX)];
-    let heap = proptest::option::of((bytes(), proptest::option::of(bytes()), proptest::option::of(bytes())));
+    let known = || proptest::option::of(bytes());
+    let heap = proptest::option::of((known(), known(), known()));
     (time, bytes(), heap).prop_map(|(at, total, heap)| Point {
         at: UnixMillis(at),
         total: Bytes(total),
         heap: heap.map(|(used, resident, external)| Heap {
-            used: Bytes(used),
+            used: used.map(Bytes),
             resident: resident.map(Bytes),
             external: external.map(Bytes),
         }),

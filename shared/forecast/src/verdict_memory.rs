@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use heapbeat_shared::forecast::{Assessment, Basis, TimeToLimit, Verdict};
 
-/// Share of the window for which a verdict must have been found before it takes the place of another one: that many of its floors are new.
+/// Share of the window for which a verdict must have been found before it takes the place of another one: two or three of its floors are
+/// new. Where the heap is not known it is twice as much, as a resident set stands still and jumps.
 const HELD: u32 = 16;
 
 /// What is true once it has been found for long enough without interruption.
@@ -39,7 +40,7 @@ pub(super) struct VerdictMemory {
 impl VerdictMemory {
     /// Returns the assessment that is valid now: `new`, or the last one for as long as the new verdict has not lasted. The first one, a leak
     /// that was given back, and a verdict whose window is over, need no confirmation.
-    pub(super) fn confirm(&mut self, new: Assessment) -> Assessment {
+    pub(super) fn confirm(&mut self, new: Assessment, knows_heap: bool) -> Assessment {
         let now = new.observed;
         let last = self.last.filter(|last| {
             !(last.verdict.is_leak() && new.basis == Basis::GivenBack)
@@ -52,7 +53,8 @@ impl VerdictMemory {
         let leak = new.verdict.is_leak();
         let rise = leak || new.verdict == Verdict::Growing;
         let hold = |window: fn(Duration, Duration) -> Duration| {
-            last.map_or(Duration::ZERO, |last| window(last.window, new.window) / HELD)
+            let held = if knows_heap { HELD } else { HELD / 2 };
+            last.map_or(Duration::ZERO, |last| window(last.window, new.window) / held)
         };
         let rises = self.rises.update(Some(rise), now, hold(Duration::max));
         let leaks = self.leaks.update(speaks_for_leak(&new), now, hold(Duration::min));

@@ -161,14 +161,19 @@ fn parse_json(text: &str) -> Result<SeriesLine, String> {
         (None, None) => return Err(format!("the fields `seconds` and `at` are both missing; {expected}")),
     };
     let at = at.ok_or_else(|| format!("`seconds` or `at` is not a time; {expected}"))?;
+    let runtime_max = fields.forecast.and_then(|forecast| forecast.runtime_max_bytes);
     let mut figures = fields.sample.unwrap_or(fields.figures);
     if fields.heap_known == Some(false) {
-        figures = Figures { heap_used: None, ..figures };
+        figures.heap_used = None;
+    }
+    // Only of a managed heap, what is resident may be all that is known.
+    let is_managed = runtime_max.is_some() && figures.heap_resident.is_some_and(|resident| resident > 0.0);
+    if figures.heap_used.is_none() && !is_managed {
+        figures.heap_resident = None;
     }
     let point = parse_figures(at, figures).map_err(|error| format!("{error}; {expected}"))?;
     let started = fields.uptime.map(|seconds| at.minus(std::time::Duration::from_secs(seconds)));
     let limit = fields.limit.map(|limit| limit.bytes);
-    let runtime_max = fields.forecast.and_then(|forecast| forecast.runtime_max_bytes);
     Ok(SeriesLine::Sample(SeriesSample { point, started, limit, runtime_max }))
 }
 
@@ -185,7 +190,8 @@ fn parse_figures(at: UnixMillis, figures: Figures) -> Result<Point, String> {
         .or(figure("bytes", figures.bytes)?);
     let total =
         beside.or(used).ok_or("the fields `bytes`, `rss`, `working_set` and `heap_used` are all missing")?;
-    let heap = used.filter(|_| beside.is_some()).map(|used| Heap { used, resident, external });
+    let is_known = beside.is_some() && (used.is_some() || resident.is_some());
+    let heap = is_known.then_some(Heap { used, resident, external });
     Ok(Point { at, total, heap })
 }
 
@@ -233,7 +239,7 @@ mod tests {
     fn the_heap_and_what_its_objects_hold_outside_are_parsed() {
         let point = |resident: Option<u64>, external: Option<u64>| {
             let (resident, external) = (resident.map(Bytes), external.map(Bytes));
-            let heap = Some(Heap { used: Bytes(10), resident, external });
+            let heap = Some(Heap { used: Some(Bytes(10)), resident, external });
             Ok(SeriesLine::Sample(Point { at: UnixMillis(5000), total: Bytes(30), heap }.into()))
         };
         let jemalloc = r#"{"seconds":5,"working_set":30,"rss":40,"heap_used":10,"heap_resident":20}"#;
@@ -252,5 +258,13 @@ mod tests {
         let expected =
             SeriesSample { point, started, limit: Some(Bytes(512)), runtime_max: Some(Bytes(256)) };
         assert_eq!(line(text), Ok(SeriesLine::Sample(expected)));
+
+        // Of a JVM's heap, it may have what is resident.
+        let managed = text.replace(r#""heap_used":0"#, r#""heap_used":0,"heap_resident":20"#);
+        let point = Point { heap: Some(Heap::managed(Bytes(20))), ..point };
+        assert_eq!(line(&managed), Ok(SeriesLine::Sample(SeriesSample { point, ..expected })));
+        let without_max = managed.replace(r#""runtime_max_bytes":256"#, "");
+        let expected = SeriesSample { point: Point { heap: None, ..point }, runtime_max: None, ..expected };
+        assert_eq!(line(&without_max), Ok(SeriesLine::Sample(expected)));
     }
 }

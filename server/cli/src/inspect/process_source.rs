@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heapbeat_forecast::Forecaster;
+use heapbeat_forecast::{Forecaster, Heap};
 use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 
@@ -11,7 +11,7 @@ use super::snapshot::{Detail, MeasuredProcess, Snapshot, update_forecast};
 use super::state_file::StateFile;
 use super::target::TargetError;
 use heapbeat::clock::Clock;
-use heapbeat::sampling::{Cgroup, Process, physical_memory, runtime_max};
+use heapbeat::sampling::{Cgroup, Process, managed_heap, physical_memory};
 use heapbeat::supervisor::process_tree;
 use heapbeat::supervisor::process_tree::ProcessTable;
 
@@ -69,8 +69,13 @@ impl ProcessSource {
             (None, None) => (None, total),
         };
         let memory_limit = limited.map(|(_, bytes)| bytes).or_else(physical_memory);
-        self.forecaster.set_runtime_max(runtime_max(&self.directory, memory_limit));
-        let sample = Sample { at: self.clock.now().wall, rss: total, working_set, ..Sample::default() };
+        let managed = managed_heap(&self.directory, memory_limit);
+        self.forecaster.set_runtime_max(managed.map(|heap| heap.max));
+        // A state file has one figure a measurement.
+        let resident = managed.and_then(|heap| heap.resident).filter(|_| self.state.is_none());
+        let heap_resident = resident.unwrap_or_default();
+        let at = self.clock.now().wall;
+        let sample = Sample { at, rss: total, working_set, heap_resident, ..Sample::default() };
         if let Some(state) = &mut self.state {
             if self.forecaster.is_empty() {
                 let bytes = limit.as_ref().map_or(Bytes(u64::MAX), |limit| limit.bytes);
@@ -78,8 +83,12 @@ impl ProcessSource {
             }
             state.record(sample.at, sample.working_set)?;
         }
-        let forecast =
-            update_forecast(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
+        let forecast = update_forecast(
+            &mut self.forecaster,
+            &sample,
+            resident.map(Heap::managed),
+            limit.as_ref().map(|limit| limit.bytes),
+        );
         let system = System {
             threads: Some(memory.threads.into()),
             open_files: memory.descriptors.map(Into::into).or_else(|| self.count_descriptors()),

@@ -9,7 +9,7 @@ use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
-use super::snapshot::{Snapshot, knows_heap, sample_from_health, update_forecast};
+use super::snapshot::{Snapshot, heap_of, sample_from_health, update_forecast};
 use super::target::TargetError;
 use crate::http_client::{
     build_http_client, describe_failure, read_reason, suggest_address, without_userinfo,
@@ -149,7 +149,7 @@ impl ServerSource {
         let health =
             Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
         let sample = sample_from_health(self.clock.now().wall, &health);
-        let forecast = update_forecast(&mut self.forecaster, &sample, knows_heap(&sample), self.limit);
+        let forecast = update_forecast(&mut self.forecaster, &sample, heap_of(&sample), self.limit);
         let limit = self.limit.map(|bytes| Limit { bytes, origin: "--limit".into() });
         let snapshot = Snapshot::from_health(self.url.clone(), sample, &health, limit, forecast);
         Ok(Snapshot { note: note.map(str::to_owned), ..snapshot })

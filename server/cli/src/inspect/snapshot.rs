@@ -191,18 +191,19 @@ pub(crate) fn sample_from_health(at: UnixMillis, health: &Health) -> Sample {
     }
 }
 
+/// Returns the figures of the heap, if they are known.
+pub(crate) fn heap_of(sample: &Sample) -> Option<Heap> {
+    let (used, resident) = (Some(sample.heap_used), Some(sample.heap_resident));
+    knows_heap(sample).then_some(Heap { used, resident, external: None })
+}
+
 /// Adds a sample to a forecaster, and returns its assessment.
 pub(crate) fn update_forecast(
     forecaster: &mut Forecaster,
     sample: &Sample,
-    heap_known: bool,
+    heap: Option<Heap>,
     limit: Option<Bytes>,
 ) -> Assessment {
-    let heap = heap_known.then_some(Heap {
-        used: sample.heap_used,
-        resident: Some(sample.heap_resident),
-        external: None,
-    });
     forecaster.push(Point { at: sample.at, total: sample.working_set, heap });
     forecaster.assess(limit.unwrap_or(Bytes(u64::MAX)))
 }
@@ -219,7 +220,7 @@ mod tests {
             );
             let health = Health::parse(body.as_bytes()).unwrap();
             let sample = sample_from_health(UnixMillis(0), &health);
-            let forecast = update_forecast(&mut Forecaster::new(), &sample, knows_heap(&sample), None);
+            let forecast = update_forecast(&mut Forecaster::new(), &sample, heap_of(&sample), None);
             Snapshot::from_health("x".into(), sample, &health, None, forecast)
         };
         assert!(!snapshot(0).heap_known);

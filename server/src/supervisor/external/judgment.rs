@@ -84,11 +84,11 @@ impl ProgramMonitor {
         let age = now.duration_since(self.epoch);
         let (growth, next) = self.growth.expect(age, serving.memory, &self.levels, FULL_INTERVAL);
         let at = UnixMillis(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let heap = self
-            .heap
-            .and_then(|heap| Some(Heap { used: heap.used?, resident: None, external: heap.external }));
-        let runtime_max = self.judged().1.runtime_max;
-        self.forecaster.set_runtime_max(runtime_max);
+        let told = self.heap.filter(|heap| heap.used.is_some());
+        let told = told.map(|heap| Heap { used: heap.used, resident: None, external: heap.external });
+        let managed = self.judged().1.managed;
+        let heap = told.or_else(|| managed?.resident.map(Heap::managed));
+        self.forecaster.set_runtime_max(managed.map(|heap| heap.max));
         self.forecaster.push(Point { at, total: serving.memory, heap });
         // A full heap counts as memory at the recycle threshold.
         let recycle_at = self.full_heap.as_ref().map(|_| self.levels.enter(Pressure::Recycle));

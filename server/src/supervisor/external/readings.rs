@@ -7,7 +7,7 @@ use heapbeat_shared::Bytes;
 
 use super::{MonitoredProcess, ProgramMonitor, Serving};
 use crate::overload::ladder::ShedShare;
-use crate::sampling::{Cgroup, CgroupMemory, Process, ProgramMemory, RuntimeHeap, runtime_max};
+use crate::sampling::{Cgroup, CgroupMemory, ManagedHeap, Process, ProgramMemory, RuntimeHeap, managed_heap};
 use crate::supervisor::agent_link::{AgentLink, HeapTotals};
 use crate::supervisor::listening::listening_ports;
 use crate::supervisor::machine::MachineEvent;
@@ -49,8 +49,8 @@ impl ProgramMonitor {
             let heaps = agents.as_ref().map(|agents| agents.heaps(subject.family, now)).unwrap_or_default();
             let heap = HeapTotals::of(&heaps).map(RuntimeHeap::from);
             // Where the heap is known, the resident set is not judged alone.
-            let runtime_max = heap.is_none().then(|| self.heap_maximum(subject.family)).flatten();
-            let memory = ProgramMemory { tree, judged, processes, heap, runtime_max };
+            let managed = heap.is_none().then(|| self.managed_heaps(subject.family)).flatten();
+            let memory = ProgramMemory { tree, judged, processes, heap, managed };
             self.measured.push(Measured { number: subject.number, memory, cgroup });
             self.quick.begin(subject.number, subject.family.len(), judged, resident);
             if self.is_ready(subject) {
@@ -105,11 +105,19 @@ impl ProgramMonitor {
         self.quick.note_sum(memory, self.guarded.limit);
     }
 
-    /// Returns the sum of the maxima of the heaps of managed runtimes; `None` if no process has one.
-    fn heap_maximum(&self, family: &[u32]) -> Option<Bytes> {
+    /// Returns the sum of the heaps of managed runtimes; `None` if no process has one. Where some tell how much is resident, all of the
+    /// resident set of the others may be heap, as far as their maximum.
+    fn managed_heaps(&self, family: &[u32]) -> Option<ManagedHeap> {
         let limit = Some(self.guarded.limit);
-        let maxima = family.iter().filter_map(|pid| runtime_max(Path::new(&format!("/proc/{pid}")), limit));
-        maxima.reduce(|sum, max| Bytes(sum.0.saturating_add(max.0)))
+        let heap_of = |pid: &u32| Some((*pid, managed_heap(Path::new(&format!("/proc/{pid}")), limit)?));
+        let heaps: Vec<(u32, ManagedHeap)> = family.iter().filter_map(heap_of).collect();
+        let is_known = heaps.iter().any(|(_, heap)| heap.resident.is_some());
+        let bounded = heaps.into_iter().map(|(pid, heap)| {
+            let at_most = || process_tree::resident(&[pid]).min(heap.max);
+            let resident = heap.resident.or_else(|| is_known.then(at_most));
+            ManagedHeap { resident, ..heap }
+        });
+        bounded.reduce(ManagedHeap::plus)
     }
 
     fn begin_round<'a>(&mut self, charged: Option<CgroupMemory>) -> Round<'a> {

@@ -54,7 +54,7 @@ impl Guarded {
             judged: Bytes::from_mb(mb),
             processes: 3,
             heap,
-            runtime_max: None,
+            managed: None,
         };
         let measured = [Measured { number, memory, cgroup: None }];
         let judged = JudgedInstances {
@@ -321,7 +321,7 @@ async fn of_several_instances_the_report_has_the_sum_and_each_one() {
         judged: Bytes::from_mb(mb),
         processes: 1,
         heap: None,
-        runtime_max: None,
+        managed: None,
     };
     // The third one starts, and is not judged yet.
     let measured = [(1, 100), (2, 150), (3, 40)].map(|(number, mb)| Measured {

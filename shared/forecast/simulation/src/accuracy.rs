@@ -129,7 +129,7 @@ pub fn verdict_on_detectable_leak(seed: u64, factor: f64) -> Verdict {
         let lost = whole_bytes(rate * f64::from(second));
         let more = |bytes: Bytes| Bytes(bytes.0 + lost);
         let heap = point.heap.map(|heap| Heap {
-            used: more(heap.used),
+            used: heap.used.map(more),
             resident: heap.resident.map(more),
             external: None,
         });

@@ -98,7 +98,7 @@ impl Process {
         Point {
             at: UnixMillis((second * 1000.0).round() as i64),
             total: bytes(total),
-            heap: Some(Heap { used: bytes(used), resident: Some(bytes(resident)), external: None }),
+            heap: Some(Heap { used: Some(bytes(used)), resident: Some(bytes(resident)), external: None }),
         }
     }
 }

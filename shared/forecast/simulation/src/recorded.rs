@@ -1,7 +1,8 @@
 //! Measures verdicts and forecasts on recorded series.
 //!
 //! A file is named `healthy…csv` or `leaking…csv`, and has a line `seconds,total[,heap used[,external]]` per point, in bytes. Before it,
-//! `# max BYTES` tells the maximum of a managed runtime's heap, and `# limit BYTES` the memory limit; otherwise that is twice the highest value. Files are in folders, each of which becomes a row.
+//! `# max BYTES` tells the maximum of a managed runtime's heap, `# resident` that the third figure is its resident part instead, and `# limit BYTES`
+//! the memory limit; otherwise that is twice the highest value. Files are in folders, each of which becomes a row.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,13 +45,14 @@ pub struct Recording {
 
 /// Reads a series, the maximum of its runtime's heap, and the memory limit.
 fn read_points(text: &str) -> (Option<Bytes>, Option<Bytes>, Vec<Point>) {
-    let (mut max, mut limit) = (None, None);
+    let (mut max, mut limit, mut is_resident) = (None, None, false);
     let mut points = Vec::new();
     for line in text.lines() {
         if let Some(bytes) = line.strip_prefix("# max ") {
             max = bytes.trim().parse().ok().map(Bytes);
             continue;
         }
+        is_resident |= line == "# resident";
         if let Some(bytes) = line.strip_prefix("# limit ") {
             limit = bytes.trim().parse().ok().map(Bytes);
             continue;
@@ -59,7 +61,10 @@ fn read_points(text: &str) -> (Option<Bytes>, Option<Bytes>, Vec<Point>) {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let bytes = |index: usize| fields.get(index).map(|value| Bytes(*value as u64));
         let (Some(seconds), Some(total)) = (fields.first(), bytes(1)) else { continue };
-        let heap = bytes(2).map(|used| Heap { used, resident: None, external: bytes(3) });
+        let heap = bytes(2).map(|heap| {
+            let told = Heap { used: Some(heap), resident: None, external: bytes(3) };
+            if is_resident { Heap::managed(heap) } else { told }
+        });
         #[allow(clippy::cast_possible_truncation)]
         points.push(Point { at: UnixMillis((seconds * 1000.0) as i64), total, heap });
     }

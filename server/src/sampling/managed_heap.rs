@@ -1,5 +1,5 @@
-//! The maximum of the heap of a managed runtime: of a JVM by what it tells itself, of others by the command line and the environment of
-//! the process.
+//! The heap of a managed runtime as it is known from outside: its maximum, of a JVM by what it tells itself, of others by the command line and
+//! the environment of the process; and of a JVM how much of it is resident.
 //!
 //! Below its maximum, a collector has no reason to work hard, so that growth of the resident set alone says nothing about a leak.
 
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use heapbeat_shared::Bytes;
 
-use super::jvm_perf_data;
+use super::{jvm_heap_mapping, jvm_perf_data};
 
 /// Default share of memory of a JVM's heap, in percent.
 const JVM_PERCENT: f64 = 25.0;
@@ -22,9 +22,27 @@ const NODE_MAX: Bytes = Bytes::from_mb(4096);
 /// Bytes of an executable in which Go has its build id, and how that note begins: its type, and the name `Go`.
 const GO_NOTE: (u64, &[u8]) = (8192, b"\x04\0\0\0Go\0\0");
 
-/// Returns the maximum of the heap of the process with this directory below `/proc`; `None` if it has none, or is not known. `memory` is
-/// what the process may take: the limit of its control group, or that of the machine.
-pub fn runtime_max(directory: &Path, memory: Option<Bytes>) -> Option<Bytes> {
+/// The heap of a managed runtime, as it is known from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManagedHeap {
+    /// The size to which it may grow before the collector works at any cost.
+    pub max: Bytes,
+    /// How much of it is resident; `None` if that is not known, as its addresses are not.
+    pub resident: Option<Bytes>,
+}
+
+impl ManagedHeap {
+    /// Adds the heap of another process; how much is resident is known if it is of both.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let sum = |a: Bytes, b: Bytes| Bytes(a.0.saturating_add(b.0));
+        let resident = self.resident.zip(other.resident).map(|(a, b)| sum(a, b));
+        ManagedHeap { max: sum(self.max, other.max), resident }
+    }
+}
+
+/// Returns the heap of the process with this directory below `/proc`; `None` if it has no maximum, or none that is known. `memory` is what
+/// the process may take: the limit of its control group, or that of the machine.
+pub fn managed_heap(directory: &Path, memory: Option<Bytes>) -> Option<ManagedHeap> {
     let words = |name: &str| -> Vec<String> {
         let text = std::fs::read(directory.join(name)).unwrap_or_default();
         text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
@@ -33,14 +51,15 @@ pub fn runtime_max(directory: &Path, memory: Option<Bytes>) -> Option<Bytes> {
     if program_name(&command) == "java"
         && let Some(max) = jvm_perf_data::heap_max(directory)
     {
-        return Some(max);
+        return Some(ManagedHeap { max, resident: jvm_heap_mapping::resident_heap(directory, max) });
     }
     let mut beginning = Vec::new();
     if let Ok(file) = std::fs::File::open(directory.join("exe")) {
         let _ = file.take(GO_NOTE.0).read_to_end(&mut beginning);
     }
     let is_go = beginning.windows(GO_NOTE.1.len()).any(|bytes| bytes == GO_NOTE.1);
-    maximum(&command, &words("environ"), is_go, memory)
+    let max = maximum(&command, &words("environ"), is_go, memory)?;
+    Some(ManagedHeap { max, resident: None })
 }
 
 fn maximum(command: &[String], environment: &[String], is_go: bool, memory: Option<Bytes>) -> Option<Bytes> {
@@ -150,6 +169,6 @@ mod tests {
             let environment: Vec<String> = environment.iter().map(|&pair| pair.to_owned()).collect();
             assert_eq!(maximum(&words, &environment, is_go, mb(1024)), expected, "{command} {environment:?}");
         }
-        assert_eq!(runtime_max(Path::new("/proc/self"), mb(1024)), None, "this test");
+        assert_eq!(managed_heap(Path::new("/proc/self"), mb(1024)), None, "this test");
     }
 }
