@@ -269,6 +269,17 @@ fn a_leak_of_which_the_heap_is_known_is_confirmed_earlier() {
 }
 
 #[test]
+fn the_latest_time_of_growth_that_slows_down_is_later() {
+    // From 10 MB a minute to 6.6 within ten minutes, which no test calls slowing: the recent half is 1.1 times as slow as the whole, and
+    // past errors alone make the latest time 1.2 times the expected one.
+    let slowing = |t: f64| megabytes(100.0 + (10.0 * t - 4.0 * t * t / 1400.0) / 60.0).0 as f64;
+    let found = Forecaster::of(series(600, slowing)).assess(Bytes::from_mb(1024));
+    let time = found.time_to_limit.unwrap();
+    let latest = time.latest.as_secs_f64() / time.expected.as_secs_f64();
+    assert!(found.verdict == Verdict::Leaking && (1.26..1.6).contains(&latest), "{latest}: {found:?}");
+}
+
+#[test]
 fn buffers_outside_the_heap_are_external_growth() {
     let points = (0..900).map(|s| {
         let held = megabytes(2.0 * s as f64 / 60.0);
