@@ -49,12 +49,12 @@ pub fn shorten(text: &str, limit: usize) -> String {
 
 /// Lists names, at most `most` of them: `a`, `a and b`, `a, b and 26 more`.
 pub fn list_names(names: &[impl AsRef<str>], most: usize) -> String {
-    let (named, more) = names.split_at(names.len().min(most));
-    let named: Vec<&str> = named.iter().map(AsRef::as_ref).collect();
-    match (&*named, more.len()) {
-        ([most @ .., last], 0) if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+    let (first, others) = names.split_at(names.len().min(most));
+    let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+    match (&*first, others.len()) {
+        ([before @ .., last], 0) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
         (all, 0) => all.join(", "),
-        (named, more) => format!("{} and {more} more", named.join(", ")),
+        (first, more) => format!("{} and {more} more", first.join(", ")),
     }
 }
 
