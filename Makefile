@@ -120,6 +120,14 @@ release: preflight ## Build the server as it is shipped: target/release/heapbeat
 package: release wasm ## Make the packages of npm and PyPI, archives and checksums: dist/
 	@$(NODE) tools/package.mjs
 
+# zig is the C compiler for all of them: `pip install cargo-zigbuild ziglang`.
+PORTABLE_TARGETS = aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu
+
+.PHONY: portable
+portable: preflight ## Check that the program compiles for macOS and Windows (needs cargo-zigbuild)
+	@rustup target add $(PORTABLE_TARGETS)
+	@for target in $(PORTABLE_TARGETS); do cargo-zigbuild clippy -p heapbeat-cli --target $$target --locked -- -D warnings; done
+
 # Generates history for benchmarks (tests/e2e/support/seed-history.mjs).
 .PHONY: history-generator
 history-generator:

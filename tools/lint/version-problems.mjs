@@ -60,7 +60,7 @@ export function findVersionProblems({ workspace, manifests, locked, changelog, t
   const { version } = workspace.package;
   const problems = findUntestedVersions(workspace.dependencies, locked);
   for (const [folder, manifest] of Object.entries(manifests)) {
-    const { package: crate, dependencies = {}, "dev-dependencies": tests = {} } = manifest;
+    const { package: crate, "dev-dependencies": tests = {} } = manifest;
     for (const field of INHERITED) {
       if (crate[field]?.workspace !== true)
         problems.push(`${folder}/Cargo.toml: \`${field}.workspace = true\` is missing`);
@@ -75,7 +75,8 @@ export function findVersionProblems({ workspace, manifests, locked, changelog, t
         problems.push(`${folder}/Cargo.toml: tests use ${name}, which has to be named by its path alone`);
       }
     }
-    for (const name of Object.keys(dependencies)) {
+    const tables = [manifest, ...Object.values(manifest.target ?? {})];
+    for (const name of tables.flatMap(({ dependencies = {} }) => Object.keys(dependencies))) {
       const { path, version: required } = workspace.dependencies[name] ?? {};
       if (path && required !== version) {
         problems.push(

@@ -164,6 +164,11 @@ test("versions and what crates.io shows", () => {
     findVersionProblems({ ...project, workspace: old }).join(),
     /needs other in version "1.2.3", not "1.2.2"/,
   );
+  const onLinux = { package: published.package, target: { linux: { dependencies: published.dependencies } } };
+  assert.match(
+    findVersionProblems({ ...project, workspace: old, manifests: { app: onLinux } }).join(),
+    /needs other in version "1.2.3", not "1.2.2"/,
+  );
   const requiring = (/** @type {object} */ more) => ({
     ...project,
     workspace: { ...workspace, dependencies: { ...workspace.dependencies, ...more } },

@@ -8,15 +8,14 @@ use crate::check_memory::CheckMemoryArgs;
 use crate::convert::ConvertArgs;
 use crate::doctor::DoctorArgs;
 use crate::forecast::ForecastArgs;
+use crate::guard_commands::GuardCommand;
 use crate::init::InitArgs;
-use crate::recycle::RecycleArgs;
-use crate::run::{ProgramArgs, RunArgs};
-use crate::serve::ServeArgs;
 use crate::version::version;
 
 /// Keeps a memory-bound backend alive, and reports the cause of every outage
 #[derive(Debug, Parser)]
 #[command(name = "heapbeat", version = version(), arg_required_else_help = true)]
+#[cfg_attr(not(target_os = "linux"), command(after_help = "On Linux there are also serve, run and recycle."))]
 pub(crate) struct Cli {
     /// The subcommand.
     #[command(subcommand)]
@@ -26,21 +25,12 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Serve(ServeArgs),
+    /// The commands that guard a program.
+    #[command(flatten)]
+    Guard(GuardCommand),
     CheckMemory(CheckMemoryArgs),
-    Run(Box<RunArgs>),
     Init(InitArgs),
     Doctor(DoctorArgs),
-    /// Replaces this process by the program that `run` guards; for internal use
-    #[command(name = heapbeat::supervisor::START, hide = true)]
-    Exec(ProgramArgs),
-    /// Stops what `run` leaves behind when it is killed; for internal use
-    #[command(name = heapbeat::supervisor::WATCHDOG, hide = true)]
-    Watchdog {
-        /// Process id of the supervisor, stop signal, and drain time
-        arguments: Vec<String>,
-    },
-    Recycle(RecycleArgs),
     Forecast(ForecastArgs),
     Apply(ApplyArgs),
     Alerts(AlertsArgs),

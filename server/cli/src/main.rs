@@ -1,24 +1,40 @@
 //! The program `heapbeat`: the library with an example backend, a guard for any program, and tools around them.
 
 mod admin_client;
+#[cfg(target_os = "linux")]
 mod agents;
 mod alerts;
 mod apply;
 mod check_memory;
 mod cli;
+mod clock;
 mod convert;
 mod doctor;
+#[cfg(target_os = "linux")]
 mod error;
 mod forecast;
+#[cfg(target_os = "linux")]
+mod guard_commands;
+#[cfg(any(test, not(target_os = "linux")))]
+#[cfg_attr(target_os = "linux", expect(dead_code, reason = "its tests run on Linux"))]
+mod guard_commands_absent;
 mod http_client;
 mod init;
 mod inspect;
+#[cfg(target_os = "linux")]
 mod open_files;
+#[cfg(target_os = "linux")]
 mod recycle;
+#[cfg(target_os = "linux")]
 mod run;
+#[cfg(target_os = "linux")]
 mod serve;
+#[cfg(target_os = "linux")]
 mod setting_args;
 mod version;
+
+#[cfg(not(target_os = "linux"))]
+use guard_commands_absent as guard_commands;
 
 use std::process::ExitCode;
 
@@ -26,10 +42,6 @@ use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
 
 use self::cli::{Cli, Command};
-use self::error::RunError;
-
-#[global_allocator]
-static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
 /// Exit code of a wrong command line or configuration, which is also clap's.
 const USAGE: u8 = 2;
@@ -39,34 +51,21 @@ const FAILURE: u8 = 1;
 const UNKNOWN: u8 = 3;
 
 fn main() -> ExitCode {
-    heapbeat::supervisor::survive_early_signals();
+    guard_commands::prepare_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return print_usage(&error),
     };
-    let result = match cli.command {
-        Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
-        Command::Run(arguments) => run::run(arguments),
-        Command::Exec(program) => Ok(run::exec(&program)),
-        Command::Watchdog { arguments } => Ok(heapbeat::supervisor::run_watchdog(&arguments)),
-        Command::CheckMemory(arguments) => Ok(check_memory::run(&arguments)),
-        Command::Recycle(arguments) => Ok(recycle::run(&arguments)),
-        Command::Apply(arguments) => Ok(apply::run(&arguments)),
-        Command::Alerts(arguments) => Ok(alerts::run(&arguments)),
-        Command::Convert(arguments) => Ok(convert::run(&arguments)),
-        Command::Forecast(arguments) => Ok(forecast::run(&arguments)),
-        Command::Init(arguments) => Ok(init::run(&arguments)),
-        Command::Doctor(arguments) => Ok(doctor::run(&arguments)),
-    };
-    ExitCode::from(result.unwrap_or_else(|error| print_error(&error)))
-}
-
-/// Prints an error, each line behind the name of the program, and returns the exit code.
-fn print_error(error: &RunError) -> u8 {
-    for line in error.to_string().lines() {
-        eprintln!("heapbeat: {line}");
-    }
-    if error.is_usage_error() { USAGE } else { FAILURE }
+    ExitCode::from(match cli.command {
+        Command::Guard(command) => guard_commands::run(command),
+        Command::CheckMemory(arguments) => check_memory::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Forecast(arguments) => forecast::run(&arguments),
+        Command::Apply(arguments) => apply::run(&arguments),
+        Command::Alerts(arguments) => alerts::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
+    })
 }
 
 /// Prints the help, the version or an error of the command line, and returns the exit code: success for help and version, and

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use heapbeat::clock::Clock;
 use heapbeat_shared::signing::Secret;
 use serde_json::Value;
 use ureq::Agent;
 
 use super::findings::{Answers, EdgeAnswer, ServerAnswer, ServerFailure, version_of};
+use crate::clock::wall_time;
 use crate::http_client::{build_http_client, describe_failure, read_reason, without_userinfo};
 use crate::inspect::{InspectTarget, TargetError, measure_once, parse_health_address};
 
@@ -20,11 +20,10 @@ const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 /// Gathers the answers of a server and an edge; neither is asked that was not given.
 pub(super) fn gather(url: Option<&str>, edge: Option<&str>, secret: Option<Secret>) -> Answers {
     let agent = build_http_client(TIMEOUT);
-    let clock = Clock::of_this_process();
-    let skew_seconds = url.and_then(|url| measure_skew(&agent, url, &clock));
+    let skew_seconds = url.and_then(|url| measure_skew(&agent, url));
     let has_secret = secret.is_some();
     let server = url.map(|url| ask_server(url, secret));
-    let now = clock.now().wall;
+    let now = wall_time();
     Answers { has_secret, skew_seconds, server, edge: edge.map(|edge| ask_edge(&agent, edge)), now }
 }
 
@@ -51,11 +50,11 @@ fn ask_server(url: &str, secret: Option<Secret>) -> Result<ServerAnswer, ServerF
 
 /// Returns by how many seconds the server's clock is ahead of this one, if its response states a time. Asks `/health`, which does not
 /// wait for the program.
-fn measure_skew(agent: &Agent, url: &str, clock: &Clock) -> Option<i64> {
+fn measure_skew(agent: &Agent, url: &str) -> Option<i64> {
     let url = parse_health_address(url).ok()?.url;
-    let before = clock.now().wall;
+    let before = wall_time();
     let response = agent.get(url).call().ok()?;
-    let after = clock.now().wall;
+    let after = wall_time();
     let date = response.headers().get("date")?.to_str().ok()?;
     let date = httpdate::parse_http_date(date).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let stated = i64::try_from(date.as_millis()).ok()?;

@@ -1,7 +1,6 @@
-//! Measures any process of this machine from outside, with all processes that it has started: the kernel's figures of them and of the
-//! cgroup.
+//! Measures any process of this machine from outside, with all processes that it has started.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use heapbeat_forecast::{Forecaster, Heap};
 use heapbeat_shared::report::{Limit, System};
@@ -10,72 +9,88 @@ use heapbeat_shared::{Bytes, Sample};
 use super::snapshot::{Detail, MeasuredProcess, Snapshot, update_forecast};
 use super::state_file::StateFile;
 use super::target::TargetError;
-use heapbeat::clock::Clock;
-use heapbeat::sampling::{Cgroup, Process, managed_heap, physical_memory};
-use heapbeat::supervisor::process_tree;
-use heapbeat::supervisor::process_tree::ProcessTable;
+use crate::clock::wall_time;
+
+#[cfg(target_os = "linux")]
+mod proc_files;
+#[cfg(not(target_os = "linux"))]
+mod process_list;
+
+#[cfg(target_os = "linux")]
+use proc_files::ObservedProcess;
+#[cfg(not(target_os = "linux"))]
+use process_list::ObservedProcess;
 
 /// A process of this machine.
 #[derive(Debug)]
 pub(super) struct ProcessSource {
     pid: u32,
-    directory: PathBuf,
-    process: Process,
-    cgroup: Option<Cgroup>,
+    process: ObservedProcess,
     limit: Option<Bytes>,
     forecaster: Forecaster,
     /// The measurements of earlier runs.
     state: Option<StateFile>,
-    clock: Clock,
+}
+
+/// What the operating system tells about a process and all that it has started.
+#[derive(Debug)]
+struct ProcessReading {
+    /// The name of its program.
+    name: String,
+    /// Its resident memory, without that of others.
+    rss: Bytes,
+    /// The process and all that it has started, those with most memory first; none if it is alone.
+    processes: Vec<MeasuredProcess>,
+    /// The limit that the system sets.
+    charged: Option<ChargedMemory>,
+    /// The maximum of its runtime's heap.
+    runtime_max: Option<Bytes>,
+    /// The part of that heap that is resident.
+    heap_resident: Option<Bytes>,
+    /// Seconds since it started.
+    uptime: Option<u64>,
+    /// The other figures.
+    system: System,
+}
+
+/// Memory that counts towards a limit of the system.
+#[derive(Clone, Copy, Debug)]
+struct ChargedMemory {
+    /// All memory that is charged, also by other processes.
+    working_set: Bytes,
+    /// The limit.
+    limit: Bytes,
 }
 
 impl ProcessSource {
     pub(super) fn new(pid: u32, limit: Option<Bytes>, state: Option<&Path>) -> Result<Self, TargetError> {
-        let directory = PathBuf::from(format!("/proc/{pid}"));
-        if let Err(error) = std::fs::read(directory.join("status")) {
-            return Err(match error.kind() {
-                std::io::ErrorKind::NotFound => TargetError::NoProcess(pid),
-                _ => TargetError::Process { pid, error },
-            });
-        }
-        let process = Process::at(&directory).ok_or(TargetError::NoMemory(pid))?;
-        let cgroup = Cgroup::find(&directory, Path::new("/"));
-        let clock = Clock::of_this_process();
-        let started = std::fs::read_to_string(directory.join("stat")).ok().as_deref().and_then(Times::parse);
-        let started = started.map_or_else(String::new, |times| format!("{:.2}", times.started));
-        let state = state.map(|path| StateFile::open(path, pid, &started)).transpose()?;
-        let forecaster = Forecaster::new();
-        Ok(ProcessSource { pid, directory, process, cgroup, limit, forecaster, state, clock })
+        let process = ObservedProcess::open(pid)?;
+        let state = state.map(|path| StateFile::open(path, pid, &process.describe_start())).transpose()?;
+        Ok(ProcessSource { pid, process, limit, forecaster: Forecaster::new(), state })
     }
 
     pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
-        let memory = self.process.read().ok_or(TargetError::Exited(self.pid))?;
-        let processes = self.read_tree();
-        // Pages that several processes share count once in the sum of proportional set sizes.
+        let reading = self.process.read().ok_or(TargetError::Exited(self.pid))?;
+        let ProcessReading { name, rss, processes, charged, runtime_max, heap_resident, uptime, system } =
+            reading;
+        // Pages that several processes share count once in the sum of proportional set sizes, where these are known.
         let total = match &*processes {
-            [] => memory.rss,
+            [] => rss,
             processes => Bytes(processes.iter().map(|process| process.memory.0).sum()),
         };
-        let times = self.read_file("stat").as_deref().and_then(Times::parse);
-        let booted = self.read_file("uptime").as_deref().and_then(seconds_since_boot);
-        let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
-        let limited = cgroup.and_then(|cgroup| Some((cgroup, cgroup.limit?)));
         // The limit of a cgroup applies to all memory charged to it, a given limit to the memory of the process.
-        let (limit, working_set) = match (self.limit, limited) {
+        let (limit, working_set) = match (self.limit, charged) {
             (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), total),
-            (None, Some((cgroup, bytes))) => {
-                (Some(Limit { bytes, origin: "cgroup".into() }), cgroup.working_set())
+            (None, Some(ChargedMemory { working_set, limit: bytes })) => {
+                (Some(Limit { bytes, origin: "cgroup".into() }), working_set)
             }
             (None, None) => (None, total),
         };
-        let memory_limit = limited.map(|(_, bytes)| bytes).or_else(physical_memory);
-        let managed = managed_heap(&self.directory, memory_limit);
-        self.forecaster.set_runtime_max(managed.map(|heap| heap.max));
+        self.forecaster.set_runtime_max(runtime_max);
         // A state file has one figure a measurement.
-        let resident = managed.and_then(|heap| heap.resident).filter(|_| self.state.is_none());
+        let resident = heap_resident.filter(|_| self.state.is_none());
         let heap_resident = resident.unwrap_or_default();
-        let at = self.clock.now().wall;
-        let sample = Sample { at, rss: total, working_set, heap_resident, ..Sample::default() };
+        let sample = Sample { at: wall_time(), rss: total, working_set, heap_resident, ..Sample::default() };
         if let Some(state) = &mut self.state {
             if self.forecaster.is_empty() {
                 let bytes = limit.as_ref().map_or(Bytes(u64::MAX), |limit| limit.bytes);
@@ -89,86 +104,14 @@ impl ProcessSource {
             resident.map(Heap::managed),
             limit.as_ref().map(|limit| limit.bytes),
         );
-        let system = System {
-            threads: Some(memory.threads.into()),
-            open_files: memory.descriptors.map(Into::into).or_else(|| self.count_descriptors()),
-            cpu_seconds: times.map(|times| times.cpu),
-            anon: Some(memory.anon),
-            file: Some(Bytes(memory.file.0.saturating_add(memory.shmem.0))),
-            swap: Some(memory.swap),
-            peak: Some(memory.peak),
-            cgroup_usage: cgroup.map(|cgroup| cgroup.usage),
-            oom_kills: cgroup.map(|cgroup| cgroup.events.oom_kill),
-            ..System::default()
-        };
-        let name = self.read_file("comm").unwrap_or_default();
         let others = match processes.len() {
             0 | 1 => String::new(),
             count => format!(" and {} processes that it started", count - 1),
         };
-        let target = format!("pid {} ({}){others}", self.pid, name.trim_end());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0")]
-        let uptime = times.zip(booted).map(|(times, booted)| (booted - times.started) as u64);
+        let target = format!("pid {} ({name}){others}", self.pid);
         let bare = Snapshot::bare(target, Detail::Kernel, sample, limit, forecast);
         Ok(Snapshot { uptime, system, processes, ..bare })
     }
-
-    /// Returns the process and all that it has started, those with most memory first; none if it is alone.
-    fn read_tree(&self) -> Vec<MeasuredProcess> {
-        let pids = ProcessTable::read().descendants([self.pid]);
-        if pids.len() < 2 {
-            return Vec::new();
-        }
-        let measure = |pid: u32| {
-            let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-            let name = String::from_utf8_lossy(&name).trim_end().to_owned();
-            MeasuredProcess { pid, name, memory: process_tree::memory(&[pid]) }
-        };
-        let mut processes: Vec<MeasuredProcess> = pids.into_iter().map(measure).collect();
-        processes.sort_by_key(|process| std::cmp::Reverse(process.memory));
-        processes
-    }
-
-    /// Reads a file of the process, or `uptime` of the machine.
-    fn read_file(&self, name: &str) -> Option<String> {
-        let path =
-            if name == "uptime" { Path::new("/proc/uptime").into() } else { self.directory.join(name) };
-        let bytes = std::fs::read(path).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// Counts descriptors one by one, for kernels before 6.2; `None` for another user's process.
-    fn count_descriptors(&self) -> Option<u64> {
-        Some(std::fs::read_dir(self.directory.join("fd")).ok()?.count() as u64)
-    }
-}
-
-/// Times of `/proc/<pid>/stat`, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Times {
-    /// CPU time, user and system: fields 14 and 15.
-    cpu: f64,
-    /// Start, since boot: field 22.
-    started: f64,
-}
-
-impl Times {
-    fn parse(stat: &str) -> Option<Self> {
-        Self::of_ticks(stat, rustix::param::clock_ticks_per_second())
-    }
-
-    /// Parses the file. The name in parentheses may contain anything, so the fields are counted from its end, behind which the third
-    /// field begins.
-    fn of_ticks(stat: &str, per_second: u64) -> Option<Self> {
-        let (_, rest) = stat.rsplit_once(')')?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let seconds = |field: usize| Some(fields.get(field - 3)?.parse::<f64>().ok()? / per_second as f64);
-        Some(Times { cpu: seconds(14)? + seconds(15)?, started: seconds(22)? })
-    }
-}
-
-fn seconds_since_boot(uptime: &str) -> Option<f64> {
-    uptime.split_ascii_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -177,18 +120,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-
-    #[test]
-    fn times_are_parsed_whatever_the_process_name() {
-        let rest = "S 1 2 3 4 5 6 7 8 9 10 250 50 13 14 15 16 17 18 4200 20 21";
-        for name in ["node", "a b", "a) (b", ""] {
-            let times = Times::of_ticks(&format!("77 ({name}) {rest}"), 100);
-            assert_eq!(times, Some(Times { cpu: 3.0, started: 42.0 }), "{name:?}");
-        }
-        assert_eq!(Times::of_ticks("77 (x) S 1 2", 100), None);
-        assert_eq!(seconds_since_boot("350735.47 234388.90\n"), Some(350_735.47));
-        assert_eq!(seconds_since_boot(""), None);
-    }
 
     #[test]
     fn a_process_is_measured_from_outside() {

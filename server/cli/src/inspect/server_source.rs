@@ -11,10 +11,10 @@ use ureq::{Agent, Body};
 
 use super::snapshot::{Snapshot, heap_of, sample_from_health, update_forecast};
 use super::target::TargetError;
+use crate::clock::wall_time;
 use crate::http_client::{
     build_http_client, describe_failure, read_reason, suggest_address, without_userinfo,
 };
-use heapbeat::clock::Clock;
 
 /// Longest wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +41,6 @@ pub(super) struct ServerSource {
     forecaster: Forecaster,
     /// The last sample that was received; the next report has those after it.
     cursor: Option<Cursor>,
-    clock: Clock,
 }
 
 /// Reads the address of a server, and returns it with its origin.
@@ -102,7 +101,6 @@ impl ServerSource {
             limit,
             forecaster: Forecaster::new(),
             cursor: None,
-            clock: Clock::of_this_process(),
         })
     }
 
@@ -116,7 +114,7 @@ impl ServerSource {
     /// Requests the report. If the server has no secret or a different one, returns the public figures with a note on the reason.
     fn measure_report(&mut self, secret: &Secret) -> Result<Snapshot, TargetError> {
         let nonce = random_nonce()?;
-        let now = self.clock.now().wall;
+        let now = wall_time();
         let after = self.cursor.map_or_else(String::new, |cursor| format!("?after={cursor}"));
         let target = format!("{}{after}", self.path);
         let parts = SignedParts { method: "GET", origin: &self.origin, target: &target };
@@ -148,7 +146,7 @@ impl ServerSource {
     fn health_snapshot(&mut self, body: &[u8], note: Option<&str>) -> Result<Snapshot, TargetError> {
         let health =
             Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
-        let sample = sample_from_health(self.clock.now().wall, &health);
+        let sample = sample_from_health(wall_time(), &health);
         let forecast = update_forecast(&mut self.forecaster, &sample, heap_of(&sample), self.limit);
         let limit = self.limit.map(|bytes| Limit { bytes, origin: "--limit".into() });
         let snapshot = Snapshot::from_health(self.url.clone(), sample, &health, limit, forecast);

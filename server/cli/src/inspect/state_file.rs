@@ -32,9 +32,9 @@ pub(super) struct StateFile {
 }
 
 impl StateFile {
-    /// Reads the file of a process that started at `started`, in any format; one that does not exist is empty.
+    /// Reads the file of a process that started when `started` says; one that does not exist is empty.
     pub(super) fn open(path: &Path, pid: u32, started: &str) -> Result<Self, TargetError> {
-        let header = format!("{MAGIC}{pid}, started {started} s after boot");
+        let header = format!("{MAGIC}{pid}, started {started}");
         let mut state = StateFile { path: path.to_owned(), header, points: Vec::new() };
         let text = match File::open(path).and_then(read_bounded) {
             Ok(text) => text,
@@ -48,7 +48,7 @@ impl StateFile {
             Some(first) if first.starts_with(MAGIC) => {
                 let other = first.trim_start_matches(MAGIC);
                 return Err(state.error(&format!(
-                    "it has measurements of process {other}, not of process {pid}, started {started} s after boot; remove it, or name another file"
+                    "it has measurements of process {other}, not of process {pid}, started {started}; remove it, or name another file"
                 )));
             }
             Some(_) => {
@@ -135,25 +135,25 @@ mod tests {
     fn looks_at_different_times_are_one_series() {
         let (_directory, path) = file("state.csv");
         for minute in 0..90 {
-            let mut state = StateFile::open(&path, 7, "1.25").unwrap();
+            let mut state = StateFile::open(&path, 7, "1.25 s after boot").unwrap();
             let total = Bytes::from_mb(100 + 2 * minute);
             state.record(UnixMillis(i64::try_from(minute).unwrap() * 60_000), total).unwrap();
         }
         let mut forecaster = Forecaster::new();
         let limit = Bytes::from_mb(512);
-        StateFile::open(&path, 7, "1.25").unwrap().replay(&mut forecaster, limit);
+        StateFile::open(&path, 7, "1.25 s after boot").unwrap().replay(&mut forecaster, limit);
         assert_eq!(forecaster.assess(limit).verdict, Verdict::Leaking);
     }
 
     #[test]
     fn the_file_stays_bounded_and_keeps_the_lowest_values() {
         let (directory, path) = file("state.csv");
-        let mut state = StateFile::open(&path, 7, "1").unwrap();
+        let mut state = StateFile::open(&path, 7, "1 s after boot").unwrap();
         state.points = (0..4000).map(|at| (UnixMillis(at), Bytes(u64::MAX))).take(MAX_POINTS).collect();
         state.points[500].1 = Bytes(5);
         state.record(UnixMillis(i64::MAX), Bytes(u64::MAX)).unwrap();
         assert!(std::fs::metadata(&path).unwrap().len() <= MAX_BYTES);
-        let state = StateFile::open(&path, 7, "1").unwrap();
+        let state = StateFile::open(&path, 7, "1 s after boot").unwrap();
         assert_eq!(state.points.len(), MAX_POINTS / 2 + 1);
         assert!(state.points.contains(&(UnixMillis(500), Bytes(5))));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing stays beside it");
@@ -162,15 +162,20 @@ mod tests {
     #[test]
     fn another_process_another_version_and_other_files_are_refused() {
         let (_directory, path) = file("state.csv");
-        StateFile::open(&path, 7, "1").unwrap().record(UnixMillis(0), Bytes(1)).unwrap();
+        StateFile::open(&path, 7, "1 s after boot").unwrap().record(UnixMillis(0), Bytes(1)).unwrap();
         let own = std::fs::read_to_string(&path).unwrap();
         let cases = [
-            (own.clone(), 8, "1", "measurements of process 7, started 1 s after boot, not of process 8"),
-            (own.clone(), 7, "2", "not of process 7, started 2 s after boot"),
-            (own.replace("state 1", "state 2"), 7, "1", "no state of this version"),
-            ("root:x:0:0\n".into(), 7, "1", "no state of this version"),
-            (own.clone() + "9\n", 7, "1", "line 3 is damaged"),
-            (own + &"0,0\n".repeat(20_000), 7, "1", "larger than a state"),
+            (
+                own.clone(),
+                8,
+                "1 s after boot",
+                "measurements of process 7, started 1 s after boot, not of process 8",
+            ),
+            (own.clone(), 7, "2 s after boot", "not of process 7, started 2 s after boot"),
+            (own.replace("state 1", "state 2"), 7, "1 s after boot", "no state of this version"),
+            ("root:x:0:0\n".into(), 7, "1 s after boot", "no state of this version"),
+            (own.clone() + "9\n", 7, "1 s after boot", "line 3 is damaged"),
+            (own + &"0,0\n".repeat(20_000), 7, "1 s after boot", "larger than a state"),
         ];
         for (text, pid, started, reason) in cases {
             std::fs::write(&path, &text).unwrap();
