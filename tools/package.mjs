@@ -9,7 +9,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { logNote, logStep } from "./log.mjs";
 import { packArchive, writeChecksums } from "./package/archive.mjs";
-import { prepareBinary, sizeOf } from "./package/binary.mjs";
+import { guardsPrograms, prepareBinary, sizeOf } from "./package/binary.mjs";
 import { writeDeployButton } from "./package/deploy-button.mjs";
 import { packEdge } from "./package/edge.mjs";
 import { packProgram } from "./package/npm.mjs";
@@ -28,8 +28,9 @@ const directories = { work, destination };
 
 logStep(`packages of heapbeat ${PROJECT.version}`);
 const binaries = sources.map((source) => prepareBinary(source, join(work, "binaries")));
+const guarding = binaries.filter(guardsPrograms);
 const wheels = [];
-for (const binary of binaries) wheels.push(await packWheel(binary, directories));
+for (const binary of guarding) wheels.push(await packWheel(binary, directories));
 const boms = binaries.map(({ triple }) =>
   writeBom({
     ...{ name: "heapbeat-cli", label: "heapbeat", target: triple },
@@ -40,7 +41,7 @@ const edgeBom = join(destination, `heapbeat-edge-v${PROJECT.version}.cdx.json`);
 boms.push(writeBom({ name: "heapbeat-edge", label: "heapbeat-edge", target: WASM_TARGET, path: edgeBom }));
 const packages = [
   ...binaries.map((binary) => packArchive(binary, directories)),
-  ...(await packProgram(binaries, directories)),
+  ...(await packProgram(guarding, directories)),
   await packEdge(directories),
   ...wheels,
   ...boms,
@@ -50,6 +51,7 @@ if (!process.env.HEAPBEAT_DIST) writeDeployButton();
 
 const megabytes = (/** @type {string} */ path) => `${(sizeOf(path) / 1e6).toFixed(2).padStart(8)} MB`;
 for (const { path, platform, glibc } of binaries) {
-  logNote(`${megabytes(path)}  the program for ${platform.name}, ${glibc ? `with glibc ${glibc} or later` : "static"}`);
+  const libraries = platform.os === "linux" ? (glibc ? `, with glibc ${glibc} or later` : ", static") : "";
+  logNote(`${megabytes(path)}  the program for ${platform.name}${libraries}`);
 }
 for (const path of packages) logNote(`${megabytes(path)}  ${basename(path)}`);

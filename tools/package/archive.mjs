@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fail } from "../log.mjs";
+import { fileName } from "./binary.mjs";
 import { LICENSE_FILES, PROJECT, sourceDate } from "./project.mjs";
 
 /**
@@ -18,7 +19,7 @@ export function packArchive(binary, { work, destination }) {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   for (const file of [...LICENSE_FILES, "README.md", "CHANGELOG.md"]) copyFileSync(file, join(directory, file));
-  copyFileSync(binary.path, join(directory, "heapbeat"));
+  copyFileSync(binary.path, join(directory, fileName(binary)));
   const path = join(destination, `${name}.tar.gz`);
   const same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${sourceDate()}`];
   const command = [...same, "--use-compress-program=gzip -9n", "-cf", path, "-C", join(directory, ".."), name];

@@ -11,11 +11,11 @@ import { parseAddress, recognizeBackend } from "../edge/backend.mjs";
 import { renderConfig } from "../edge/project.mjs";
 import { findOtherAddresses, findVersionProblems, releaseNotes } from "../lint/version-problems.mjs";
 import { packArchive } from "./archive.mjs";
-import { parseElf } from "./binary.mjs";
+import { fileName, guardsPrograms, parseElf, parseForeign } from "./binary.mjs";
 import { DEPLOY_BUTTON, renderDeployButton } from "./deploy-button.mjs";
 import { describeMain, describePlatform } from "./npm.mjs";
 import { PROJECT } from "./project.mjs";
-import { collectCrates, makeBom } from "./sbom.mjs";
+import { collectCrates, makeBom, parseTree } from "./sbom.mjs";
 import { wheelTags } from "./wheel.mjs";
 
 const X64 = "  Machine:                           Advanced Micro Devices X86-64\n";
@@ -32,6 +32,38 @@ test("the platform and the C library are read from the program", () => {
   assert.equal(fixed.triple, "aarch64-unknown-linux-musl");
   assert.throws(() => parseElf("  Machine: RISC-V\n"), /machine "RISC-V"/);
   assert.throws(() => parseElf(X64 + NEEDED), /link it statically/);
+});
+
+test("programs of macOS and Windows are recognized, and guard nothing", () => {
+  const apple = (/** @type {number} */ machine) => {
+    const content = Buffer.alloc(64);
+    content.writeUInt32LE(0xfeed_facf, 0);
+    content.writeUInt32LE(machine, 4);
+    return content;
+  };
+  const windows = (/** @type {number} */ machine) => {
+    const content = Buffer.alloc(256);
+    content.write("MZ");
+    content.writeUInt32LE(0x80, 0x3c);
+    content.write("PE\0\0", 0x80);
+    content.writeUInt16LE(machine, 0x84);
+    return content;
+  };
+  const cases = /** @type {const} */ ([
+    [apple(0x0100_000c), "darwin-arm64", "aarch64-apple-darwin", "heapbeat"],
+    [apple(0x0100_0007), "darwin-x64", "x86_64-apple-darwin", "heapbeat"],
+    [windows(0x8664), "win32-x64", "x86_64-pc-windows-gnu", "heapbeat.exe"],
+  ]);
+  for (const [content, name, triple, file] of cases) {
+    const found = parseForeign(content);
+    assert.ok(found, name);
+    assert.deepEqual([found.platform.name, found.triple, fileName(found)], [name, triple, file]);
+    assert.ok(!guardsPrograms({ path: "", ...found }));
+  }
+  for (const content of [apple(7), windows(0xaa64), Buffer.from("\x7fELF\x02\x01\x01\x00\x00")]) {
+    assert.equal(parseForeign(content), undefined);
+  }
+  assert.ok(guardsPrograms({ path: "", ...parseElf(X64) }));
 });
 
 test("packages fit where the program runs, and nowhere else", () => {
@@ -71,18 +103,31 @@ test("a bill of materials has what is compiled in, and not what tests or build s
     dep_kinds: [{ kind }],
   });
   const metadata = {
-    packages: [crate("app", ""), crate("a"), crate("b"), crate("macro", "registry", "proc-macro"), crate("test")],
+    packages: [
+      crate("app", ""),
+      crate("a"),
+      crate("b"),
+      crate("macro", "registry", "proc-macro"),
+      crate("test"),
+      crate("other-system"),
+    ],
     resolve: {
       nodes: [
-        { id: "app", deps: [uses("a"), uses("macro"), uses("test", "dev"), uses("test", "build")] },
+        {
+          id: "app",
+          deps: [uses("a"), uses("macro"), uses("test", "dev"), uses("test", "build"), uses("other-system")],
+        },
         { id: "a", deps: [uses("b")] },
         { id: "b", deps: [] },
         { id: "macro", deps: [] },
       ],
     },
   };
-  assert.deepEqual([...collectCrates(metadata, "app").crates.keys()].sort(), ["a", "app", "b", "macro"]);
-  const bom = makeBom(metadata, "app", "program");
+  const compiled = parseTree(
+    "app v1.0.0 (/work/app)\na v1.0.0\nb v1.0.0\nmacro v1.0.0 (proc-macro)\na v1.0.0 (*)\ntest v1.0.0\n",
+  );
+  assert.deepEqual([...collectCrates(metadata, "app", compiled).crates.keys()].sort(), ["a", "app", "b", "macro"]);
+  const bom = makeBom(metadata, compiled, "app", "program");
   assert.equal(bom.metadata.component?.name, "program");
   const scopes = Object.fromEntries([...bom.components].map((it) => [it.name, it.scope]));
   assert.deepEqual(scopes, { a: undefined, b: undefined, macro: "excluded" });
@@ -212,19 +257,24 @@ test("cargo binstall finds the archive and the program in it", () => {
     "pkg-fmt": format,
   } = manifest("server/cli/Cargo.toml").package.metadata.binstall;
   assert.equal(format, "tgz");
-  const binary = { path: process.execPath, ...parseElf(ARM64) };
+  const windows = /** @type {const} */ ({ name: "win32-x64", os: "win32", cpu: "x64", rust: "x86_64" });
   const directory = mkdtempSync(join(tmpdir(), "heapbeat-archive-"));
   try {
-    const archive = packArchive(binary, { work: directory, destination: directory });
-    /** @type {Record<string, string>} */
-    const values = {
-      ...{ repo: PROJECT.repository, version: PROJECT.version, target: binary.triple },
-      ...{ bin: "heapbeat", "archive-suffix": ".tar.gz", "binary-ext": "" },
-    };
-    const fill = (/** @type {string} */ template) => template.replace(/\{ ([\w-]+) \}/g, (_, name) => values[name]);
-    assert.equal(fill(url), `${PROJECT.repository}/releases/download/v${PROJECT.version}/${basename(archive)}`);
-    const { stdout } = spawnSync("tar", ["tzf", archive], { encoding: "utf8" });
-    assert.ok(stdout.split("\n").includes(fill(bin)), stdout);
+    for (const [found, extension] of /** @type {const} */ ([
+      [parseElf(ARM64), ""],
+      [{ platform: windows, glibc: undefined, triple: "x86_64-pc-windows-gnu" }, ".exe"],
+    ])) {
+      const archive = packArchive({ path: process.execPath, ...found }, { work: directory, destination: directory });
+      /** @type {Record<string, string>} */
+      const values = {
+        ...{ repo: PROJECT.repository, version: PROJECT.version, target: found.triple },
+        ...{ bin: "heapbeat", "archive-suffix": ".tar.gz", "binary-ext": extension },
+      };
+      const fill = (/** @type {string} */ template) => template.replace(/\{ ([\w-]+) \}/g, (_, name) => values[name]);
+      assert.equal(fill(url), `${PROJECT.repository}/releases/download/v${PROJECT.version}/${basename(archive)}`);
+      const { stdout } = spawnSync("tar", ["tzf", archive], { encoding: "utf8" });
+      assert.ok(stdout.split("\n").includes(fill(bin)), stdout);
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -232,7 +282,7 @@ test("cargo binstall finds the archive and the program in it", () => {
 
 test("the program for arm64 is built for the largest pages that its kernels have", () => {
   const workflow = readFileSync(".github/workflows/release.yml", "utf8");
-  const targets = new Set([...workflow.matchAll(/target: (aarch64-\S+)/g)].map(([, target]) => target));
+  const targets = new Set([...workflow.matchAll(/target: (aarch64-unknown-linux-\S+)/g)].map(([, target]) => target));
   assert.deepEqual([...targets], ["aarch64-unknown-linux-musl"]);
   const { env } = /** @type {any} */ (parse(readFileSync(".cargo/config.toml", "utf8")));
   for (const target of targets) {

@@ -5,25 +5,42 @@ import { writeFileSync } from "node:fs";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { fail } from "../log.mjs";
 
-/** What cargo resolves for a target. @param {string} target @returns {any} */
-function readMetadata(target) {
-  const { status, stdout, stderr } = spawnSync(
-    "cargo",
-    ["metadata", "--locked", "--format-version", "1", "--filter-platform", target],
-    { encoding: "utf8", maxBuffer: 1 << 28 },
-  );
-  if (status !== 0) fail(`cargo metadata: ${stderr.trim()}`);
-  return JSON.parse(stdout);
+/** Runs cargo and returns what it prints. @param {string[]} args */
+function readCargo(args) {
+  const { status, stdout, stderr } = spawnSync("cargo", args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (status !== 0) fail(`cargo ${args[0]}: ${stderr.trim()}`);
+  return stdout;
 }
+
+/** What cargo resolves for a target. @param {string} target @returns {any} */
+const readMetadata = (target) =>
+  JSON.parse(readCargo(["metadata", "--locked", "--format-version", "1", "--filter-platform", target]));
+
+/**
+ * The crates that are compiled into a package, as "name@version". The metadata do not tell this of a crate that is used on some systems, and by
+ * tests on all.
+ * @param {string} name @param {string} target
+ */
+function readCompiled(name, target) {
+  const selection = ["--package", name, "--target", target, "--edges", "normal"];
+  return parseTree(readCargo(["tree", "--locked", ...selection, "--prefix", "none", "--format", "{p}"]));
+}
+
+/** Parses the output of `cargo tree --prefix none`. @param {string} output */
+export const parseTree = (output) =>
+  new Set([...output.matchAll(/^(\S+) v(\S+)/gm)].map(([, crate, version]) => `${crate}@${version}`));
 
 /**
  * The crates that are compiled into a package, by id, each with those it uses. Crates of tests and of build scripts are left out.
- * @param {any} metadata @param {string} name
+ * @param {any} metadata @param {string} name @param {Set<string>} compiled
  */
-export function collectCrates(metadata, name) {
+export function collectCrates(metadata, name, compiled) {
   const nodes = new Map(metadata.resolve.nodes.map((/** @type {any} */ node) => [node.id, node]));
   const root = metadata.packages.find((/** @type {any} */ it) => it.name === name && it.source === null);
   if (!root) throw new Error(`the workspace has no package ${name}`);
+  const isCompiled = new Map(
+    metadata.packages.map((/** @type {any} */ it) => [it.id, compiled.has(`${it.name}@${it.version}`)]),
+  );
   /** @type {Map<string, string[]>} */
   const found = new Map();
   const open = [root.id];
@@ -32,7 +49,8 @@ export function collectCrates(metadata, name) {
     const used = nodes
       .get(id)
       .deps.filter((/** @type {any} */ it) => it.dep_kinds.some((/** @type {any} */ kind) => kind.kind === null))
-      .map((/** @type {any} */ it) => it.pkg);
+      .map((/** @type {any} */ it) => it.pkg)
+      .filter((/** @type {string} */ it) => isCompiled.get(it));
     found.set(id, used);
     open.push(...used);
   }
@@ -60,9 +78,12 @@ function describeCrate(crate, isRoot) {
   return component;
 }
 
-/** Makes the bill of materials of a package of the workspace. @param {any} metadata @param {string} name @param {string} label */
-export function makeBom(metadata, name, label) {
-  const { root, crates } = collectCrates(metadata, name);
+/**
+ * Makes the bill of materials of a package of the workspace.
+ * @param {any} metadata @param {Set<string>} compiled @param {string} name @param {string} label
+ */
+export function makeBom(metadata, compiled, name, label) {
+  const { root, crates } = collectCrates(metadata, name, compiled);
   const packages = new Map(metadata.packages.map((/** @type {any} */ it) => [it.id, it]));
   const components = new Map([...crates.keys()].map((id) => [id, describeCrate(packages.get(id), id === root)]));
   for (const [id, used] of crates) {
@@ -81,7 +102,7 @@ export function makeBom(metadata, name, label) {
  */
 export function writeBom({ name, label, target, path }) {
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
-  const bom = makeBom(readMetadata(target), name, label);
+  const bom = makeBom(readMetadata(target), readCompiled(name, target), name, label);
   writeFileSync(path, `${serializer.serialize(bom, { sortLists: true, space: 1 })}\n`);
   return path;
 }

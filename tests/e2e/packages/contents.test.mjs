@@ -85,7 +85,7 @@ test("the bills of materials name what is compiled in", () => {
   const programs = boms.filter((it) => it.startsWith("heapbeat-v"));
   assert.equal(programs.length, files.filter((it) => it.endsWith(".tar.gz")).length);
   for (const [file, name, crate] of [
-    ...programs.map((it) => [it, "heapbeat", "tokio"]),
+    ...programs.map((it) => [it, "heapbeat", it.includes("-linux-") ? "tokio" : "sysinfo"]),
     [`heapbeat-edge-v${version}.cdx.json`, "heapbeat-edge", "worker"],
   ]) {
     const bom = JSON.parse(readFileSync(join(packages, file), "utf8"));
@@ -102,5 +102,8 @@ test("the bills of materials name what is compiled in", () => {
       !components.some((/** @type {any} */ it) => it.name === "proptest"),
       "what tests use is not in a program",
     );
+    const guards = components.some((/** @type {any} */ it) => it.name === "tokio");
+    if (name === "heapbeat")
+      assert.equal(guards, file.includes("-linux-"), "what guards programs is in those for Linux alone");
   }
 });
