@@ -123,10 +123,14 @@ package: release wasm ## Make the packages of npm and PyPI, archives and checksu
 # zig is the C compiler for all of them: `pip install cargo-zigbuild ziglang`.
 PORTABLE_TARGETS = aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu
 
+# zig has no headers of Apple's that jemalloc needs, and checking needs no jemalloc.
+WITHOUT_JEMALLOC = --config "target.$$target.jemalloc.rustc-link-search=['/']"
+
 .PHONY: portable
 portable: preflight ## Check that the program compiles for macOS and Windows (needs cargo-zigbuild)
 	@rustup target add $(PORTABLE_TARGETS)
 	@for target in $(PORTABLE_TARGETS); do cargo-zigbuild clippy -p heapbeat-cli --target $$target --locked -- -D warnings; done
+	@target=aarch64-apple-darwin; cargo clippy -p heapbeat --target $$target --locked $(WITHOUT_JEMALLOC) -- -D warnings
 
 # Generates history for benchmarks (tests/e2e/support/seed-history.mjs).
 .PHONY: history-generator

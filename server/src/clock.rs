@@ -80,6 +80,7 @@ fn age_by_the_kernel() -> Option<Duration> {
 }
 
 /// Returns field 22 of `/proc/<pid>/stat`. The second field is the program's name in parentheses and may contain any text.
+#[cfg(any(test, target_os = "linux"))]
 fn start_ticks(stat: &str) -> Option<u64> {
     const FIELD: usize = 22;
     const FIRST_AFTER_NAME: usize = 3;

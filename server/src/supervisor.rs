@@ -15,6 +15,7 @@ pub mod gateway;
 mod heap_monitor;
 mod ipc;
 mod jvm_collection;
+mod linux_calls;
 mod listen_readiness;
 mod listening;
 mod lost_processes;
@@ -57,6 +58,7 @@ use std::time::Duration;
 use heapbeat_shared::{Bytes, Pressure};
 use listenfd::ListenFd;
 
+use self::linux_calls::set_parent_process_death_signal;
 use crate::config::{Config, FlightDirectory};
 use crate::error::Error;
 use crate::flight_recorder;
@@ -76,9 +78,7 @@ use program_status::ProgramRoutes;
 use program_status::recorder::ProgramRecorder;
 use renewable_server::propose_renewal;
 use runtime_settings::runtime_settings;
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, getrlimit, setrlimit};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 #[cfg(test)]

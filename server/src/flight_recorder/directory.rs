@@ -2,13 +2,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use heapbeat_shared::report::LastSamples;
 use heapbeat_shared::{Exit, InstanceId};
-use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, fallocate, memfd_create};
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 
 use super::layout::SIZE;
 use super::orphaned_samples;
@@ -286,12 +286,22 @@ fn fill_with_zeros(mut file: &File) -> io::Result<()> {
 }
 
 /// Creates anonymous memory that another process of the same user can open through `/proc`.
+#[cfg(target_os = "linux")]
 fn create_in_memory() -> io::Result<(PathBuf, OwnedFd)> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    use std::os::fd::AsRawFd;
+
     let file = memfd_create("heapbeat-flight", MemfdFlags::CLOEXEC)?;
     let file = File::from(file);
     fill_with_zeros(&file)?;
     let path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
     Ok((path, file.into()))
+}
+
+/// Reports that other processes cannot open anonymous memory here.
+#[cfg(not(target_os = "linux"))]
+fn create_in_memory() -> io::Result<(PathBuf, OwnedFd)> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn read_file(path: &Path) -> Recording {

@@ -17,7 +17,7 @@ use heapbeat_shared::Exit;
 use heapbeat_shared::exit::ProcessExit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
+use rustix::process::{WaitOptions, getpid, wait};
 use sd_notify::NotifyState;
 
 use super::Integrations;
@@ -25,6 +25,7 @@ use super::agent_link::AgentLink;
 use super::fallback_responder::FallbackResponder;
 use super::family::Families;
 use super::ipc::{SupervisorMessage, WorkerMessage};
+use super::linux_calls::set_child_subreaper;
 use super::lost_processes::LostProcesses;
 use super::machine::{Command, Effect, Machine, MachineEvent, Notice, WorkerNumber};
 use super::oom::OomWatch;

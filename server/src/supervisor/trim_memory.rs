@@ -13,6 +13,12 @@ use std::ptr;
 
 use rustix::mm::{Advice, madvise};
 
+/// How pages are released. Only Linux lists them, so that nothing is released elsewhere.
+#[cfg(target_os = "linux")]
+const RELEASE: Advice = Advice::LinuxDontNeed;
+#[cfg(not(target_os = "linux"))]
+const RELEASE: Advice = Advice::Normal;
+
 /// Releases the pages; does nothing if the kernel does not list them.
 pub(super) fn release_clean_pages() {
     let Ok(map) = File::open("/proc/self/smaps") else { return };
@@ -22,7 +28,7 @@ pub(super) fn release_clean_pages() {
         // own (`unchanged`): every page in it is the file's, and reading it again yields the same bytes as before. Nothing
         // unmaps or changes it meanwhile, as the supervisor's other threads (the allocator's) map no files and it loads no
         // libraries. Where the mapping is code that runs just now, the processor fetches it anew.
-        let given = unsafe { madvise(begin, range.len(), Advice::LinuxDontNeed) };
+        let given = unsafe { madvise(begin, range.len(), RELEASE) };
         if let Err(error) = given {
             tracing::debug!("cannot release pages of program files: {error}");
         }
