@@ -5,7 +5,7 @@
 
 use crate::statistics::{RouteKey, RouteName};
 
-/// Routes of failed requests that are remembered.
+/// Routes of failed requests that are remembered. Those in flight are bounded by the table of routes.
 const MAX_FAILED: usize = 32;
 
 /// The requests of a copy.
@@ -35,23 +35,24 @@ impl OpenRequests {
     /// Ends a request that the copy did not finish.
     pub(crate) fn fail(&mut self, route: &RouteKey) {
         self.end(route);
-        add(&mut self.failed, route.name(), 1);
+        add(&mut self.failed, route.name(), 1, MAX_FAILED);
     }
 
     /// Returns the requests that failed or are in flight.
     pub(crate) fn unfinished(&self) -> Vec<(RouteName, u64)> {
         let mut unfinished = self.failed.clone();
         for (route, count) in &self.in_flight {
-            add(&mut unfinished, route.name(), *count);
+            add(&mut unfinished, route.name(), *count, usize::MAX);
         }
         unfinished
     }
 }
 
-fn add(routes: &mut Vec<(RouteName, u64)>, name: RouteName, count: u64) {
+/// Adds to the count of a route, of which there are at most `most`.
+fn add(routes: &mut Vec<(RouteName, u64)>, name: RouteName, count: u64, most: usize) {
     if let Some((_, sum)) = routes.iter_mut().find(|(known, _)| *known == name) {
         *sum += count;
-    } else if routes.len() < MAX_FAILED {
+    } else if routes.len() < most {
         routes.push((name, count));
     }
 }
@@ -88,5 +89,23 @@ mod tests {
         assert_eq!(requests.unfinished(), named(2, 0), "one failed, one in flight");
         requests.end(&a);
         assert_eq!(requests.unfinished(), named(1, 0));
+    }
+
+    #[test]
+    fn many_routes_hide_none_that_is_in_flight() {
+        let recorder = Arc::new(StatisticsRecorder::default());
+        let begin = |path: &str| recorder.begin(&Method::GET, path, Instant::now());
+        let mut requests = OpenRequests::default();
+        let others: Vec<_> =
+            (0..2 * MAX_FAILED).map(|it| begin(&format!("/{}", "a".repeat(it + 1)))).collect();
+        for other in &others {
+            requests.begin(&other.route());
+            requests.fail(&other.route());
+        }
+        let last = begin("/last");
+        requests.begin(&last.route());
+        let unfinished = requests.unfinished();
+        assert_eq!(unfinished.len(), MAX_FAILED + 1);
+        assert!(unfinished.contains(&(("GET", "/last".to_owned()), 1)), "{unfinished:?}");
     }
 }

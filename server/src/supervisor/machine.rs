@@ -25,7 +25,7 @@ use heapbeat_shared::exit::StopReason;
 use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
-use beside::RecentTimes;
+use beside::Recent;
 use early::GrowthSinceReady;
 use worker::{Role, Succession, Worker};
 
@@ -59,14 +59,14 @@ pub struct Machine {
     young_replaced: u32,
     /// How the last worker grew that was replaced for its memory.
     last_leak: Option<GrowthSinceReady>,
-    /// Largest memory of a worker until it was ready.
-    start_size: Bytes,
+    /// Largest memory of each of the last few workers until it was ready.
+    start_sizes: Recent<Bytes>,
     /// Time from the start of a worker until it was ready, the last time.
     start_time: Duration,
     /// The last few of these times.
-    start_times: RecentTimes,
+    start_times: Recent<Duration>,
     /// Times from the beginning of a drain until the worker had exited.
-    drain_times: RecentTimes,
+    drain_times: Recent<Duration>,
     /// Whether any worker was ever ready.
     any_worker_was_ready: bool,
     /// Time of the last step.
@@ -105,10 +105,10 @@ impl Machine {
             replacement_failed_before: false,
             young_replaced: 0,
             last_leak: None,
-            start_size: Bytes::ZERO,
+            start_sizes: Recent::default(),
             start_time: Duration::ZERO,
-            start_times: RecentTimes::default(),
-            drain_times: RecentTimes::default(),
+            start_times: Recent::default(),
+            drain_times: Recent::default(),
             any_worker_was_ready: false,
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,
@@ -234,6 +234,10 @@ impl Machine {
             stopping.close_front_at = stopping.close_front_at.map(|at| at.min(now));
         }
         self.retry_at = None;
+        // Nobody makes room any more, and what waits is to be served before the front closes.
+        for number in self.held_workers() {
+            self.end_hold(number, effects);
+        }
         for worker in &mut self.workers {
             worker.stop_reason.get_or_insert(StopReason::Stop);
             match worker.role {

@@ -62,6 +62,11 @@ impl OomWatch {
         }
     }
 
+    /// Whether the kernel has counted a kill of late, whoever it belongs to.
+    pub(super) fn counted_lately(&self, now: Instant) -> bool {
+        self.kills.last_rise.is_some_and(|at| now.saturating_duration_since(at) <= ATTRIBUTED_FOR)
+    }
+
     /// Returns how long ago the oldest kill was counted that belongs to no exit, if that is at least [`SETTLED_AFTER`].
     pub(super) fn age_of_settled_kill(&self, now: Instant) -> Option<Duration> {
         let (at, _) = self.kills.recent.front()?;
@@ -84,6 +89,8 @@ struct UnattributedKills {
     last: KillCounter,
     /// When a rise of the counter was read, and how many kills of it are left; oldest first.
     recent: VecDeque<(Instant, u64)>,
+    /// When the counter rose last.
+    last_rise: Option<Instant>,
 }
 
 impl UnattributedKills {
@@ -96,6 +103,7 @@ impl UnattributedKills {
         self.last = counter;
         self.recent.retain(|(at, _)| now.saturating_duration_since(*at) <= ATTRIBUTED_FOR);
         if rise > 0 {
+            self.last_rise = Some(now);
             self.recent.push_back((now, rise));
         }
     }
@@ -160,5 +168,16 @@ mod tests {
         assert_eq!(kills.attribute(), 0);
         kills.update(KillCounter::Machine(96), now);
         assert_eq!(kills.attribute(), 1);
+    }
+
+    #[test]
+    fn a_kill_that_an_exit_has_used_up_was_counted_all_the_same() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let kills = UnattributedKills { last: KillCounter::Group(7), ..UnattributedKills::default() };
+        let mut watch = OomWatch { cgroup: None, kills };
+        assert!(!watch.counted_lately(start));
+        watch.kills.update(KillCounter::Group(8), start);
+        assert_eq!(watch.kills.attribute(), 1);
+        assert!(watch.counted_lately(start + 10 * second) && !watch.counted_lately(start + 11 * second));
     }
 }

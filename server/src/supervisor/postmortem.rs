@@ -36,8 +36,8 @@ impl ObservedExit {
     }
 }
 
-/// Whether a process that nobody here stopped has ended by somebody's signal, and the kernel counted no kill for memory: then it has not
-/// ended of what it was doing.
+/// Whether a process that nobody here stopped has ended by a signal of the kind that others send, and the kernel counted no kill for memory.
+/// Then it has not ended of what it was doing, as far as can be seen.
 pub(super) fn is_end_from_outside(exit: ProcessExit, oom: OomCount) -> bool {
     let stops = [Signal::KILL, Signal::TERM, Signal::INT].map(Signal::as_raw);
     let kernel_did = !matches!(oom, OomCount::Group(0) | OomCount::Machine(0));

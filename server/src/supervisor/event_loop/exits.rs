@@ -22,13 +22,16 @@ impl Supervisor {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let unfinished = self.requests.as_ref().map(|it| it.gateway.unfinished(number)).unwrap_or_default();
-        let oom = self.oom.attribute_kill(Instant::now());
-        if stop_reason.is_none() && postmortem::is_end_from_outside(exit, oom) {
+        let now = Instant::now();
+        let oom = self.oom.attribute_kill(now);
+        let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
+        let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
+        let may_be_own_end =
+            stop_reason.is_some() || stderr.out_of_memory.is_some() || self.oom.counted_lately(now);
+        if !may_be_own_end && postmortem::is_end_from_outside(exit, oom) {
             self.with_requests(|it| it.gateway.note_end_from_outside(number));
         }
         self.with_requests(|it| it.release(number));
-        let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
-        let stderr = gone.stderr.as_ref().map(|tail| tail.evidence(exit)).unwrap_or_default();
         let port_taken = stderr.port_taken && !gone.was_ready;
         let observed = ObservedExit {
             exit,

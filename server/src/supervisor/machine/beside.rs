@@ -7,9 +7,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use heapbeat_shared::Bytes;
+
 use super::{Effect, Machine, Role, Succession, Worker};
 
-/// Number of starts and drains that are remembered: one that was unusually long is forgotten.
+/// Number of starts and drains that are remembered: one that was unusually long, or needed unusually much memory, is forgotten.
 const REMEMBERED: usize = 4;
 
 /// Time of a drain before there was one.
@@ -19,31 +21,42 @@ const FIRST_DRAIN: Duration = Duration::from_secs(1);
 /// requests in flight go on, and those that waited are passed on faster than they arrived.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// How long something took the last few times.
-#[derive(Debug, Default)]
-pub(super) struct RecentTimes(VecDeque<Duration>);
+/// What was measured the last few times.
+#[derive(Debug)]
+pub(super) struct Recent<T>(VecDeque<T>);
 
-impl RecentTimes {
-    pub(super) fn record(&mut self, time: Duration) {
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Recent(VecDeque::new())
+    }
+}
+
+impl<T: Ord + Copy> Recent<T> {
+    pub(super) fn record(&mut self, measured: T) {
         self.0.truncate(REMEMBERED - 1);
-        self.0.push_front(time);
+        self.0.push_front(measured);
     }
 
-    fn longest(&self) -> Option<Duration> {
+    fn largest(&self) -> Option<T> {
         self.0.iter().max().copied()
     }
 }
 
 impl Machine {
+    /// Returns the memory that a worker is expected to need until it is ready.
+    pub(super) fn start_size(&self) -> Bytes {
+        self.start_sizes.largest().unwrap_or_default()
+    }
+
     /// Returns how long a worker is expected to take from its start until it is ready.
     pub(super) fn expected_start(&self) -> Duration {
-        self.start_times.longest().unwrap_or_default()
+        self.start_times.largest().unwrap_or_default()
     }
 
     /// Returns how long a worker is expected to take from the beginning of its drain until it has exited: at most as long as it would get
     /// if the next one were started after it.
     pub(super) fn expected_drain(&self) -> Duration {
-        self.drain_times.longest().unwrap_or(FIRST_DRAIN).min(self.policy.short_drain_timeout)
+        self.drain_times.largest().unwrap_or(FIRST_DRAIN).min(self.policy.short_drain_timeout)
     }
 
     /// Notes how long a worker has drained that was replaced and has exited now.
@@ -64,8 +77,9 @@ impl Machine {
         if self.policy.front.is_none() || self.policy.instances > 1 || !self.workers.iter().any(beside) {
             return false;
         }
+        let start_size = self.start_size();
         let needs = self.workers.iter().map(|worker| {
-            if worker.ready_at.is_none() { worker.memory.max(self.start_size) } else { worker.memory }
+            if worker.ready_at.is_none() { worker.memory.max(start_size) } else { worker.memory }
         });
         let total = needs.fold(0_u64, |sum, memory| sum.saturating_add(memory.0));
         let serving = self.workers.iter().filter(|worker| worker.serves());

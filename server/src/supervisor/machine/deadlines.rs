@@ -165,9 +165,4 @@ impl Machine {
             self.send_replacement_status(ReplacementStatus::Available, effects);
         }
     }
-
-    /// Records the largest memory of a worker until it was ready, to estimate the memory of the next worker.
-    pub(super) fn record_start_size(&mut self, memory: Bytes) {
-        self.start_size = self.start_size.max(memory);
-    }
 }

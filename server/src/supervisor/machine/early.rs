@@ -99,7 +99,7 @@ impl Machine {
         if !leaks || growth.bytes < known || growth.bytes.0.saturating_add(meanwhile.0) < least.0 {
             return;
         }
-        let both = memory.0.saturating_add(meanwhile.0).saturating_add(self.start_size.0);
+        let both = memory.0.saturating_add(meanwhile.0).saturating_add(self.start_size().0);
         // What it grows until it is looked at again.
         let next = within(self.policy.poll_interval).0;
         if both.saturating_add(next) < percent(limit, BOTH).0 || !self.has_headroom_for_another() {

@@ -122,9 +122,7 @@ impl Machine {
         self.replaced_at = Some(now);
         self.replacement_failed_before = true;
         effects.push(Effect::Log(Notice::ReplacementFailed(number)));
-        let held = self.workers.iter().filter(|worker| worker.held_since.is_some());
-        let held: Vec<WorkerNumber> = held.map(|worker| worker.number).collect();
-        for number in held {
+        for number in self.held_workers() {
             self.end_hold(number, effects);
         }
         self.send_replacement_status(ReplacementStatus::RateLimited, effects);

@@ -125,7 +125,8 @@ impl Machine {
         let total_memory = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
         // Behind a front one can follow the other without a refused request, so both need to fit until the old one has exited.
         let growth = if self.policy.front.is_some() { self.growth_until_replaced() } else { Bytes::ZERO };
-        total_memory.saturating_add(self.start_size.0).saturating_add(growth.0) <= self.policy.memory_limit.0
+        total_memory.saturating_add(self.start_size().0).saturating_add(growth.0)
+            <= self.policy.memory_limit.0
     }
 
     /// Returns how long before the limit a replacement should begin. Where another worker fits, that is when it only just does, so that it
@@ -138,7 +139,7 @@ impl Machine {
             return LATE_REPLACEMENT_TIME;
         }
         let growth = self.workers.iter().fold(0, |sum: u64, it| sum.saturating_add(it.growth.per_second.0));
-        let room = self.start_size.0.checked_div(growth).unwrap_or(0);
+        let room = self.start_size().0.checked_div(growth).unwrap_or(0);
         let replaced_in = self.expected_start() + self.expected_drain();
         let time = replaced_in + Duration::from_secs(room) + 2 * self.policy.poll_interval;
         time.min(MAX_REPLACEMENT_TIME)
@@ -242,7 +243,7 @@ impl Machine {
             effects.extend((self.stopping.is_none() && !waits).then_some(Effect::Activate(number)));
         }
         self.replacement_failed_before = false;
-        self.record_start_size(size.max(start_size));
+        self.start_sizes.record(size.max(start_size));
         if role == Role::Replacement || follows_drained {
             effects.push(Effect::Log(Notice::Replaced(number)));
         }

@@ -43,6 +43,12 @@ impl Machine {
         }
     }
 
+    /// Returns the workers that get no new requests because memory is short.
+    pub(super) fn held_workers(&self) -> Vec<WorkerNumber> {
+        let held = self.workers.iter().filter(|worker| worker.held_since.is_some());
+        held.map(|worker| worker.number).collect()
+    }
+
     /// Passes new requests on to a worker again.
     pub(super) fn end_hold(&mut self, number: WorkerNumber, effects: &mut Vec<Effect>) {
         let worker = self.worker(number).filter(|worker| worker.serves());

@@ -332,6 +332,20 @@ fn requests_wait_while_a_start_takes_longer_than_any_before_and_until_the_old_in
     assert_eq!(effects, [Activate(2)]);
 }
 
+/// Nobody makes room any more when the guard stops, so what waits is served while the front still accepts.
+#[test]
+fn requests_that_wait_for_room_are_passed_on_when_a_stop_is_requested() {
+    let full = [(63.0, Heartbeat(1, 1003, mb(460))), (63.0, MemoryShort(1, 0))];
+    let stop = [(63.5, MachineEvent::StopRequested(StopSignal::Terminate))];
+    let mut starting = replacing(400);
+    assert!(play(&mut starting, &[], &full).contains(&Hold(1)));
+    assert!(play(&mut starting, &[], &stop).contains(&Activate(1)), "its replacement was still starting");
+    let mut ready = replacing(400);
+    play(&mut ready, &[], &full);
+    assert!(!play(&mut ready, &[], &[(63.2, Ready(2))]).contains(&Activate(2)));
+    assert!(play(&mut ready, &[], &stop).contains(&Activate(2)), "it waited for the exit of the first");
+}
+
 #[test]
 fn a_drain_that_requests_wait_for_is_cut_short() {
     let mut machine = replacing(400);
@@ -370,5 +384,14 @@ fn a_start_that_needs_more_than_the_ready_program_counts_with_that() {
         let grown = [(60.0, Heartbeat(1, 1000, mb(400))), (63.0, ReplaceRequested)];
         let effects = play(&mut machine, &[], &grown);
         assert_eq!(effects.contains(&Start(2)), beside, "{peak} {effects:?}");
+    }
+}
+
+#[test]
+fn a_start_that_needed_much_memory_is_forgotten_after_four_others() {
+    let mut machine = machine_behind_front();
+    for (needed, expected) in [(300, 300), (40, 300), (40, 300), (40, 300), (40, 40)] {
+        machine.start_sizes.record(mb(needed));
+        assert_eq!(machine.start_size(), mb(expected), "{needed}");
     }
 }
