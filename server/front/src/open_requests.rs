@@ -96,8 +96,8 @@ mod tests {
         let recorder = Arc::new(StatisticsRecorder::default());
         let begin = |path: &str| recorder.begin(&Method::GET, path, Instant::now());
         let mut requests = OpenRequests::default();
-        let others: Vec<_> =
-            (0..2 * MAX_FAILED).map(|it| begin(&format!("/{}", "a".repeat(it + 1)))).collect();
+        let names = ('a'..='h').flat_map(|one| ('a'..='h').map(move |two| format!("/{one}{two}")));
+        let others: Vec<_> = names.map(|name| begin(&name)).collect();
         for other in &others {
             requests.begin(&other.route());
             requests.fail(&other.route());

@@ -50,7 +50,15 @@ test("a file is applied, changed, refused and emptied", async (t) => {
 
   await writeFile(path, renderEntry("b", target.url, 'interval = "2m"') + renderEntry("c", target.url));
   const json = await runApply(path, edge.url, ["--json"]);
-  const expected = { applied: true, added: ["c"], changed: ["b"], removed: ["a"], unchanged: [], problems: [], warnings: [] };
+  const expected = {
+    applied: true,
+    added: ["c"],
+    changed: ["b"],
+    removed: ["a"],
+    unchanged: [],
+    problems: [],
+    warnings: [],
+  };
   assert.deepEqual(JSON.parse(json.stdout), expected);
   const before = (await edge.readMonitor("b")).since;
   await edge.tick();
