@@ -5,10 +5,12 @@
 //! evicted first, then those with parameters, then those about one monitor or incident, so that many requests cannot evict the status
 //! page.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
 
+use super::etag;
 use crate::hub_api::{HubRequest, HubResponse};
 
 /// The most entries.
@@ -33,12 +35,19 @@ pub(crate) struct SerializedResponse {
     pub(crate) response: HubResponse,
     /// The JSON of the response.
     pub(crate) json: String,
+    /// The entity tag of the JSON, once it is asked for: pages do not need it.
+    etag: OnceCell<String>,
 }
 
 impl SerializedResponse {
     /// Renders the JSON of a response.
     pub(crate) fn new(response: HubResponse) -> Self {
-        SerializedResponse { json: response.to_json(), response }
+        SerializedResponse { json: response.to_json(), response, etag: OnceCell::new() }
+    }
+
+    /// Returns the entity tag of the JSON, which is computed once.
+    pub(crate) fn etag(&self) -> &str {
+        self.etag.get_or_init(|| etag::entity_tag(self.json.as_bytes()))
     }
 }
 
@@ -236,6 +245,14 @@ mod tests {
         assert_eq!(cache.look_up(&PAGE, FRESH, at(5_021)), hit("one", 5_001), "while a request is under way");
         cache.store(&PAGE, response("two"), at(5_030));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(5_031)), hit("two", 1));
+    }
+
+    #[test]
+    fn the_entity_tag_of_a_response_is_computed_once() {
+        let answer = response("text");
+        let tag = answer.etag();
+        assert_eq!(tag, etag::entity_tag(answer.json.as_bytes()));
+        assert_eq!(answer.etag().as_ptr(), tag.as_ptr());
     }
 
     #[test]

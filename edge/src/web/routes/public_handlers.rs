@@ -72,7 +72,9 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
             };
             (body, kind, ("", String::new()))
         }
-        _ => return response::public(request, &answer.json, cached.age_ms, JSON),
+        _ => {
+            return response::public_with_tag(request, &answer.json, answer.etag(), cached.age_ms, JSON);
+        }
     };
     let response = response::public(request, &body, cached.age_ms, kind)?;
     response::with_headers(response, &[(header.0, &header.1)])

@@ -24,8 +24,18 @@ pub(crate) const PROBLEM: &str = "application/problem+json";
 
 /// A public response: 200 with the body, or 304 if the client has it already. `age_ms` is its age.
 pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> Result<Response> {
-    let tag = etag::entity_tag(body.as_bytes());
-    let known = request.headers().get("if-none-match")?.is_some_and(|known| etag::matches(&known, &tag));
+    public_with_tag(request, body, &etag::entity_tag(body.as_bytes()), age_ms, kind)
+}
+
+/// The same with the entity tag of the body, which takes time to compute: a body that is kept keeps its tag as well.
+pub(super) fn public_with_tag(
+    request: &Request,
+    body: &str,
+    tag: &str,
+    age_ms: i64,
+    kind: &str,
+) -> Result<Response> {
+    let known = request.headers().get("if-none-match")?.is_some_and(|known| etag::matches(&known, tag));
     let (response, kind) = if known {
         (Response::empty()?.with_status(304), "")
     } else {
@@ -37,7 +47,7 @@ pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> 
         response,
         &[
             ("content-type", kind),
-            ("etag", &tag),
+            ("etag", tag),
             ("cache-control", CACHE_CONTROL),
             ("age", &age),
             ("x-heapbeat-stale", stale),
