@@ -14,6 +14,7 @@ pub(crate) mod parameters;
 mod public_handlers;
 pub(crate) mod query;
 mod rate_limit;
+mod rendered_pages;
 pub(crate) mod response;
 pub(crate) mod route;
 pub(crate) mod route_table;

@@ -10,6 +10,7 @@ use super::cache::SerializedResponse;
 use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
 use super::query::Query;
+use super::rendered_pages::{RenderedPage, RenderedPages};
 use super::response;
 use super::response::{STALE_MS, private, with_headers};
 use super::route::Route;
@@ -21,23 +22,13 @@ use crate::web::page::{Messages, Page, PageContext};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// The most rendered pages that are kept.
-const MAX_RENDERED: usize = 24;
-
-/// A rendered page with the response that it was rendered from.
-struct Rendered {
-    key: String,
-    answer: Rc<SerializedResponse>,
-    page: Rc<str>,
-}
-
 thread_local! {
     /// The owner's title, logo, colors and links: variables stay the same for as long as the isolate lives.
     static BRANDING: OnceCell<Rc<Branding>> = const { OnceCell::new() };
     /// The public key with which browsers subscribe to notifications.
     static PUSH_KEY: OnceCell<Option<String>> = const { OnceCell::new() };
-    /// Pages of responses that are still in the cache, the newest last.
-    static RENDERED: RefCell<Vec<Rendered>> = const { RefCell::new(Vec::new()) };
+    /// The pages of responses that are still in the cache.
+    static RENDERED: RefCell<RenderedPages> = const { RefCell::new(RenderedPages::new()) };
 }
 
 /// Renders the page of a route, or a page without any status if the hub does not respond.
@@ -62,7 +53,9 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
             context.stale_seconds = (cached.age_ms >= STALE_MS).then(|| cached.age_ms.unsigned_abs() / 1000);
             let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
             match render(page, path, &cached.answer, &context) {
-                Some(page) => Some(response::public(request, &page, cached.age_ms, kind)?),
+                Some(RenderedPage { body, etag }) => {
+                    Some(response::public_with_tag(request, &body, &etag, cached.age_ms, kind)?)
+                }
                 None => None,
             }
         }
@@ -120,26 +113,22 @@ fn with_page_headers(response: Response, context: &PageContext, vary: &str) -> R
 }
 
 /// Renders the page once for each response.
-fn render(page: Page, path: &str, answer: &Rc<SerializedResponse>, context: &PageContext) -> Option<Rc<str>> {
+fn render(
+    page: Page,
+    path: &str,
+    answer: &Rc<SerializedResponse>,
+    context: &PageContext,
+) -> Option<RenderedPage> {
     // A page that shows its age changes every second.
     let stale = context.stale_seconds.map_or(String::new(), |age| age.to_string());
     let key =
         [page.as_str(), path, context.messages.language(), &context.query, &context.origin, &stale].join(" ");
-    let known = RENDERED.with_borrow(|all| {
-        let found = all.iter().find(|it| it.key == key && Rc::ptr_eq(&it.answer, answer));
-        found.map(|it| Rc::clone(&it.page))
-    });
+    let known = RENDERED.with_borrow_mut(|all| all.find(&key, answer));
     if known.is_some() {
         return known;
     }
-    let page: Rc<str> = page.render(&answer.response, context)?.into();
-    RENDERED.with_borrow_mut(|all| {
-        all.retain(|it| it.key != key);
-        if all.len() >= MAX_RENDERED {
-            all.remove(0);
-        }
-        all.push(Rendered { key, answer: Rc::clone(answer), page: Rc::clone(&page) });
-    });
+    let page = RenderedPage::new(page.render(&answer.response, context)?);
+    RENDERED.with_borrow_mut(|all| all.insert(key, answer, page.clone()));
     Some(page)
 }
 
