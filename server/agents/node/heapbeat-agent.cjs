@@ -488,7 +488,7 @@ class Agent {
     this.sampler = new HeapSampler(this.buffers);
     this.lastHolders = 0;
     this.nextHolders = 0;
-    /** How long the last report of holders took. */
+    /** How long the last report of holders interrupted the program: more than its CPU time under a CPU quota. */
     this.holdersTook = 0;
     this.nextPurge = 0;
     /** The memory that had survived a collection at the last report of holders. */
@@ -583,7 +583,7 @@ class Agent {
     const { user, system } = process.cpuUsage(before);
     const took = Math.min(performance.now() - started, (user + system) / 1_000);
     this.lastHolders = started;
-    this.holdersTook = took;
+    this.holdersTook = performance.now() - started;
     this.nextHolders = performance.now() + Math.max(HOLDERS_PAUSE * this.interval, took / HOLDERS_SHARE);
     if (holders === null) return false;
     const held = occupied(process.memoryUsage());

@@ -120,6 +120,38 @@ fn a_guard_with_little_time_gets_the_reports_that_name_the_function() {
 }
 
 #[test]
+fn under_a_cpu_quota_hurried_reports_interrupt_a_program_for_a_tenth_of_the_time() {
+    side_by_side(nodes(), |node| {
+        let mut guard = Guard::new();
+        // Each report takes 0.3 s and no CPU time, as if the program had used its quota.
+        let quota = guard.folder().join("quota.cjs");
+        let code = "const nothing = new Int32Array(new SharedArrayBuffer(4));
+            process.cpuUsage = (before) => {
+              if (before) Atomics.wait(nothing, 0, 0, 300);
+              return { user: 0, system: 0 };
+            };";
+        std::fs::write(&quota, code).unwrap();
+        let mut command =
+            guard.command(node, &["--require", quota.to_str().unwrap(), &program("leaks.cjs"), "array"]);
+        command.env("HEAPBEAT_AGENT_INTERVAL", "10000");
+        let pid = guard.spawn(command);
+        guard.wait_for_sample(pid);
+        let started = Instant::now();
+        assert!(guard.server.as_mut().unwrap().request_holders(pid, 4));
+        guard.serve_for(Duration::from_secs(8));
+        let of_program = guard.events.iter().filter(|event| event.pid == pid);
+        let reports = of_program
+            .filter(
+                |event| matches!(&event.kind, AgentEventKind::Holders(report) if !report.holders.is_empty()),
+            )
+            .count();
+        // One at the start, and perhaps one before the request.
+        let most = 2.0 + started.elapsed().as_secs_f64() / 3.0;
+        assert!(reports > 0 && reports as f64 <= most, "{node:?}: {reports} reports, at most {most}");
+    });
+}
+
+#[test]
 fn healthy_programs_are_not_accused() {
     side_by_side(nodes(), |node| {
         let mut guard = Guard::new();
