@@ -70,10 +70,10 @@ mod reference {
         match seconds {
             0 if !minutes.is_empty() => minutes,
             0..1000 if minutes.is_empty() => format!("{seconds}ms"),
-            _ => format!(
-                "{minutes}{}s",
-                std::time::Duration::from_millis(seconds.unsigned_abs()).as_secs_f64()
-            ),
+            _ => {
+                let text = format!("{}.{:03}", seconds / 1000, seconds % 1000);
+                format!("{minutes}{}s", text.trim_end_matches('0').trim_end_matches('.'))
+            }
         }
     }
 
