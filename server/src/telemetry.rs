@@ -226,9 +226,9 @@ fn point(reading: &Reading) -> Point {
         external: None,
     });
     let heap = reading.program.map_or(own, |program| {
-        let told = program.heap.filter(|heap| heap.used.is_some());
-        let told = told.map(|heap| Heap { used: heap.used, resident: None, external: heap.external });
-        told.or_else(|| program.managed?.resident.map(Heap::managed))
+        let by_agent = program.heap.filter(|heap| heap.used.is_some());
+        let by_agent = by_agent.map(|heap| Heap { used: heap.used, resident: None, external: heap.external });
+        by_agent.or_else(|| program.managed?.resident.map(Heap::managed))
     });
     Point { at: UnixMillis(age), total: reading.working_set(), heap }
 }

@@ -113,7 +113,7 @@ impl FrontHandle {
         self.shared.switch.retire(id);
     }
 
-    /// Notes that a copy was ended by somebody's signal: what was in flight to it is not what it ended of, and may be repeated once more.
+    /// Notes that a signal from outside has ended a copy: its requests in flight are not the reason, and may be repeated once more.
     pub fn note_end_from_outside(&self, id: u64) {
         self.shared.switch.note_end_from_outside(id);
     }

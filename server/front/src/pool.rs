@@ -44,7 +44,7 @@ pub(crate) struct UpstreamPool {
     retired: AtomicBool,
     /// Whether the copy is to end, after what is in flight.
     ends_as_planned: AtomicBool,
-    /// Whether it was ended from outside, by somebody's signal.
+    /// Whether a signal from outside has ended it.
     ended_from_outside: AtomicBool,
     aborted: watch::Sender<bool>,
     requests: Mutex<OpenRequests>,
@@ -230,7 +230,7 @@ impl UpstreamPool {
         self.idle().clear();
     }
 
-    /// Notes that the copy is to end once what is in flight has finished: what it loses then is not what it ends of.
+    /// Notes that the copy is to end once its requests in flight have finished: those that it loses then are not the reason.
     pub(crate) fn plan_end(&self) {
         self.ends_as_planned.store(true, Ordering::Relaxed);
     }
@@ -239,7 +239,7 @@ impl UpstreamPool {
         self.ends_as_planned.load(Ordering::Relaxed)
     }
 
-    /// Notes that the copy was ended from outside, so that no request is what it has ended of.
+    /// Notes that a signal from outside has ended the copy, so that no request is the reason.
     pub(crate) fn note_end_from_outside(&self) {
         self.ended_from_outside.store(true, Ordering::Relaxed);
     }

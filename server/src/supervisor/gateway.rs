@@ -64,7 +64,7 @@ pub trait Gateway: fmt::Debug {
     /// The same for an instance that may go on, or that has ended by itself.
     fn deactivate(&mut self, instance: WorkerNumber);
 
-    /// Notes that an instance was ended by somebody's signal, so that no request is what it has ended of.
+    /// Notes that a signal from outside has ended an instance, so that no request is the reason.
     fn note_end_from_outside(&mut self, instance: WorkerNumber);
 
     /// Ends what is still in flight to an instance: tunnels are closed on both sides, responses are cut off.

@@ -61,9 +61,7 @@ pub struct Machine {
     last_leak: Option<GrowthSinceReady>,
     /// Largest memory of each of the last few workers until it was ready.
     start_sizes: Recent<Bytes>,
-    /// Time from the start of a worker until it was ready, the last time.
-    start_time: Duration,
-    /// The last few of these times.
+    /// Times from the start of a worker until it was ready.
     start_times: Recent<Duration>,
     /// Times from the beginning of a drain until the worker had exited.
     drain_times: Recent<Duration>,
@@ -106,7 +104,6 @@ impl Machine {
             young_replaced: 0,
             last_leak: None,
             start_sizes: Recent::default(),
-            start_time: Duration::ZERO,
             start_times: Recent::default(),
             drain_times: Recent::default(),
             any_worker_was_ready: false,
@@ -234,7 +231,7 @@ impl Machine {
             stopping.close_front_at = stopping.close_front_at.map(|at| at.min(now));
         }
         self.retry_at = None;
-        // Nobody makes room any more, and what waits is to be served before the front closes.
+        // From now on nothing makes room, and requests that wait are to be served before the front closes.
         for number in self.held_workers() {
             self.end_hold(number, effects);
         }

@@ -232,7 +232,7 @@ async fn a_request_that_ends_two_instances_is_not_sent_to_a_third() {
     );
 }
 
-/// What was in flight to a copy that somebody killed is not what it ended of.
+/// Requests in flight to a copy that was killed from outside are not the reason for its end.
 #[tokio::test]
 async fn a_copy_that_was_killed_from_outside_does_not_count_against_its_requests_four_in_all() {
     let (received, mut requests) = tokio::sync::mpsc::unbounded_channel();

@@ -37,6 +37,10 @@ impl<T: Ord + Copy> Recent<T> {
         self.0.push_front(measured);
     }
 
+    pub(super) fn latest(&self) -> Option<T> {
+        self.0.front().copied()
+    }
+
     fn largest(&self) -> Option<T> {
         self.0.iter().max().copied()
     }

@@ -201,7 +201,7 @@ impl Machine {
             (true, false) => OneAtATime::Port,
             (true, true) => OneAtATime::Held,
         };
-        let start_time = self.start_time;
+        let start_time = self.start_times.latest().unwrap_or_default();
         effects.push(Effect::Log(Notice::DrainingFirst(why, cause)));
         if let Some(worker) = self.worker(number) {
             worker.stop_reason = Some(StopReason::Recycle);
@@ -234,7 +234,6 @@ impl Machine {
         // Where memory is short requests wait until the old worker has exited.
         let waits = role == Role::Replacement && self.is_crowded(now);
         self.any_worker_was_ready = true;
-        self.start_time = start_time;
         self.start_times.record(start_time);
         if policy.front.is_some() {
             // What was refused belonged to the memory of the one before.

@@ -332,7 +332,7 @@ fn requests_wait_while_a_start_takes_longer_than_any_before_and_until_the_old_in
     assert_eq!(effects, [Activate(2)]);
 }
 
-/// Nobody makes room any more when the guard stops, so what waits is served while the front still accepts.
+/// When the guard stops nothing makes room any more, so requests that wait are served while the front still accepts.
 #[test]
 fn requests_that_wait_for_room_are_passed_on_when_a_stop_is_requested() {
     let full = [(63.0, Heartbeat(1, 1003, mb(460))), (63.0, MemoryShort(1, 0))];
