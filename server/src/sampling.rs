@@ -80,6 +80,11 @@ impl Reading {
         self.process.map_or_else(heap, |process| process.rss)
     }
 
+    /// Whether the heap of a guarded program is known.
+    pub(crate) fn has_runtime_heap(&self) -> bool {
+        self.program.is_some_and(|program| program.heap.is_some())
+    }
+
     /// Returns the figures that are stored and reported.
     pub fn sample(&self) -> Sample {
         if let Some(program) = &self.program {

@@ -21,6 +21,8 @@ pub(crate) struct State {
     draining: AtomicBool,
     dependencies: Arc<Dependencies>,
     leaving: AtomicBool,
+    /// Whether the reading is that of the instance before, as this one was not measured yet.
+    inherited: AtomicBool,
 }
 
 impl State {
@@ -33,13 +35,32 @@ impl State {
             draining: AtomicBool::new(false),
             dependencies: dependencies.into(),
             leaving: AtomicBool::new(false),
+            inherited: AtomicBool::new(false),
         };
         state.publish(first);
         state
     }
 
-    /// Publishes a reading, and prepares the body of `/health`.
+    /// Publishes a reading of this process, and prepares the body of `/health`.
     pub(crate) fn publish(&self, reading: &Reading) {
+        self.inherited.store(false, Ordering::Relaxed);
+        self.prepare_health(reading);
+    }
+
+    /// Publishes the last reading of the instance before, and its pressure: until this one is measured, those are the figures that are
+    /// known. New requests are not refused for it.
+    pub(crate) fn inherit(&self, reading: &Reading, pressure: Pressure) {
+        self.inherited.store(true, Ordering::Relaxed);
+        self.set_pressure(pressure.min(Pressure::Recycle));
+        self.prepare_health(reading);
+    }
+
+    /// Whether the reading is that of the instance before.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inherited.load(Ordering::Relaxed)
+    }
+
+    fn prepare_health(&self, reading: &Reading) {
         self.reading.store(Arc::new(*reading));
         loop {
             let status = self.status();
@@ -80,7 +101,7 @@ impl State {
     /// Starts to drain: the process finishes its requests.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
-        self.publish(&self.reading.load_full());
+        self.prepare_health(&self.reading.load_full());
     }
 
     /// Hands over to a replacement: connections end with their current response. Unlike [`State::drain`] this is not published, as the

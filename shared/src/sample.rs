@@ -33,6 +33,11 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Whether there is no sample: a process that runs has memory.
+    pub const fn is_absent(&self) -> bool {
+        self.rss.0 == 0 && self.working_set.0 == 0
+    }
+
     /// Returns the resident memory outside jemalloc: stacks, code, mapped files, other allocators. Never below zero.
     pub const fn external(&self) -> Bytes {
         self.rss.saturating_sub(self.heap_resident)

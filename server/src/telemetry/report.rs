@@ -3,7 +3,7 @@
 use heapbeat_forecast::Assessment;
 use heapbeat_shared::event::cut;
 use heapbeat_shared::report::{Limit, MAX_ROUTES, Report, RouteReport, System};
-use heapbeat_shared::{Bytes, Cursor};
+use heapbeat_shared::{Bytes, Cursor, Sample};
 
 use super::{Telemetry, lock};
 use crate::attribution::RouteMemory;
@@ -22,11 +22,12 @@ impl Telemetry {
             (kept.pressure_state, kept.history.after(after))
         };
         let reading = *state.reading();
-        let latest = reading.sample();
+        let shown = reading.sample();
+        let latest = if state.is_inherited() { Sample::default() } else { shown };
         let now = self.clock.now();
         Report {
             status: state.status(),
-            memory: latest.to_health_memory(),
+            memory: shown.to_health_memory(),
             uptime: reading.now.age.as_secs(),
             instance: self.instance.id,
             version: self.instance.version.clone(),

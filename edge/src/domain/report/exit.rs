@@ -28,14 +28,14 @@ pub fn infer_exit(last: &LastReport, next: &LastReport) -> Exit {
             evidence.push(piece);
             (kind, true, event.at)
         }
-        None if is_near_limit(last) => (ExitKind::OomKill, false, last.latest.at),
-        None if deployed => (ExitKind::Deploy, false, last.latest.at),
-        None => (ExitKind::Unknown, false, last.latest.at),
+        None if is_near_limit(last) => (ExitKind::OomKill, false, last.last_alive()),
+        None if deployed => (ExitKind::Deploy, false, last.last_alive()),
+        None => (ExitKind::Unknown, false, last.last_alive()),
     };
     if deployed {
         evidence.push(Evidence::VersionChanged { from: last.version.clone(), to: next.version.clone() });
     }
-    let has_sample = last.latest != heapbeat_shared::Sample::default();
+    let has_sample = !last.latest.is_absent();
     if has_sample {
         evidence.push(Evidence::LastSample {
             memory: last.latest.working_set,
@@ -114,5 +114,16 @@ mod tests {
             assert!(!exit.evidence.is_empty(), "{name}");
             assert!(exit.at <= next.at.minus(Duration::from_secs(60)), "{name}");
         }
+    }
+
+    #[test]
+    fn an_instance_that_was_never_measured_has_no_last_sample() {
+        let at = UnixMillis(600_000);
+        let unmeasured = heapbeat_shared::Sample::default();
+        let report = heapbeat_shared::report::Report { latest: unmeasured, ..report(1, at, 0, 0) };
+        let last = LastReport::from_report(None, &signed(&report), at).0;
+        let exit = infer_exit(&last, &last_report(2, 11));
+        assert_eq!((exit.kind, exit.last, exit.at), (ExitKind::Unknown, None, last.started));
+        assert!(!exit.evidence_text().contains("0 B"), "{}", exit.evidence_text());
     }
 }

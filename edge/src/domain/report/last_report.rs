@@ -177,13 +177,18 @@ impl LastReport {
         if let Some(last) = ended {
             let runs = delta.runs.iter().filter(|run| run.instance == last.instance);
             let samples = runs.filter_map(|run| run.series.samples.last()).map(|sample| sample.at);
-            let last_alive = samples.fold(last.latest.at, UnixMillis::max);
+            let last_alive = samples.fold(last.last_alive(), UnixMillis::max);
             let previous = PreviousInstance { report: last, last_alive };
             known.add_restart(previous, &last_report, &mut open, &mut delta);
         }
         delta.exits.sort_by_key(|it| it.exit.at);
         last_report.open_restarts = Some(open).filter(|open| !open.is_empty());
         (last_report, delta)
+    }
+
+    /// Returns the last instant at which the instance is known to have run: an instance that was not measured yet had just started.
+    pub fn last_alive(&self) -> UnixMillis {
+        if self.latest.is_absent() { self.started } else { self.latest.at }
     }
 }
 

@@ -17,6 +17,9 @@ use crate::state::State;
 use crate::supervisor::machine::WorkerNumber;
 use crate::telemetry::Telemetry;
 
+/// Time after the start of an instance within which the agent inside of it tells its heap, if it has one.
+const HEAP_WAIT: Duration = Duration::from_secs(3);
+
 /// An instance that runs, or has ended and was not followed yet.
 #[derive(Debug)]
 pub(super) struct ProgramInstance {
@@ -28,6 +31,8 @@ pub(super) struct ProgramInstance {
     pub(super) handler: Arc<ReportHandler>,
     /// Whether it was ever ready.
     pub(super) ready: bool,
+    /// Whether a reading of it was published.
+    pub(super) measured: bool,
     clock: Clock,
     /// The working set before a collection that is not recorded yet, and how long that took.
     purged: Option<(Bytes, Duration)>,
@@ -76,7 +81,13 @@ impl ProgramInstance {
             Arc::clone(&routes.edge),
         );
         let handler = Arc::new(handler.of_program(Arc::clone(&routes.context)));
-        ProgramInstance { number, id, started, telemetry, state, handler, ready: false, clock, purged: None }
+        let (ready, measured, purged) = (false, false, None);
+        ProgramInstance { number, id, started, telemetry, state, handler, ready, measured, clock, purged }
+    }
+
+    /// Whether the agent inside of a program whose heap was known has not told the heap of this instance yet. Its heap is not 0 meanwhile.
+    pub(super) fn awaits_heap(&self, measured: &InstanceReading) -> bool {
+        !self.measured && measured.memory.heap.is_none() && self.clock.now().age < HEAP_WAIT
     }
 
     /// Records and publishes what was measured. Returns the reading.
@@ -95,6 +106,7 @@ impl ProgramInstance {
         self.telemetry.record_reading(&reading, pressure, shed);
         self.state.set_pressure(pressure);
         self.state.publish(&reading);
+        self.measured = true;
         reading
     }
 

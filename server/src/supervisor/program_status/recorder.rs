@@ -16,7 +16,7 @@ use crate::endpoints::program::Downtime;
 use crate::flight_recorder;
 use crate::flight_recorder::{InstanceRecorder, PreviousRuns, RecordingHeader};
 use crate::overload::ladder::ShedShare;
-use crate::sampling::{Limit, ProgramMemory, StallFile};
+use crate::sampling::{Limit, ProgramMemory, Reading, StallFile};
 use crate::supervisor::machine::WorkerNumber;
 use crate::telemetry::memory_log::MemoryLog;
 
@@ -65,6 +65,8 @@ pub(in crate::supervisor) struct ProgramRecorder {
     /// Whether the program listens, but not where it was told to.
     unreachable: bool,
     stopping: bool,
+    /// The reading that was reported last, and the pressure at it: what is known of the program until the next instance is measured.
+    last_reading: Option<(Reading, Pressure)>,
 }
 
 impl ProgramRecorder {
@@ -83,6 +85,7 @@ impl ProgramRecorder {
             ready_at: None,
             unreachable: false,
             stopping: false,
+            last_reading: None,
         }
     }
 
@@ -141,7 +144,13 @@ impl ProgramRecorder {
     }
 
     fn show_reachability(&self) {
-        let down = self.unreachable.then(|| Downtime { reason: NOT_LISTENING.to_owned(), retry_at: None });
+        // Of a program that was never measured there are no figures to show, so it is still starting.
+        let reason = match self.last_reading {
+            _ if self.unreachable => Some(NOT_LISTENING),
+            None => Some(STARTING),
+            Some(_) => None,
+        };
+        let down = reason.map(|reason| Downtime { reason: reason.to_owned(), retry_at: None });
         self.routes.context.set_down(down);
     }
 
@@ -154,6 +163,7 @@ impl ProgramRecorder {
         let machine =
             MachineReading { limit: self.limit, stall: self.stall.as_mut().and_then(StallFile::read) };
         let mut reports = Vec::new();
+        let mut is_first = false;
         for one in measured {
             let Some(instance) = self.instances.get_mut(&one.number) else { continue };
             let is_judged = judged.numbers.contains(&one.number);
@@ -165,12 +175,21 @@ impl ProgramRecorder {
             if is_judged {
                 one.memory = judged.sum;
             }
+            let heap_was_known = self.last_reading.is_some_and(|(reading, _)| reading.has_runtime_heap());
+            if heap_was_known && instance.awaits_heap(&one) {
+                continue;
+            }
             let reading = instance.record_reading(&one, machine, pressure, shed);
             if self.current == Some(one.number) {
                 self.memory_log.write_if_due(&reading, pressure);
+                let first = self.last_reading.replace((reading, pressure)).is_none();
+                is_first |= first && instance.ready;
             }
         }
         self.routes.context.set_instances(reports);
+        if is_first {
+            self.show_reachability();
+        }
         self.check_readiness(Instant::now());
         self.routes.edge.check_silence(self.routes.clock.now(), !self.stopping);
     }
@@ -236,6 +255,11 @@ impl ProgramRecorder {
         if let Some(newest) = self.instances.values().max_by_key(rank)
             && self.current != Some(newest.number)
         {
+            if let Some((reading, pressure)) = &self.last_reading
+                && !newest.measured
+            {
+                newest.state.inherit(reading, *pressure);
+            }
             self.current = Some(newest.number);
             self.routes.current.store(Some(Arc::clone(&newest.handler)));
         }

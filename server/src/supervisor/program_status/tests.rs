@@ -362,3 +362,59 @@ async fn of_several_instances_the_report_has_the_sum_and_each_one() {
     assert_eq!(report.instance, report.instances[0].instance);
     assert_eq!(report.latest.working_set, Bytes::from_mb(250));
 }
+
+#[tokio::test]
+async fn until_an_instance_is_measured_the_figures_of_the_one_before_are_shown() {
+    let mut guarded = Guarded::new(&config(true));
+    let mb = |mb| Some(Bytes::from_mb(mb));
+    let heap = |used| Some(RuntimeHeap { used: mb(used), total: mb(90), external: mb(20), limit: mb(500) });
+    guarded.start(1);
+    guarded.recorder.record_ready(1);
+    assert_eq!(guarded.get("/health").await.0, StatusCode::SERVICE_UNAVAILABLE, "nothing is known yet");
+    guarded.measure(1, 200, heap(60));
+    let first =
+        r#"{"status":"degraded","memory":{"rss":200,"heapUsed":60,"heapTotal":90,"external":20},"uptime":0}"#;
+    assert_eq!(text(&guarded.get("/health").await.1), first);
+
+    guarded.recorder.record_hand_over(1);
+    guarded.recorder.record_exit(1, &Exit { kind: ExitKind::Recycle, ..Exit::default() });
+    guarded.start(2);
+    for what in ["started", "ready", "measured, but its agent has not told the heap"] {
+        match what {
+            "ready" => guarded.recorder.record_ready(2),
+            "started" => {}
+            _ => guarded.measure(2, 40, None),
+        }
+        let (status, body) = guarded.get("/health").await;
+        assert_eq!((status, text(&body)), (StatusCode::OK, first), "{what}");
+        assert_eq!(guarded.get("/health/ready").await.0, StatusCode::OK, "{what}");
+        let report = guarded.report("/health").await;
+        assert!(report.latest.is_absent(), "{what}: they are not this instance's: {:?}", report.latest);
+        assert_eq!(String::from_utf8(report.health().to_json()).unwrap(), first, "{what}");
+        assert_eq!(report.samples.count, 0, "{what}: a heap that is not known is not 0");
+    }
+    guarded.measure(2, 40, heap(5));
+    let second =
+        r#"{"status":"degraded","memory":{"rss":40,"heapUsed":5,"heapTotal":90,"external":20},"uptime":0}"#;
+    assert_eq!(text(&guarded.get("/health").await.1), second);
+    assert_eq!(guarded.report("/health").await.latest.rss, Bytes::from_mb(40));
+}
+
+#[tokio::test]
+async fn an_instance_that_takes_over_unmeasured_does_not_refuse_requests_for_the_one_before() {
+    let mut guarded = Guarded::new(&config(false));
+    guarded.start(1);
+    guarded.recorder.record_ready(1);
+    let memory =
+        ProgramMemory { tree: Bytes::from_mb(250), judged: Bytes::from_mb(250), ..ProgramMemory::default() };
+    let measured = [Measured { number: 1, memory, cgroup: None }];
+    let (numbers, pressure, shed) = (&[1].into(), Pressure::Shed, ShedShare::NONE);
+    guarded.recorder.record_readings(&measured, &JudgedInstances { numbers, sum: memory, pressure, shed });
+    assert_eq!(guarded.get("/health/ready").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    guarded.start(2);
+    guarded.recorder.record_ready(2);
+    guarded.recorder.record_hand_over(1);
+    guarded.recorder.report_serving();
+    assert_eq!(guarded.get("/health/ready").await.0, StatusCode::OK);
+    assert!(text(&guarded.get("/health").await.1).contains(r#""status":"critical","memory":{"rss":250,"#));
+}
