@@ -35,12 +35,17 @@ enum StubResponse {
     Forged,
     /// Status 401.
     Refused,
-    /// Status 503 with the reason, as from a program that does not start.
+    /// Status 503, as from a program that does not start: publicly with the reason, with a signature the report.
     Down,
 }
 
 /// Starts a server that answers every request, and returns its address.
 fn stub_server(response: StubResponse) -> String {
+    stub_server_of(response, sample_report())
+}
+
+/// Starts a server that answers every request with this report, and returns its address.
+fn stub_server_of(response: StubResponse, report: Report) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -50,7 +55,7 @@ fn stub_server(response: StubResponse) -> String {
             let header = lines
                 .take_while(|line| !line.is_empty())
                 .find_map(|line| Some(line.strip_prefix(HEADER)?.strip_prefix(": ")?.to_owned()));
-            let (status, signature, body) = build_response(response, &target, header.as_deref());
+            let (status, signature, body) = build_response(response, &report, &target, header.as_deref());
             let head = format!(
                 "HTTP/1.1 {status} x\r\n{signature}connection: close\r\ncontent-length: {}\r\n\r\n",
                 body.len()
@@ -61,9 +66,13 @@ fn stub_server(response: StubResponse) -> String {
     url
 }
 
-fn build_response(kind: StubResponse, target: &str, header: Option<&str>) -> (u16, String, Vec<u8>) {
-    let report = sample_report();
-    if matches!(kind, StubResponse::Down) {
+fn build_response(
+    kind: StubResponse,
+    report: &Report,
+    target: &str,
+    header: Option<&str>,
+) -> (u16, String, Vec<u8>) {
+    if matches!(kind, StubResponse::Down) && header.is_none() {
         let body = br#"{"reason":"the last instance crashed","status":"down"}"#;
         return (503, String::new(), body.to_vec());
     }
@@ -72,12 +81,13 @@ fn build_response(kind: StubResponse, target: &str, header: Option<&str>) -> (u1
     let secret = Secret::new(SECRET).unwrap();
     assert!(secret.matches("GET", target, &request), "signed for another target than {target}");
     let body = report.to_json();
+    let status = if matches!(kind, StubResponse::Down) { 503 } else { 200 };
     let signer = match kind {
-        StubResponse::Signed => secret,
+        StubResponse::Signed | StubResponse::Down => secret,
         StubResponse::Forged => Secret::new(OTHER).unwrap(),
-        StubResponse::Refused | StubResponse::Down => return (401, String::new(), Vec::new()),
+        StubResponse::Refused => return (401, String::new(), Vec::new()),
     };
-    (200, format!("{HEADER}: {}\r\n", signer.sign_response(request.nonce, &body)), body)
+    (status, format!("{HEADER}: {}\r\n", signer.sign_response(request.nonce, &body)), body)
 }
 
 /// Returns a report with 450 of 512 MB used and one route.
@@ -135,7 +145,7 @@ fn a_signed_report_is_printed_completely() {
         output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
     assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload[2J"), "{out}");
-    assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (88 %)."), "{out}");
+    assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (87.9 %)."), "{out}");
     assert!(!out.contains('\u{1b}'), "a pipe gets no colors and no control characters: {out}");
     assert_eq!((err.as_str(), code), ("", Some(1)));
 }
@@ -170,7 +180,7 @@ fn a_failed_measurement_is_reported_and_repeated() {
             }
             let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
             let _ = head.find(String::is_empty);
-            let (_, _, body) = build_response(StubResponse::Signed, "", None);
+            let (_, _, body) = build_response(StubResponse::Signed, &sample_report(), "", None);
             let length = body.len();
             let head = format!("HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
             (&stream).write_all(&[head.as_bytes(), &body].concat()).unwrap();
@@ -221,10 +231,49 @@ fn the_reason_of_a_server_that_does_not_serve_is_shown_by_all_commands() {
         let (_, err, code) = output_texts(&check_memory(&["--once", "--url", &url], variables));
         assert_eq!((err, code), (format!("heapbeat: {reason}"), Some(3)));
     }
-    let output = heapbeat_command(&["doctor", "--url", &url], &[]).output().unwrap();
-    let (out, _, code) = output_texts(&output);
-    assert!(out.starts_with(&format!("problem {reason}        the address answers: ")), "{out}");
-    assert_eq!(code, Some(2));
+    for variables in [&[][..], &[("HEAPBEAT_SECRET", SECRET)]] {
+        let output = heapbeat_command(&["doctor", "--url", &url], variables).output().unwrap();
+        let (out, _, code) = output_texts(&output);
+        assert!(out.starts_with(&format!("problem {reason}        the address answers: ")), "{out}");
+        assert_eq!(code, Some(2));
+    }
+}
+
+#[test]
+fn an_instance_that_was_not_measured_yet_shows_what_is_known_of_the_one_before() {
+    let report = Report { latest: Sample::default(), ..sample_report() };
+    let url = stub_server_of(StubResponse::Signed, report);
+    let (out, err, code) =
+        output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    assert!(out.starts_with(&format!("{url}/health  starting, version 1.4.2\n")), "{out}");
+    assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
+    assert!(out.contains("has just started and was not measured yet") && !out.contains("Nothing"), "{out}");
+    assert_eq!((err.as_str(), code), ("", Some(0)));
+}
+
+#[test]
+fn growth_that_reaches_the_limit_within_a_minute_is_told_by_one_look() {
+    let mb = Bytes::from_mb;
+    let now = sample_report().now;
+    let samples: Vec<Sample> = (0..14)
+        .map(|second: u64| {
+            let memory = mb(100 + 10 * second);
+            let at = UnixMillis(now.0 - 1000 * (13 - second).cast_signed());
+            Sample { at, rss: memory, working_set: memory, ..Sample::default() }
+        })
+        .collect();
+    let report = Report {
+        status: Status::Healthy,
+        pressure: PressureState { level: Pressure::Calm, since: now, shed: 0 },
+        latest: samples[13],
+        samples: Block { first: 1, count: 14, dropped: 0, data: series::encode(1, &samples) },
+        ..sample_report()
+    };
+    let url = stub_server_of(StubResponse::Signed, report);
+    let (out, _, code) =
+        output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    assert!(out.contains("warning  At the growth of the last seconds memory reaches 512.0 MB in 2"), "{out}");
+    assert_eq!(code, Some(1), "{out}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use heapbeat_shared::report::{RouteReport, top_route};
 use heapbeat_shared::{Bytes, ExitKind, Pressure, Status};
 use serde::Serialize;
 
-use super::snapshot::{Detail, Snapshot};
+use super::snapshot::{Detail, GIVEN_LIMIT, Snapshot};
 use super::text::{describe_exit, memory_stall_percent, span};
 
 /// The severity of an advice.
@@ -38,6 +38,9 @@ pub(crate) struct Advice {
 /// A leak that reaches the limit in less than this can be critical, as finding the cause takes time.
 pub(crate) const SOON: Duration = Duration::from_secs(3600);
 
+/// What is shown of an instance that was not measured yet.
+const STARTING: &str = "An instance of the program has just started and was not measured yet; the memory shown is that of the instance before it.";
+
 /// What a first measurement of a target without a history cannot tell.
 const ONE_LOOK: &str = "One measurement cannot tell whether memory grows: measure for some minutes without --once, or keep the measurements of a process between runs with --state FILE.";
 
@@ -60,6 +63,7 @@ const RECENT_EXIT: Duration = Duration::from_secs(5 * 60);
 pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
     let rules = [
         check_usage,
+        check_fast_growth,
         check_forecast,
         check_functions,
         check_previous_exit,
@@ -74,7 +78,14 @@ pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
     let mut advice: Vec<Advice> = rules.iter().flat_map(|rule| rule(snapshot)).collect();
     if advice.iter().all(|a| a.severity == Severity::Ok) {
         let text = match snapshot.forecast.verdict {
-            Verdict::Unknown => "Nothing needs attention now.".into(),
+            _ if snapshot.starting => STARTING.into(),
+            // Whether memory grows is not known, so nobody can say that nothing needs attention.
+            Verdict::Unknown if snapshot.limit.is_some() => {
+                "Memory is not near its limit now; whether it grows is not known yet.".into()
+            }
+            Verdict::Unknown => {
+                "The limit is not known here, and whether memory grows is not known yet.".into()
+            }
             Verdict::Growing => "Nothing to do yet.".into(),
             _ => "Nothing to do.".into(),
         };
@@ -96,9 +107,13 @@ fn one_advice(severity: Severity, text: impl Into<String>) -> Vec<Advice> {
 
 /// Compares memory with its limit.
 fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
+    // The instance whose memory it was is being replaced, or has ended.
+    if snapshot.starting {
+        return Vec::new();
+    }
     let used = snapshot.sample.working_set;
-    let of = match (&snapshot.limit, snapshot.used_share()) {
-        (Some(limit), Some(share)) => format!("{used} of {} ({:.0} %)", limit.bytes, share * 100.0),
+    let of = match (&snapshot.limit, snapshot.used_percent()) {
+        (Some(limit), Some(percent)) => format!("{used} of {} ({percent})", limit.bytes),
         _ => used.to_string(),
     };
     let level = snapshot.pressure.map(|pressure| pressure.level);
@@ -111,10 +126,9 @@ fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
         (Some(Pressure::Shed), _) => {
             one_advice(Severity::Critical, format!("Memory is at {of}: requests are being refused with 503."))
         }
-        (Some(Pressure::Recycle), _) => one_advice(
-            Severity::Critical,
-            format!("Memory is at {of}: the process will soon be replaced or killed."),
-        ),
+        (Some(Pressure::Recycle), _) => {
+            one_advice(Severity::Critical, format!("Memory is at {of}{}", describe_end(snapshot)))
+        }
         (Some(Pressure::Purge | Pressure::Alert), _) => {
             one_advice(Severity::Warning, format!("Memory is at {of}."))
         }
@@ -126,6 +140,36 @@ fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Describes what follows memory that has come close to its limit.
+fn describe_end(snapshot: &Snapshot) -> &'static str {
+    let is_given = snapshot.limit.as_ref().is_some_and(|limit| limit.origin == GIVEN_LIMIT);
+    match snapshot.detail {
+        // The ladder of the server says so.
+        Detail::Full => ": the process will soon be replaced or killed.",
+        Detail::Public | Detail::Kernel if is_given => {
+            ". The limit is the one that --limit states: whether anything enforces it is not known from here."
+        }
+        Detail::Public => ".",
+        Detail::Kernel => {
+            ": at the limit the kernel kills a process of the control group. `heapbeat run` would replace the program before."
+        }
+    }
+}
+
+/// Reports growth that is too young for a forecast and too fast to wait for one.
+fn check_fast_growth(snapshot: &Snapshot) -> Vec<Advice> {
+    let (Some(time), Some(limit)) = (snapshot.reaches_limit_in, &snapshot.limit) else { return Vec::new() };
+    if snapshot.forecast.verdict != Verdict::Unknown || snapshot.starting {
+        return Vec::new();
+    }
+    let text = format!(
+        "At the growth of the last seconds memory reaches {} in {}. Whether that is a leak is not known yet.",
+        limit.bytes,
+        span(time.as_secs().max(1))
+    );
+    one_advice(Severity::Warning, text)
 }
 
 /// Reports the forecast, and where to search for the cause.

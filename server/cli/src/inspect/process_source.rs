@@ -6,7 +6,7 @@ use heapbeat_forecast::{Forecaster, Heap};
 use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 
-use super::snapshot::{Detail, MeasuredProcess, Snapshot, update_forecast};
+use super::snapshot::{Detail, FAST_GROWTH, GIVEN_LIMIT, MeasuredProcess, Snapshot, update_forecast};
 use super::state_file::StateFile;
 use super::target::TargetError;
 use crate::clock::wall_time;
@@ -80,7 +80,7 @@ impl ProcessSource {
         };
         // The limit of a cgroup applies to all memory charged to it, a given limit to the memory of the process.
         let (limit, working_set) = match (self.limit, charged) {
-            (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), total),
+            (Some(bytes), _) => (Some(Limit { bytes, origin: GIVEN_LIMIT.into() }), total),
             (None, Some(ChargedMemory { working_set, limit: bytes })) => {
                 (Some(Limit { bytes, origin: "cgroup".into() }), working_set)
             }
@@ -109,8 +109,10 @@ impl ProcessSource {
             count => format!(" and {} processes that it started", count - 1),
         };
         let target = format!("pid {} ({name}){others}", self.pid);
+        let reaches_limit_in =
+            limit.as_ref().and_then(|limit| self.forecaster.time_to_limit_within(limit.bytes, FAST_GROWTH));
         let bare = Snapshot::bare(target, Detail::Kernel, sample, limit, forecast);
-        Ok(Snapshot { uptime, system, processes, ..bare })
+        Ok(Snapshot { uptime, system, processes, reaches_limit_in, ..bare })
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use heapbeat_forecast::Forecaster;
+use heapbeat_forecast::{Forecaster, Point};
 use heapbeat_shared::report::{Limit, MAX_REPORT, Report};
 use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestOrigin, Secret, SignedParts};
 use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
-use super::snapshot::{Snapshot, heap_of, sample_from_health, update_forecast};
+use super::snapshot::{FAST_GROWTH, GIVEN_LIMIT, Snapshot, heap_of, sample_from_health, update_forecast};
 use super::target::TargetError;
 use crate::clock::wall_time;
 use crate::http_client::{
@@ -126,6 +126,10 @@ impl ServerSource {
             .header("user-agent", USER_AGENT);
         let (body, header) = match self.read_response(request.call()) {
             Err(TargetError::Status { status: 401, .. }) => return self.measure_health(Some(REFUSED)),
+            // A report does not say why nothing is served; the public answer does.
+            Err(TargetError::Status { status: 503, reason, .. }) if reason.is_empty() => {
+                return self.measure_health(None);
+            }
             response => response?,
         };
         let Some(header) = header else { return self.health_snapshot(&body, Some(UNSIGNED)) };
@@ -133,8 +137,19 @@ impl ServerSource {
         verified.map_err(|error| TargetError::Forged { url: self.url.clone(), error })?;
         let (report, series) =
             Report::parse(&body).map_err(|error| TargetError::NotReport { url: self.url.clone(), error })?;
+        // Another instance has nothing to do with the growth of the one before.
+        if self.cursor.is_some_and(|cursor| cursor.instance != report.instance) {
+            self.forecaster = Forecaster::new();
+        }
         self.cursor = report.cursor();
-        Ok(Snapshot::from_report(self.url.clone(), now, report, series.samples))
+        let limit = report.limit.bytes;
+        for sample in &series.samples {
+            let point = Point { at: sample.at, total: sample.working_set, heap: heap_of(sample) };
+            self.forecaster.push(point);
+        }
+        let reaches_limit_in = self.forecaster.time_to_limit_within(limit, FAST_GROWTH);
+        let snapshot = Snapshot::from_report(self.url.clone(), now, report, series.samples);
+        Ok(Snapshot { reaches_limit_in, ..snapshot })
     }
 
     /// Requests the public figures.
@@ -148,9 +163,11 @@ impl ServerSource {
             Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
         let sample = sample_from_health(wall_time(), &health);
         let forecast = update_forecast(&mut self.forecaster, &sample, heap_of(&sample), self.limit);
-        let limit = self.limit.map(|bytes| Limit { bytes, origin: "--limit".into() });
+        let limit = self.limit.map(|bytes| Limit { bytes, origin: GIVEN_LIMIT.into() });
+        let limit_bytes = limit.as_ref().map_or(Bytes(u64::MAX), |limit| limit.bytes);
+        let reaches_limit_in = self.forecaster.time_to_limit_within(limit_bytes, FAST_GROWTH);
         let snapshot = Snapshot::from_health(self.url.clone(), sample, &health, limit, forecast);
-        Ok(Snapshot { note: note.map(str::to_owned), ..snapshot })
+        Ok(Snapshot { reaches_limit_in, note: note.map(str::to_owned), ..snapshot })
     }
 
     /// Returns the body of a response with status 200, and its signature if it has one.

@@ -1,5 +1,7 @@
 //! Snapshots: all figures of a process at one measurement.
 
+use std::time::Duration;
+
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::event::Event;
 use heapbeat_shared::report::{
@@ -7,6 +9,12 @@ use heapbeat_shared::report::{
 };
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
+
+/// Origin of a limit that the command line states.
+pub(crate) const GIVEN_LIMIT: &str = "--limit";
+
+/// Time within which fast growth is reported before there is a forecast.
+pub(crate) const FAST_GROWTH: Duration = Duration::from_secs(60);
 
 /// How much is known about the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -35,6 +43,8 @@ pub(crate) struct Snapshot {
     pub(crate) version: Option<String>,
     /// Seconds since the start of the process.
     pub(crate) uptime: Option<u64>,
+    /// Whether the instance has just started and was not measured yet: status, uptime and memory are those of the instance before it.
+    pub(crate) starting: bool,
     /// The figures, in bytes.
     pub(crate) sample: Sample,
     /// Whether the heap's figures are known.
@@ -62,6 +72,9 @@ pub(crate) struct Snapshot {
     pub(crate) events: Vec<Event>,
     /// Leak forecast.
     pub(crate) forecast: Assessment,
+    /// Time until the limit is reached at the growth of the last seconds, if that is within a minute.
+    #[serde(skip)]
+    pub(crate) reaches_limit_in: Option<Duration>,
     /// Exit of the previous instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) previous_exit: Option<Exit>,
@@ -88,15 +101,18 @@ pub(crate) struct MeasuredProcess {
 impl Snapshot {
     /// Converts a signed report.
     pub(crate) fn from_report(target: String, at: UnixMillis, report: Report, history: Vec<Sample>) -> Self {
+        let starting = report.latest.is_absent();
+        let sample = if starting { sample_from_health(at, &report.health()) } else { report.latest };
         Snapshot {
             target,
             detail: Detail::Full,
             at,
             status: Some(report.status),
             version: Some(report.version),
-            uptime: Some(report.uptime),
-            sample: report.latest,
-            heap_known: knows_heap(&report.latest),
+            uptime: Some(report.uptime).filter(|_| !starting),
+            starting,
+            sample,
+            heap_known: knows_heap(&sample),
             limit: Some(report.limit),
             pressure: Some(report.pressure),
             system: report.system,
@@ -107,6 +123,7 @@ impl Snapshot {
             processes: Vec::new(),
             events: report.events,
             forecast: report.forecast,
+            reaches_limit_in: None,
             previous_exit: report.previous_exit,
             unavailable_sources: report.unavailable_sources,
             note: None,
@@ -145,6 +162,7 @@ impl Snapshot {
             status: None,
             version: None,
             uptime: None,
+            starting: false,
             sample,
             heap_known: false,
             limit,
@@ -157,11 +175,17 @@ impl Snapshot {
             processes: Vec::new(),
             events: Vec::new(),
             forecast,
+            reaches_limit_in: None,
             previous_exit: None,
             unavailable_sources: Vec::new(),
             note: None,
             history: Vec::new(),
         }
+    }
+
+    /// Describes how much of the limit is used, such as `48.2 %`; `None` without a limit.
+    pub(crate) fn used_percent(&self) -> Option<String> {
+        self.used_share().map(|share| format!("{:.1} %", share * 100.0))
     }
 
     /// Returns the used share of the limit, 1 for all of it; `None` without a limit.

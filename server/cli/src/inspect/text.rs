@@ -138,7 +138,10 @@ fn format_processes(out: &mut String, snapshot: &Snapshot) {
 
 /// Returns status, version and uptime in one line.
 pub(crate) fn headline(snapshot: &Snapshot) -> String {
-    let status = snapshot.status.map(|status| status.as_str().to_owned());
+    let status = match snapshot.status {
+        _ if snapshot.starting => Some("starting".to_owned()),
+        status => status.map(|status| status.as_str().to_owned()),
+    };
     let version = snapshot.version.as_ref().map(|version| format!("version {}", single_line(version)));
     let uptime = snapshot.uptime.map(|seconds| format!("up {}", span(seconds)));
     [status, version, uptime].into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -149,8 +152,8 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let (sample, system) = (&snapshot.sample, &snapshot.system);
     let limit =
         snapshot.limit.as_ref().map(|limit| format!("{} ({})", limit.bytes, single_line(&limit.origin)));
-    let used = match snapshot.used_share() {
-        Some(share) => format!("{} ({:.1} % of the limit)", sample.working_set, share * 100.0),
+    let used = match snapshot.used_percent() {
+        Some(percent) => format!("{} ({percent} of the limit)", sample.working_set),
         None => sample.working_set.to_string(),
     };
     let heap = if snapshot.heap_known {

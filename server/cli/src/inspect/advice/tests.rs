@@ -68,14 +68,14 @@ fn each_rule_advises_by_its_figures() {
             "alert",
             with(level(Pressure::Alert)),
             Severity::Warning,
-            "Memory is at 100.0 MB of 512.0 MB (20 %).",
+            "Memory is at 100.0 MB of 512.0 MB (19.5 %).",
         ),
         ("shed", with(level(Pressure::Shed)), Severity::Critical, "requests are being refused"),
         (
             "no ladder, nearly full",
             with(|p| p.sample.working_set = Bytes::from_mb(490)),
             Severity::Critical,
-            "490.0 MB of 512.0 MB (96 %)",
+            "490.0 MB of 512.0 MB (95.7 %)",
         ),
         (
             "status of the server",
@@ -193,4 +193,82 @@ fn one_measurement_says_that_it_cannot_tell_whether_memory_grows() {
     let advice = advise(&snapshot);
     assert!(advice.iter().any(|it| it.text.starts_with("One measurement cannot tell")), "{advice:?}");
     assert_eq!(worst_severity(&snapshot), Severity::Ok);
+}
+
+/// The advice on a snapshot, in one text.
+fn texts(snapshot: &Snapshot) -> String {
+    advise(snapshot).into_iter().map(|advice| advice.text).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_not_known_is_not_called_fine() {
+    let unknown = || Forecaster::new().assess(Bytes::from_mb(512));
+    let cases = [
+        (
+            "the limit is known",
+            with(|p| p.forecast = unknown()),
+            "not near its limit now; whether it grows is not known",
+        ),
+        (
+            "no limit",
+            with(|p| (p.forecast, p.limit) = (unknown(), None)),
+            "The limit is not known here, and whether memory grows is not known yet.",
+        ),
+    ];
+    for (name, snapshot, expected) in cases {
+        let texts = texts(&snapshot);
+        assert!(texts.contains(expected) && !texts.contains("Nothing"), "{name}: {texts}");
+    }
+}
+
+#[test]
+fn fast_growth_is_a_warning_before_there_is_a_forecast() {
+    let snapshot = with(|p| {
+        p.forecast = Forecaster::new().assess(Bytes::from_mb(512));
+        p.reaches_limit_in = Some(Duration::from_secs(12));
+    });
+    assert_eq!(worst_severity(&snapshot), Severity::Warning);
+    assert!(
+        texts(&snapshot).starts_with("At the growth of the last seconds memory reaches 512.0 MB in 12 s.")
+    );
+    let decided = with(|p| p.reaches_limit_in = Some(Duration::from_secs(12)));
+    assert_eq!(worst_severity(&decided), Severity::Ok, "the forecast knows better");
+}
+
+#[test]
+fn an_instance_that_was_not_measured_yet_is_said_to_start() {
+    let snapshot = with(|p| {
+        p.starting = true;
+        p.status = Some(Status::Critical);
+        p.sample.working_set = Bytes::from_mb(500);
+        p.forecast = Forecaster::new().assess(Bytes::from_mb(512));
+    });
+    let texts = texts(&snapshot);
+    assert!(
+        texts.starts_with("An instance of the program has just started and was not measured yet"),
+        "{texts}"
+    );
+    assert_eq!(worst_severity(&snapshot), Severity::Ok, "the full memory is not its own");
+}
+
+#[test]
+fn a_share_has_one_form_and_only_a_guard_replaces() {
+    let full = |detail, origin: &str| {
+        let mut snapshot = with(|p| p.sample.working_set = Bytes(669_000_000));
+        snapshot.detail = detail;
+        snapshot.limit.iter_mut().for_each(|limit| limit.origin = origin.into());
+        snapshot
+    };
+    let cases = [
+        (Detail::Full, "cgroup", "512.0 MB (124.6 %): the process will soon be replaced or killed."),
+        (Detail::Public, GIVEN_LIMIT, "512.0 MB (124.6 %). The limit is the one that --limit states"),
+        (Detail::Kernel, GIVEN_LIMIT, "512.0 MB (124.6 %). The limit is the one that --limit states"),
+        (Detail::Kernel, "cgroup", "512.0 MB (124.6 %): at the limit the kernel kills a process"),
+    ];
+    for (detail, origin, expected) in cases {
+        let snapshot = full(detail, origin);
+        let texts = texts(&snapshot);
+        assert!(texts.contains(expected), "{detail:?} {origin}: {texts}");
+        assert_eq!(snapshot.used_percent().unwrap(), "124.6 %");
+    }
 }

@@ -9,7 +9,7 @@ use crate::inspect::snapshot::Snapshot;
 /// The default thresholds of the ladder, as shares of the limit.
 const THRESHOLDS: [f64; 4] = [0.781_25, 0.879, 0.9375, 0.969];
 
-/// Returns the bar, such as `████░░░╎░╎╎  312.4 MB of 512.0 MB (61 %)  calm`; without a limit, only the text.
+/// Returns the bar, such as `████░░░╎░╎╎  312.4 MB of 512.0 MB (61.0 %)  calm`; without a limit, only the text.
 pub(super) fn usage_bar(snapshot: &Snapshot, width: u16, scheme: ColorScheme) -> Line<'static> {
     let used = snapshot.sample.working_set;
     let Some((limit, share)) = snapshot.limit.as_ref().zip(snapshot.used_share()) else {
@@ -17,7 +17,8 @@ pub(super) fn usage_bar(snapshot: &Snapshot, width: u16, scheme: ColorScheme) ->
     };
     let level =
         snapshot.pressure.map_or_else(String::new, |pressure| format!("  {}", pressure.level.as_str()));
-    let text = format!(" {used} of {} ({:.0} %){level}", limit.bytes, share * 100.0);
+    let percent = snapshot.used_percent().unwrap_or_default();
+    let text = format!(" {used} of {} ({percent}){level}", limit.bytes);
     let cells = usize::from(width).saturating_sub(text.chars().count());
     Line::from(vec![
         Span::styled(draw_cells(share, cells), scheme.severity_style(worst_severity(snapshot))),
