@@ -299,6 +299,7 @@ statement-panic-recorded = Panic aufgezeichnet: { $message }
 statement-cgroup-oom-count = OOM-Zähler der Control Group stieg um { $count }
 statement-machine-oom-count = OOM-Zähler der Maschine stieg um { $count }
 statement-stop-timed-out = nicht rechtzeitig beendet, deshalb abgebrochen
+statement-killed-at-once = sofort abgebrochen, ohne auf das Ende zu warten
 statement-oom-count-unreadable = hier ist kein OOM-Zähler lesbar
 statement-no-oom-kill = der Kernel zählte keinen OOM-Kill
 statement-requests-in-flight = laufende Anfragen beim Ende: { $requests }

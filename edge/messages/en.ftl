@@ -303,6 +303,7 @@ statement-panic-recorded = it recorded a panic: { $message }
 statement-cgroup-oom-count = the OOM kill count of its control group rose by { $count }
 statement-machine-oom-count = the OOM kill count of the machine rose by { $count }
 statement-stop-timed-out = it did not stop in time and was killed
+statement-killed-at-once = it was killed without waiting for it to stop
 statement-oom-count-unreadable = no OOM kill count can be read here
 statement-no-oom-kill = the kernel counted no OOM kill
 statement-requests-in-flight = requests in flight when it ended: { $requests }

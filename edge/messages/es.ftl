@@ -299,6 +299,7 @@ statement-panic-recorded = panic registrado: { $message }
 statement-cgroup-oom-count = el contador OOM de su grupo de control subió en { $count }
 statement-machine-oom-count = el contador OOM de la máquina subió en { $count }
 statement-stop-timed-out = no se detuvo a tiempo y fue terminada
+statement-killed-at-once = fue terminada sin esperar a que se detuviera
 statement-oom-count-unreadable = aquí no se puede leer ningún contador OOM
 statement-no-oom-kill = el kernel no contó ningún OOM
 statement-requests-in-flight = solicitudes en curso al terminar: { $requests }

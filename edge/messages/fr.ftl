@@ -302,6 +302,7 @@ statement-panic-recorded = panic enregistrée : { $message }
 statement-cgroup-oom-count = compteur OOM du groupe de contrôle augmenté de { $count }
 statement-machine-oom-count = compteur OOM de la machine augmenté de { $count }
 statement-stop-timed-out = arrêt trop long, processus tué
+statement-killed-at-once = processus tué sans attendre son arrêt
 statement-oom-count-unreadable = aucun compteur OOM lisible ici
 statement-no-oom-kill = le noyau n’a compté aucun OOM
 statement-requests-in-flight = requêtes en cours à la fin : { $requests }

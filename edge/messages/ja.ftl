@@ -290,6 +290,7 @@ statement-panic-recorded = パニックの記録：{ $message }
 statement-cgroup-oom-count = コントロールグループの OOM カウントが { $count } 増加
 statement-machine-oom-count = マシンの OOM カウントが { $count } 増加
 statement-stop-timed-out = 時間内に停止せず強制終了
+statement-killed-at-once = 停止を待たずに強制終了
 statement-oom-count-unreadable = OOM カウントを読み取れません
 statement-no-oom-kill = カーネルの OOM 記録はありません
 statement-requests-in-flight = 終了時に処理中のリクエスト：{ $requests }

@@ -290,6 +290,7 @@ statement-panic-recorded = 记录到 panic：{ $message }
 statement-cgroup-oom-count = 控制组的 OOM 计数增加了 { $count }
 statement-machine-oom-count = 本机的 OOM 计数增加了 { $count }
 statement-stop-timed-out = 未及时停止，被强制终止
+statement-killed-at-once = 未等待其停止即强制终止
 statement-oom-count-unreadable = 此处无法读取 OOM 计数
 statement-no-oom-kill = 内核没有 OOM 终止记录
 statement-requests-in-flight = 结束时正在处理的请求：{ $requests }

@@ -19,7 +19,8 @@ use crate::statement::Statement;
 use crate::units::UnixMillis;
 
 pub use classify::{
-    ExitClassification, ExitFacts, OomCount, ProcessExit, RuntimeOutOfMemory, StopReason, classify,
+    ExitClassification, ExitFacts, OomCount, ProcessExit, RuntimeOutOfMemory, StopReason, SupervisorKill,
+    classify,
 };
 pub use evidence::Evidence;
 

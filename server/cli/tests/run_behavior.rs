@@ -80,8 +80,11 @@ fn a_program_that_ignores_sigterm_is_killed_after_the_drain_timeout() {
     assert_eq!(server.wait().code(), Some(0));
     assert!(asked.elapsed() >= Duration::from_secs(1), "{:?}", asked.elapsed());
     assert!(!is_alive(program));
-    assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "stop");
-    assert_eq!(server.log_events("did not finish its requests within").len(), 1);
+    let exit = server.wait_for_exit(0);
+    assert_eq!(exit["heapbeat.exit.kind"], "stop");
+    let evidence = exit["heapbeat.exit.evidence"].as_str().unwrap();
+    assert!(evidence.ends_with("it did not stop in time and was killed"), "{evidence}");
+    assert_eq!(server.log_events("did not stop within 3 s").len(), 1);
 }
 
 #[test]

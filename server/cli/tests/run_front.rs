@@ -223,6 +223,7 @@ fn a_program_on_another_port_than_it_was_given_is_named_with_the_flag_that_helps
     };
     let warning = guarded.server.wait_for_log("listens on port")["message"].to_string();
     assert!(warning.contains(&format!("--upstream {port}")), "{warning}");
+    assert!(warning.contains("instance 1 gets no requests"), "{warning}");
     // No request reaches it, so a deployment that asks for its health must fail.
     let health =
         || send_request(connect(guarded.address()), "GET", b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n");
@@ -233,6 +234,12 @@ fn a_program_on_another_port_than_it_was_given_is_named_with_the_flag_that_helps
     guarded.server.wait_for_log("listens where it was told to by now");
     wait_for("health to pass", || (health().status == 200).then_some(()));
     assert!(guarded.get("/").parse::<u32>().is_ok(), "it gets its requests");
+    let said = guarded.server.log_events("instance 1 gets no requests").len();
+    assert_eq!(
+        (said, guarded.server.log_events("instance 1 is ready").len()),
+        (1, 0),
+        "said once, and rightly"
+    );
 }
 
 #[test]
@@ -274,6 +281,7 @@ fn a_request_to_a_program_that_takes_none_is_answered_at_once() {
     let server = guard_sleeper(&["--no-listen"]);
     let response = send_request(connect(front_address(&server)), "GET", b"GET / HTTP/1.1\r\nhost: t\r\n\r\n");
     assert_eq!(response.status, 503);
+    assert!(response.text().contains("no instance of the program takes requests now"), "{}", response.text());
 }
 
 #[test]

@@ -273,6 +273,21 @@ fn announced_length(head: &Parts) -> Option<u64> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// Describes that no request was passed on within the time that one waits.
+fn describe_full(hold: Duration) -> String {
+    if hold.is_zero() {
+        return "no instance of the program takes requests now, and they do not wait for one".to_owned();
+    }
+    format!("the program could take no further request within {} s; try again later", hold.as_secs_f64())
+}
+
+#[cfg(test)]
+#[test]
+fn requests_that_do_not_wait_are_not_said_to_have_waited() {
+    assert!(!describe_full(Duration::ZERO).contains("within"));
+    assert!(describe_full(Duration::from_millis(1500)).contains("within 1.5 s"));
+}
+
 /// Returns the response to a request that got none of the program.
 fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Full<Bytes>> {
     let hold = &shared.config.hold;
@@ -290,11 +305,7 @@ fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Fu
             let retry_after = Duration::from_secs(time.as_secs() + 1);
             unavailable("the program does not start; it is tried again later", retry_after)
         }
-        ForwardError::Held(HoldError::TimedOut) => {
-            let detail =
-                format!("the program could take no further request within {:?}; try again later", hold.time);
-            unavailable(&detail, hold.retry_after)
-        }
+        ForwardError::Held(HoldError::TimedOut) => unavailable(&describe_full(hold.time), hold.retry_after),
         ForwardError::Died(reason) => {
             shared.statistics.count_failed();
             let detail =

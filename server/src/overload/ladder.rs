@@ -129,9 +129,7 @@ impl fmt::Display for RecycleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             RecycleReason::Threshold => "memory reached the recycle threshold",
-            RecycleReason::Forecast => {
-                "memory will reach the limit before a later replacement could be ready"
-            }
+            RecycleReason::Forecast => "memory will soon reach the limit if it grows on",
             RecycleReason::PurgeIneffective => "purging did not help",
             RecycleReason::Shedding => "load shedding did not reduce memory",
         })

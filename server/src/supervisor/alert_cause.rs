@@ -4,6 +4,7 @@ use heapbeat_shared::{Bytes, Pressure};
 
 use crate::config::thresholds::Levels;
 use crate::overload::ladder::RecycleReason;
+use crate::supervisor::machine::ReplacementTime;
 
 /// What the ladder has judged by, besides memory.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +51,27 @@ pub(super) fn explain_level(level: Pressure, memory: Bytes, levels: &Levels, jud
 }
 
 /// Describes the reason for a replacement, at the beginning of a sentence.
-pub(super) fn describe_reason(reason: RecycleReason, asked_to_free: bool) -> String {
+pub(super) fn describe_reason(
+    reason: RecycleReason,
+    memory: Bytes,
+    levels: &Levels,
+    time: ReplacementTime,
+    asked_to_free: bool,
+) -> String {
+    let threshold = levels.enter(Pressure::Recycle);
     match reason {
+        // What was judged is memory with the growth before the next reading.
+        RecycleReason::Threshold if memory < threshold => {
+            format!(
+                "memory reaches the recycle threshold of {threshold} before the next reading if it grows on"
+            )
+        }
+        RecycleReason::Forecast if time.fits_beside(memory) => {
+            "memory grows, and soon another instance would not fit beside this one".to_owned()
+        }
+        RecycleReason::Forecast => {
+            format!("memory reaches the limit within {} s if it grows on", time.at(memory).as_secs())
+        }
         RecycleReason::PurgeIneffective if !asked_to_free => {
             "memory has stayed at the purge threshold for a minute".to_owned()
         }
@@ -61,6 +81,8 @@ pub(super) fn describe_reason(reason: RecycleReason, asked_to_free: bool) -> Str
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Config;
 
@@ -109,10 +131,39 @@ mod tests {
 
     #[test]
     fn nothing_is_said_to_have_been_tried_that_was_not() {
-        let describe = |asked| describe_reason(RecycleReason::PurgeIneffective, asked);
+        let levels = Config::default().thresholds.levels(Bytes::from_mb(1024)).unwrap();
+        let time = ReplacementTime::fixed(Duration::from_secs(1));
+        let memory = Bytes::from_mb(960);
+        let describe = |asked| describe_reason(RecycleReason::PurgeIneffective, memory, &levels, time, asked);
         assert_eq!(describe(true), "purging did not help");
         assert_eq!(describe(false), "memory has stayed at the purge threshold for a minute");
-        let threshold = describe_reason(RecycleReason::Threshold, false);
-        assert_eq!(threshold, "memory reached the recycle threshold");
+    }
+
+    #[test]
+    fn a_replacement_names_the_threshold_or_the_time_that_requested_it() {
+        let levels = Config::default().thresholds.levels(Bytes::from_mb(256)).unwrap();
+        let late = Duration::from_secs(1);
+        let time = ReplacementTime { beside: Duration::from_secs(6), fits_up_to: Bytes::from_mb(200), late };
+        let cases = [
+            (RecycleReason::Threshold, 240, "memory reached the recycle threshold"),
+            (
+                RecycleReason::Threshold,
+                224,
+                "memory reaches the recycle threshold of 240.0 MB before the next reading if it grows on",
+            ),
+            (
+                RecycleReason::Forecast,
+                200,
+                "memory grows, and soon another instance would not fit beside this one",
+            ),
+            (RecycleReason::Forecast, 201, "memory reaches the limit within 1 s if it grows on"),
+        ];
+        for (reason, mb, expected) in cases {
+            assert_eq!(
+                describe_reason(reason, Bytes::from_mb(mb), &levels, time, false),
+                expected,
+                "{mb} MB"
+            );
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::Exit;
-use heapbeat_shared::exit::ProcessExit;
+use heapbeat_shared::exit::{ProcessExit, SupervisorKill};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, getpid, wait};
@@ -225,6 +225,9 @@ impl Supervisor {
                 }
             }
             Effect::Send(number, command) => {
+                if self.program.is_external() && matches!(command, Command::Stop(_, 2..)) {
+                    self.note_kill(number, SupervisorKill::AtOnce);
+                }
                 if matches!(command, Command::HandOver(_)) {
                     self.hand_over(number);
                 }
@@ -235,6 +238,7 @@ impl Supervisor {
                 }
             }
             Effect::Kill(number) => {
+                self.note_kill(number, SupervisorKill::AtOnce);
                 if self.program.is_external() {
                     self.kill_program(number);
                 } else if let Some(live) = self.live.iter().find(|live| live.number == number) {
@@ -261,7 +265,12 @@ impl Supervisor {
             Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
             Effect::RespondUnavailable(Some(down)) => self.respond_unavailable(down),
             Effect::RespondUnavailable(None) => self.fallback.iter_mut().for_each(FallbackResponder::close),
+            // It was said that no request reaches it, and why.
+            Effect::Log(Notice::Started(number, _)) if self.is_unreachable(number) => {}
             Effect::Log(notice) => {
+                if let Notice::DrainTimedOut(number, _) = notice {
+                    self.note_kill(number, SupervisorKill::TimedOut);
+                }
                 if let (Some(external), Notice::Replacing(why) | Notice::DrainingFirst(why, _)) =
                     (&self.external, &notice)
                 {
@@ -272,6 +281,13 @@ impl Supervisor {
             Effect::Exit(code) => return Some(code),
         }
         None
+    }
+
+    /// Notes why an instance is killed; the first reason counts.
+    fn note_kill(&mut self, number: WorkerNumber, kill: SupervisorKill) {
+        if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
+            live.kill.get_or_insert(kill);
+        }
     }
 
     fn start(&mut self, number: WorkerNumber) -> io::Result<()> {

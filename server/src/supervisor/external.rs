@@ -17,7 +17,7 @@ use rustix::process::Pid;
 use super::agent_link::{AgentNotice, AgentNoticeKind, HeapTotals};
 use super::heap_monitor::HeapMonitor;
 use super::listen_readiness::ListenReadiness;
-use super::machine::WorkerNumber;
+use super::machine::{ReplacementTime, WorkerNumber};
 use super::program_heap::FullHeap;
 use super::program_status::recorder::Measured;
 use super::renewal::Renewal;
@@ -100,7 +100,7 @@ pub(super) struct ProgramMonitor {
     /// Whether a replacement could take over.
     pub(super) replacement_status: ReplacementStatus,
     /// Time before the limit at which a replacement has to begin.
-    pub(super) replacement_time: Duration,
+    pub(super) replacement_time: ReplacementTime,
     renewal: Renewal,
     heap_monitor: HeapMonitor,
     /// Sums of the heaps, if a process has an agent, and the heap that is full.
@@ -124,6 +124,8 @@ pub(super) struct ProgramMonitor {
     pub(super) shed: ShedShare,
     /// What was measured last.
     pub(super) measured: Vec<Measured>,
+    /// The memory of each instance that runs, as it was read last.
+    latest: BTreeMap<WorkerNumber, Bytes>,
 }
 
 /// An instance that is measured.
@@ -175,7 +177,7 @@ impl ProgramMonitor {
             cgroup: Cgroup::of_this_process(),
             own: Process::this(),
             replacement_status: ReplacementStatus::Available,
-            replacement_time: LadderRules::default().replacement,
+            replacement_time: ReplacementTime::fixed(LadderRules::default().replacement),
             renewal: Renewal::default(),
             heap_monitor: HeapMonitor::default(),
             heap: None,
@@ -192,12 +194,19 @@ impl ProgramMonitor {
             pressure: Pressure::Calm,
             shed: ShedShare::NONE,
             measured: Vec::new(),
+            latest: BTreeMap::new(),
         })
     }
 
     /// Returns when to read the resident sets; `None` if the next full measurement is soon enough.
     pub(super) fn next_quick_reading(&self) -> Option<Instant> {
         self.quick.next_at()
+    }
+
+    /// Returns the share of the limit that an instance had when its memory was read last, in percent, and forgets it.
+    pub(super) fn take_share(&mut self, number: WorkerNumber) -> Option<u8> {
+        let memory = self.latest.remove(&number)?;
+        u8::try_from(u128::from(memory.0) * 100 / u128::from(self.guarded.limit.0.max(1))).ok()
     }
 
     /// Returns the instances that are judged, and what they need together.

@@ -31,6 +31,7 @@ use worker::{Role, Succession, Worker};
 
 pub use effect::{Command, Effect, Notice, OneAtATime, Outage};
 pub use event::{MachineEvent, StopSignal};
+pub use recycle::ReplacementTime;
 
 /// A worker's number, counted from 1 since the supervisor's start.
 pub type WorkerNumber = u32;

@@ -2,13 +2,15 @@
 
 use heapbeat_shared::event::cut;
 use heapbeat_shared::exit::{
-    Evidence, Exit, ExitFacts, InFlight, MAX_IN_FLIGHT, OomCount, ProcessExit, StopReason, classify,
+    Evidence, Exit, ExitFacts, InFlight, MAX_IN_FLIGHT, OomCount, ProcessExit, StopReason, SupervisorKill,
+    classify,
 };
 use heapbeat_shared::{Bytes, ExitKind, UnixMillis};
 use rustix::process::Signal;
 
 use super::gateway::RouteInFlight;
 use super::machine::{Notice, OneAtATime, WorkerNumber};
+use super::policy::AFTER_DRAIN;
 use super::stderr_tail::StderrEvidence;
 use crate::flight_recorder::{Recording, boot_id};
 
@@ -18,6 +20,10 @@ pub(super) struct ObservedExit {
     pub(super) exit: ProcessExit,
     /// What the standard error of another program shows.
     pub(super) stderr: StderrEvidence,
+    /// Why the supervisor killed it, if it did.
+    pub(super) kill: Option<SupervisorKill>,
+    /// The memory of another program when it was read last, in percent of the limit; later than its last sample.
+    pub(super) share: Option<u8>,
     /// The heap of another program when it was measured last, and the size at which its runtime gives up.
     pub(super) heap: Option<(Bytes, Bytes)>,
     /// The function whose live memory grew most, if an agent knows.
@@ -46,7 +52,10 @@ pub(super) fn is_end_from_outside(exit: ProcessExit, oom: OomCount) -> bool {
 
 /// Returns the exit of a worker that the supervisor has reaped.
 pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit, now: UnixMillis) -> Exit {
+    let recorded = exit_facts(recording);
     let facts = ExitFacts {
+        full: observed.share.or(recorded.full),
+        kill: observed.kill,
         exit: Some(observed.exit),
         asked: observed.stop_reason,
         stop_signal: observed.stop_signal,
@@ -55,7 +64,7 @@ pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit,
         heap: observed.heap,
         growth: observed.growth,
         runtime_oom: observed.stderr.out_of_memory.map(|found| found.oom),
-        ..exit_facts(recording)
+        ..recorded
     };
     let exit = build_exit(recording, &facts, now);
     let stderr_tail = observed.stderr.excerpt.filter(|_| exit.kind.is_failure());
@@ -219,8 +228,9 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
         ),
         Notice::DrainTimedOut(number, timeout) => tracing::warn!(
             heapbeat.supervisor.worker = number,
-            "{noun} {number} did not finish its requests within {} s; killing it (HEAPBEAT_DRAIN_TIMEOUT sets the maximum)",
-            timeout.as_secs_f64()
+            "{noun} {number} did not stop within {} s; killing it (HEAPBEAT_DRAIN_TIMEOUT sets the maximum, to which {} s are added)",
+            timeout.as_secs_f64(),
+            AFTER_DRAIN.as_secs()
         ),
         Notice::DrainCutShort(number, memory, limit) => tracing::warn!(
             heapbeat.supervisor.worker = number,

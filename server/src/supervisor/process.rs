@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
+use heapbeat_shared::exit::SupervisorKill;
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use rustix::termios::tcgetpgrp;
 
@@ -76,6 +77,8 @@ pub(super) struct WorkerProcess {
     pub(super) shares_terminal: bool,
     /// The stop of another program.
     pub(super) stop: ProgramStop,
+    /// Why it was killed from here, if it was.
+    pub(super) kill: Option<SupervisorKill>,
     /// The worker that served before this one.
     pub(super) predecessor: Option<WorkerNumber>,
     /// Whether it was ever ready.
@@ -233,6 +236,7 @@ impl Program {
             previous: self.external.then(Arc::default),
             shares_terminal: self.terminal,
             stop: ProgramStop::default(),
+            kill: None,
             predecessor: None,
             was_ready: false,
             handed_over: false,

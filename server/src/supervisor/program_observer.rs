@@ -1,13 +1,13 @@
 //! What the supervisor's loop measures of a guarded program, and where it is recorded.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use heapbeat_shared::{Bytes, Pressure};
 
 use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind};
 use super::external::{MonitoredProcess, ProgramMonitor};
-use super::machine::{MachineEvent, WorkerNumber};
+use super::machine::{MachineEvent, ReplacementTime, WorkerNumber};
 use super::process::WorkerProcess;
 use super::profile_requests::ProfileRequests;
 use super::program_status::recorder::{JudgedInstances, ProgramRecorder};
@@ -91,6 +91,12 @@ impl ProgramObserver {
         self.heaps.remove(&number)
     }
 
+    /// Returns the share of the limit that an instance that has exited had when its memory was read last, in percent: up to twenty times a
+    /// second, where samples are recorded each second.
+    pub(super) fn take_share(&mut self, number: WorkerNumber) -> Option<u8> {
+        self.monitor.take_share(number)
+    }
+
     /// Returns the function whose live memory grew most in an instance when it was measured last.
     pub(super) fn growth(&self, number: WorkerNumber) -> Option<String> {
         self.monitor.growth(number)
@@ -107,7 +113,7 @@ impl ProgramObserver {
     }
 
     /// Notes how long before the limit a replacement has to begin.
-    pub(super) fn set_replacement_time(&mut self, time: Duration) {
+    pub(super) fn set_replacement_time(&mut self, time: ReplacementTime) {
         self.monitor.replacement_time = time;
     }
 

@@ -14,6 +14,8 @@ pub struct ExitFacts {
     pub exit: Option<ProcessExit>,
     /// The supervisor's request before the exit.
     pub asked: Option<StopReason>,
+    /// The supervisor's SIGKILL after that request.
+    pub kill: Option<SupervisorKill>,
     /// The number of the signal that the supervisor stops the process with, besides SIGTERM and SIGINT.
     pub stop_signal: Option<i32>,
     /// Whether exit code 0 without a request means that the process has finished its work.
@@ -96,6 +98,15 @@ pub enum StopReason {
     Hung,
 }
 
+/// Why the supervisor killed an instance that it had asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SupervisorKill {
+    /// The time for the stop was over.
+    TimedOut,
+    /// It did not wait for the stop: a second request asked for an end at once, memory was short, or the instance had nothing to finish.
+    AtOnce,
+}
+
 /// The result of [`classify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExitClassification {
@@ -126,6 +137,8 @@ pub fn classify(facts: &ExitFacts) -> ExitClassification {
     }
     if matches!(result.kind, ExitKind::OutOfMemory | ExitKind::Crash)
         && let Some((heap, limit)) = facts.heap
+        // What the runtime said at its end is later than what was seen last; two figures for one heap would contradict each other.
+        && facts.runtime_oom.as_ref().is_none_or(|oom| oom.heap.is_none())
     {
         result.evidence.push(Evidence::HeapWhenLastSeen(heap, limit));
     }
@@ -192,7 +205,13 @@ fn classify_sigkill(facts: &ExitFacts) -> ExitClassification {
         _ => {}
     }
     if let Some(asked) = facts.asked {
-        return sure(requested_kind(facts, asked), Some(Evidence::StopTimedOut));
+        let evidence = match facts.kill {
+            Some(SupervisorKill::TimedOut) => Some(Evidence::StopTimedOut),
+            Some(SupervisorKill::AtOnce) => Some(Evidence::KilledAtOnce),
+            // Somebody else was faster.
+            None => stop_request_evidence(facts),
+        };
+        return sure(requested_kind(facts, asked), evidence);
     }
     match facts.oom {
         OomCount::Unreadable => {

@@ -22,6 +22,8 @@ pub enum Evidence {
     MachineOomCount(u64),
     /// The instance was requested to stop, and was killed because it took too long.
     StopTimedOut,
+    /// The instance was requested to stop, and was killed without a time to do so.
+    KilledAtOnce,
     /// The kernel's OOM kill counters cannot be read.
     OomCountUnreadable,
     /// The kernel's OOM kill counters did not rise.
@@ -103,6 +105,7 @@ impl Evidence {
             Evidence::GroupOomCount(count) => Statement::cgroup_oom_count(*count),
             Evidence::MachineOomCount(count) => Statement::machine_oom_count(*count),
             Evidence::StopTimedOut => Statement::stop_timed_out(),
+            Evidence::KilledAtOnce => Statement::killed_at_once(),
             Evidence::OomCountUnreadable => Statement::oom_count_unreadable(),
             Evidence::NoOomKill => Statement::no_oom_kill(),
             Evidence::StopRecorded(by) => Statement::stop_recorded(by),

@@ -152,6 +152,7 @@ catalog! {
         "the OOM kill count of its control group rose by {count}";
     machine_oom_count(count: u64) = "machine-oom-count", "the OOM kill count of the machine rose by {count}";
     stop_timed_out() = "stop-timed-out", "it did not stop in time and was killed";
+    killed_at_once() = "killed-at-once", "it was killed without waiting for it to stop";
     oom_count_unreadable() = "oom-count-unreadable", "no OOM kill count can be read here";
     no_oom_kill() = "no-oom-kill", "the kernel counted no OOM kill";
     requests_in_flight(requests: u64) = "requests-in-flight", "requests in flight when it ended: {requests}";

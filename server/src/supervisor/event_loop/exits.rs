@@ -36,6 +36,8 @@ impl Supervisor {
         let observed = ObservedExit {
             exit,
             stderr: stderr.with_setting(|| self.program.heap_setting()),
+            kill: gone.kill,
+            share: self.external.as_mut().and_then(|external| external.take_share(number)),
             heap: self.external.as_mut().and_then(|external| external.take_heap(number)),
             growth: self.external.as_ref().and_then(|external| external.growth(number)),
             stop_reason,

@@ -10,6 +10,7 @@ use super::Supervisor;
 use crate::supervisor::gateway::Gateway;
 use crate::supervisor::listening::{exposed_address, listening_ports, stranger_at};
 use crate::supervisor::machine::{MachineEvent, WorkerNumber};
+use crate::supervisor::policy::AFTER_DRAIN;
 use crate::supervisor::process_tree;
 use crate::supervisor::readiness::{ProgramHabits, Verdict};
 
@@ -269,10 +270,17 @@ impl Supervisor {
             return;
         }
         let in_flight: usize = self.live.iter().map(|live| requests.gateway.in_flight(live.number)).sum();
-        let time = self.program_drain.as_secs();
+        // What is added to it is for the end of processes that are late.
+        let time = self.program_drain.saturating_sub(AFTER_DRAIN).as_secs_f64();
         tracing::info!(
             "{signal}: stopping; requests in flight: {in_flight}, time to finish: at most {time} s"
         );
+    }
+
+    /// Whether no request reaches an instance, as it listens elsewhere, and the log says so.
+    pub(super) fn is_unreachable(&self, number: WorkerNumber) -> bool {
+        let elsewhere = self.requests.as_ref().and_then(|requests| requests.elsewhere.as_ref());
+        elsewhere.is_some_and(|it| it.number == number && it.noted)
     }
 
     /// Closes the front before the end, so that responses that are being written arrive.
@@ -452,8 +460,8 @@ fn log_other_ports(number: WorkerNumber, expected: Option<SocketAddr>, ports: &B
     let ports: Vec<String> = others().take(MAX_PORTS).map(u16::to_string).collect();
     tracing::warn!(
         heapbeat.supervisor.worker = number,
-        "instance {number} is not ready at {expected}, where it is to listen, but listens on port {}: let it listen on $PORT, or name its \
-         port with --upstream {first}; one that takes no requests needs --no-listen",
+        "instance {number} gets no requests: it listens on port {} and not on {expected}, which PORT names; let it listen on $PORT, or name \
+         its port with --upstream {first}; one that takes no requests needs --no-listen",
         ports.join(", ")
     );
     true

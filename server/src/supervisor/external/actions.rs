@@ -51,7 +51,13 @@ impl ProgramMonitor {
                     self.asked_to_free |= self.request_shrink(serving, agents.as_deref_mut(), now);
                 }
                 Action::Recycle(reason) => {
-                    let reason = describe_reason(*reason, self.asked_to_free);
+                    let reason = describe_reason(
+                        *reason,
+                        memory,
+                        &self.levels,
+                        self.replacement_time,
+                        self.asked_to_free,
+                    );
                     let full_heap = self.full_heap.as_ref().map(FullHeap::describe);
                     let why = full_heap.unwrap_or_else(|| format!("{reason} ({memory} of {limit})"));
                     let Some(replaced) = serving.instances.iter().find(|it| it.number == self.number) else {

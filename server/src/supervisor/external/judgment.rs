@@ -93,7 +93,7 @@ impl ProgramMonitor {
         // A full heap counts as memory at the recycle threshold.
         let recycle_at = self.full_heap.as_ref().map(|_| self.levels.enter(Pressure::Recycle));
         let expected = Bytes(serving.memory.0.saturating_add(growth.0));
-        self.ladder.set_replacement_time(self.replacement_time);
+        self.ladder.set_replacement_time(self.replacement_time.at(serving.memory));
         let observation = Observation {
             now: age,
             read: age,

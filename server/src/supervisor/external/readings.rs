@@ -131,6 +131,7 @@ impl ProgramMonitor {
     fn count<'a>(&mut self, subject: &MonitoredProcess<'a>, memory: Bytes, round: &mut Round<'a>) -> Bytes {
         let charged = round.charged.map(|group| judged_charge(&group, self.guarded.limit, self.own_memory()));
         let memory = memory.max(charged.unwrap_or_default());
+        self.latest.insert(subject.number, memory);
         round.events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
         if subject.serves {
             round.serving.instances.push(*subject);

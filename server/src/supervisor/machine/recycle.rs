@@ -23,6 +23,35 @@ const REPLACEMENT_TIME: Duration = Duration::from_secs(10);
 const LATE_REPLACEMENT_TIME: Duration = Duration::from_secs(1);
 const MAX_REPLACEMENT_TIME: Duration = Duration::from_secs(20);
 
+/// How long before the limit a replacement should begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplacementTime {
+    /// While the workers that serve need at most `fits_up_to` together, so that another one fits beside them.
+    pub beside: Duration,
+    /// The most memory of those workers with which another one fits.
+    pub fits_up_to: Bytes,
+    /// When they need more: nothing is won by beginning early, as requests wait in any case.
+    pub late: Duration,
+}
+
+impl ReplacementTime {
+    /// The same time, whether another worker fits or not.
+    pub const fn fixed(time: Duration) -> Self {
+        ReplacementTime { beside: time, fits_up_to: Bytes::ZERO, late: time }
+    }
+
+    /// Whether another worker fits beside those that need so much.
+    pub fn fits_beside(&self, memory: Bytes) -> bool {
+        memory <= self.fits_up_to
+    }
+
+    /// Returns the time for workers that need so much. It is judged by the memory that the request for a replacement is judged by: with an
+    /// older figure one could be requested early to run beside, and then find no room and make requests wait for nothing.
+    pub fn at(&self, memory: Bytes) -> Duration {
+        if self.fits_beside(memory) { self.beside } else { self.late }
+    }
+}
+
 impl Worker {
     /// Notes by how much the worker's memory has grown since it was last compared, half a second ago or more.
     pub(super) fn note_growth(&mut self, memory: Bytes, now: Duration) {
@@ -131,18 +160,25 @@ impl Machine {
 
     /// Returns how long before the limit a replacement should begin. Where another worker fits, that is when it only just does, so that it
     /// can get ready meanwhile; where none fits, requests wait from the begin of the replacement on, and it may be late.
-    pub fn replacement_time(&self) -> Duration {
+    pub fn replacement_time(&self) -> ReplacementTime {
         if self.policy.front.is_none() {
-            return REPLACEMENT_TIME;
+            return ReplacementTime::fixed(REPLACEMENT_TIME);
         }
         if !self.has_headroom_for_another() {
-            return LATE_REPLACEMENT_TIME;
+            return ReplacementTime::fixed(LATE_REPLACEMENT_TIME);
         }
+        let taken = self.workers.iter().filter(|worker| !worker.serves());
+        let taken = taken.fold(self.start_size(), |sum, it| Bytes(sum.0.saturating_add(it.memory.0)));
+        let taken = Bytes(taken.0.saturating_add(self.growth_until_replaced().0));
         let growth = self.workers.iter().fold(0, |sum: u64, it| sum.saturating_add(it.growth.per_second.0));
         let room = self.start_size().0.checked_div(growth).unwrap_or(0);
         let replaced_in = self.expected_start() + self.expected_drain();
         let time = replaced_in + Duration::from_secs(room) + 2 * self.policy.poll_interval;
-        time.min(MAX_REPLACEMENT_TIME)
+        ReplacementTime {
+            beside: time.min(MAX_REPLACEMENT_TIME),
+            fits_up_to: self.policy.memory_limit.saturating_sub(taken),
+            late: LATE_REPLACEMENT_TIME,
+        }
     }
 
     /// Returns by how much the memory of all workers grows, since it was measured a moment ago, while another one starts and the one that it

@@ -19,7 +19,14 @@ fn facts_are_classified_or_the_exit_is_unknown() {
     let note = |text: &str| Some(text.to_owned());
     let cases: Vec<(&str, ExitFacts, ExitKind, bool)> = vec![
         ("asked, and it went", observed(Code(0), |f| f.asked = Some(StopReason::Stop)), Stop, true),
-        ("asked, and too slow", observed(Signal(9), |f| f.asked = Some(StopReason::Stop)), Stop, true),
+        (
+            "asked, and too slow",
+            observed(Signal(9), |f| {
+                (f.asked, f.kill) = (Some(StopReason::Stop), Some(SupervisorKill::TimedOut))
+            }),
+            Stop,
+            true,
+        ),
         (
             "asked before it could listen",
             observed(Signal(15), |f| f.asked = Some(StopReason::Stop)),
@@ -192,10 +199,32 @@ fn a_runtime_that_ran_out_of_memory_explains_an_exit_that_nothing_stronger_does(
             "its runtime reported: JavaScript heap out of memory",
             "its heap held 500.0 MB after the last collection",
             "its heap was limited by NODE_OPTIONS=--max-old-space-size=576",
-            "its heap held 490.0 MB when last seen; the runtime gives up at 560.0 MB",
             "memory was at 95 % of the limit when last seen"
-        ]
+        ],
+        "one figure for the heap: the runtime's own is the latest"
     );
+    let silent = ExitFacts {
+        runtime_oom: facts.runtime_oom.clone().map(|oom| RuntimeOutOfMemory { heap: None, ..oom }),
+        ..facts
+    };
+    let texts: Vec<_> = classify(&silent).evidence.iter().map(|it| it.statement().text).collect();
+    let seen = "its heap held 490.0 MB when last seen; the runtime gives up at 560.0 MB".to_owned();
+    assert!(texts.contains(&seen), "{texts:?}");
+}
+
+#[test]
+fn a_kill_after_a_request_to_stop_says_whether_there_was_time() {
+    let cases = [
+        (Some(SupervisorKill::TimedOut), "it did not stop in time and was killed"),
+        (Some(SupervisorKill::AtOnce), "it was killed without waiting for it to stop"),
+        (None, "the supervisor asked it to stop"),
+    ];
+    for (kill, expected) in cases {
+        let facts = observed(ProcessExit::Signal(9), |f| (f.asked, f.kill) = (Some(StopReason::Stop), kill));
+        let result = classify(&facts);
+        assert_eq!((result.kind, result.sure), (ExitKind::Stop, true), "{kill:?}");
+        assert_eq!(result.evidence[1].statement().text, expected, "{kill:?}");
+    }
 }
 
 #[test]

@@ -171,7 +171,8 @@ impl Model {
         let Leak { limit, base, rate, .. } = self.leak;
         self.step(MachineEvent::Leaking(number, memory - base >= limit * 0.1));
         let left = (limit - memory) / rate;
-        if memory >= limit * 0.9375 || left <= self.machine.replacement_time().as_secs_f64() {
+        if memory >= limit * 0.9375 || left <= self.machine.replacement_time().at(bytes(memory)).as_secs_f64()
+        {
             self.step(RecycleRequested(number, bytes(memory), "memory".into()));
         }
         self.step(MachineEvent::MemoryShort(number, 0));

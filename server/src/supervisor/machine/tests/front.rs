@@ -216,7 +216,13 @@ fn a_replacement_begins_when_it_only_just_fits_and_late_if_it_does_not() {
     for (growth, expected) in [(0, 3.5), (10, 7.5), (20, 5.5), (1, 20.0), (200, 1.0)] {
         let mut machine = serving_behind_front(300 - growth);
         play(&mut machine, &[], &[(61.0, Heartbeat(1, 1002, mb(300)))]);
-        assert_eq!(machine.replacement_time(), secs(expected), "{growth}");
+        let time = machine.replacement_time();
+        assert_eq!(time.at(mb(300)), secs(expected), "{growth}");
+        assert_eq!(
+            time.at(mb(500)),
+            secs(1.0),
+            "{growth}: measured just now, another one does not fit any more"
+        );
     }
 }
 
