@@ -212,6 +212,11 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         );
         return Err(RunError::Arguments(detail));
     }
+    // Before anything listens: a client must not be answered by a guard that then refuses its settings.
+    config
+        .thresholds
+        .levels(program.limit)
+        .map_err(|error| settings.describe_error(heapbeat::Error::from(error)))?;
     let side_port = arguments.endpoints.side_port(kind, config.host);
     let own_port = if kind == FrontKind::Off { side_port.map_or(0, |(_, port)| port) } else { config.port };
     if kind != FrontKind::Off && side_port.is_some_and(|(_, port)| port != 0 && port == config.port) {

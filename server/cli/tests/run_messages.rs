@@ -40,6 +40,46 @@ fn a_wrong_command_line_is_answered_with_the_right_one() {
     }
 }
 
+#[test]
+fn thresholds_that_contradict_each_other_are_refused_before_anything_listens() {
+    let arguments = ["run", "--port", "0", "--side-port", "0", "--limit", "256MB", "--", "sleep", "60"];
+    let said = refusal(&arguments, &[("HEAPBEAT_ALERT_AT", "95%")]);
+    assert!(said.contains("must be greater than HEAPBEAT_ALERT_AT=95% (243.2 MB)"), "{said}");
+    assert!(!said.contains("listening"), "{said}");
+}
+
+#[test]
+fn a_signal_that_heapbeat_does_not_use_does_not_end_it() {
+    let mut server = guard_stubborn(&[]);
+    server.wait_for_log("instance 1 is ready");
+    for signal in ["USR1", "ALRM", "VTALRM", "PROF", "IO", "PWR"] {
+        server.send_signal(signal);
+        let line = server.wait_for_log(&format!("SIG{signal} has no effect"))["message"].to_string();
+        assert!(line.contains("SIGUSR2 replaces what it guards"), "{line}");
+    }
+    for signal in ["PIPE", "WINCH"] {
+        server.send_signal(signal);
+    }
+    assert!(server.is_running());
+    server.send_signal("QUIT");
+    server.wait_for_log("SIGQUIT stops heapbeat as SIGTERM does");
+    server.wait_for_log("SIGTERM: stopping");
+    server.send_signal("KILL");
+    server.wait();
+}
+
+#[test]
+fn recycle_says_how_a_guard_of_a_program_is_asked() {
+    let server = guard_stubborn(&[]);
+    server.wait_for_log("instance 1 is ready");
+    let pid = server.pid().to_string();
+    let output = heapbeat_command(&["recycle", "--pid", &pid], &[("PATH", PATH)]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("process {pid} guards a program with `heapbeat run`")), "{said}");
+    assert!(said.contains(&format!("kill -USR2 {pid}")), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
 /// Starts a program that takes no requests and ignores SIGTERM.
 fn guard_stubborn(options: &[&str]) -> Server {
     let script = "trap '' TERM; while :; do sleep 0.1; done";
@@ -63,12 +103,14 @@ fn a_stop_says_at_once_what_it_waits_for() {
     server.wait_for_log("instance 1 is ready");
     server.send_signal("TERM");
     let line = server.wait_for_log("SIGTERM: stopping")["message"].as_str().unwrap().to_owned();
-    assert!(line.contains("requests in flight: 0, time to finish: at most"), "{line}");
+    assert!(line.contains("requests in flight: 0, time to finish: at most 25 s"), "{line}");
     wait_for("another request to stop", || {
         server.send_signal("TERM");
         (!server.log_events("SIGTERM again: ending at once").is_empty()).then_some(())
     });
-    server.send_signal("KILL");
+    let exit = server.wait_for_exit(0);
+    let evidence = exit["heapbeat.exit.evidence"].as_str().unwrap();
+    assert!(evidence.ends_with("it was killed without waiting for it to stop"), "{evidence}");
     server.wait();
 }
 

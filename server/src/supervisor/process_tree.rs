@@ -127,11 +127,12 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
 /// Returns whether a process handles a signal by code of its own.
 pub(super) fn handles(pid: u32, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    handled(&status, signal.as_raw())
+    is_in_mask(&status, "SigCgt:", signal.as_raw())
 }
 
-fn handled(status: &str, signal: i32) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+/// Whether a signal is in one of the masks of `/proc/<pid>/status`: `SigCgt:` for those that are handled, `SigIgn:` for those that are ignored.
+pub(super) fn is_in_mask(status: &str, name: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix(name));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or(0) & 1 == 1)
 }
@@ -176,8 +177,10 @@ mod tests {
     #[test]
     fn handled_signals_are_read_from_the_mask() {
         let status = "Name:\tnode\nSigIgn:\t0000000000001000\nSigCgt:\t0000000108004602\n";
-        let found: Vec<i32> = [1, 2, 10, 13, 15, 64].into_iter().filter(|it| handled(status, *it)).collect();
-        assert_eq!(found, [2, 10, 15]);
-        assert!(!handled("", 15));
+        let found = |mask| -> Vec<i32> {
+            [1, 2, 10, 13, 15, 64].into_iter().filter(|it| is_in_mask(status, mask, *it)).collect()
+        };
+        assert_eq!((found("SigCgt:"), found("SigIgn:")), (vec![2, 10, 15], vec![13]));
+        assert!(!is_in_mask("", "SigCgt:", 15));
     }
 }

@@ -3,13 +3,14 @@
 //! A supervisor is found through its workers, whose environment contains its process id. No file is needed that could be stale or
 //! belong to another user.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::family::MARKER;
 use super::machine::WorkerNumber;
 use super::process::WORKER;
 
@@ -28,6 +29,11 @@ pub enum RecycleError {
     /// No supervisor of this user was found.
     #[error("no supervised server of this user is running; name its process with --pid")]
     NoSupervisor,
+    /// The process guards another program.
+    #[error(
+        "process {0} guards a program with `heapbeat run`, which SIGUSR2 asks for a replacement: kill -USR2 {0}; its log says what follows"
+    )]
+    GuardsProgram(u32),
     /// There are several supervisors.
     #[error("several supervised servers are running (process ids {0}); choose one with --pid")]
     SeveralSupervisors(String),
@@ -56,8 +62,13 @@ pub fn request_recycle(pid: Option<u32>) -> Result<(u32, Duration), RecycleError
     let all = workers();
     let supervisor = match (pid, all.len()) {
         (Some(pid), _) if all.contains_key(&pid) => pid,
+        (Some(pid), _) if guards().contains(&pid) => return Err(RecycleError::GuardsProgram(pid)),
         (Some(pid), _) => return Err(RecycleError::NotASupervisor(pid)),
-        (None, 0) => return Err(RecycleError::NoSupervisor),
+        (None, 0) => {
+            return Err(guards()
+                .first()
+                .map_or(RecycleError::NoSupervisor, |pid| RecycleError::GuardsProgram(*pid)));
+        }
         (None, 1) => *all.keys().next().ok_or(RecycleError::NoSupervisor)?,
         (None, _) => {
             let names: Vec<String> = all.keys().map(u32::to_string).collect();
@@ -103,6 +114,27 @@ fn workers() -> BTreeMap<u32, Vec<WorkerNumber>> {
         }
     }
     all
+}
+
+/// Returns the processes that guard a program with `heapbeat run`.
+fn guards() -> BTreeSet<u32> {
+    let mut guards = BTreeSet::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        // The program's other processes inherit the environment, but not the parent.
+        guards.extend(
+            guard_in(&environment).filter(|guard| parent(&entry.path().join("stat")) == Some(*guard)),
+        );
+    }
+    guards
+}
+
+/// Parses the guard of a program from the environment of one of its processes.
+fn guard_in(environment: &[u8]) -> Option<u32> {
+    let value = environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| std::str::from_utf8(variable).ok()?.strip_prefix(MARKER)?.strip_prefix('='))?;
+    value.split_once('.')?.0.parse().ok()
 }
 
 /// Parses a worker's number and its supervisor from its environment.
