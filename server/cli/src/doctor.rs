@@ -27,10 +27,10 @@ Examples:
 
 /// Checks a deployment from outside: the server, its secret, clock, limit and version, and the edge
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = clap::ArgGroup::new("target").args(["url", "edge"]).multiple(true).required(true))]
 pub(crate) struct DoctorArgs {
     /// Address of the server; without a path, /health is added
-    #[arg(long, value_name = "URL", required_unless_present = "edge")]
+    #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Address of the status page
     #[arg(long, value_name = "URL")]

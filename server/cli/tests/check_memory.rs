@@ -277,6 +277,13 @@ fn growth_that_reaches_the_limit_within_a_minute_is_told_by_one_look() {
 }
 
 #[test]
+fn doctor_needs_a_server_or_an_edge() {
+    let (_, err, code) = output_texts(&heapbeat_command(&["doctor"], &[]).output().unwrap());
+    assert!(err.contains("<--url <URL>|--edge <URL>>"), "{err}");
+    assert_eq!(code, Some(3));
+}
+
+#[test]
 fn doctor_asks_for_health_alone_and_not_for_a_page_of_the_program() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

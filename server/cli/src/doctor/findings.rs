@@ -244,12 +244,17 @@ fn judge_report(server: &ServerAnswer) -> Vec<Finding> {
             });
         }
     }
-    // A program whose version nobody has set states `unknown`.
-    if let Some(version) = server.version.as_ref().filter(|version| *version != "unknown") {
+    found.push(match server.version.as_deref() {
+        // A program whose version nobody has set states `unknown`.
+        None | Some("unknown") => finding(
+            Level::Skipped,
+            "the server does not state its version",
+            "set RENDER_GIT_COMMIT there to the commit that runs, as Render does: exits and reports then name it",
+        ),
         // The version of an application that embeds heapbeat is its own.
-        let of_application = || fine(format!("the server runs {}", excerpt(version)));
-        found.push(judge_version("server", version).unwrap_or_else(of_application));
-    }
+        Some(version) => judge_version("server", version)
+            .unwrap_or_else(|| fine(format!("the server runs {}", excerpt(version)))),
+    });
     if !server.unavailable_sources.is_empty() {
         let sources = excerpt(&server.unavailable_sources.join(", "));
         found.push(finding(

@@ -49,6 +49,17 @@ fn a_healthy_deployment_is_fine() {
 }
 
 #[test]
+fn a_version_that_is_not_stated_is_said_to_be_missing() {
+    let unstated = ServerAnswer { version: Some("unknown".to_owned()), ..server() };
+    let found = find(&Answers { server: Some(Ok(unstated)), ..healthy() });
+    let version =
+        found.iter().find(|finding| finding.text == "the server does not state its version").unwrap();
+    assert_eq!(version.level, Level::Skipped);
+    assert!(version.advice.unwrap().contains("RENDER_GIT_COMMIT"));
+    assert_eq!(exit_code(&found), 0);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_what_to_do() {
     let with_server = |change: fn(&mut ServerAnswer)| {
         let mut changed = server();
