@@ -91,6 +91,7 @@ status = Status
 state-up = Verfügbar
 state-degraded = Eingeschränkte Leistung
 state-down = Größerer Ausfall
+day-down = Ausfall
 state-waking = Startet
 state-maintenance = In Wartung
 state-unobserved = Keine Daten

@@ -95,6 +95,7 @@ status = Status
 state-up = Operational
 state-degraded = Degraded performance
 state-down = Major outage
+day-down = Outage
 state-waking = Starting
 state-maintenance = Under maintenance
 state-unobserved = No data

@@ -91,6 +91,7 @@ status = Estado
 state-up = Operativo
 state-degraded = Rendimiento degradado
 state-down = Interrupción grave
+day-down = Interrupción
 state-waking = Iniciando
 state-maintenance = En mantenimiento
 state-unobserved = Sin datos

@@ -94,6 +94,7 @@ status = État
 state-up = Opérationnel
 state-degraded = Performances dégradées
 state-down = Panne majeure
+day-down = Panne
 state-waking = Démarrage
 state-maintenance = En maintenance
 state-unobserved = Aucune donnée

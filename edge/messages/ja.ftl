@@ -91,6 +91,7 @@ status = 状態
 state-up = 正常
 state-degraded = パフォーマンス低下
 state-down = 大規模な障害
+day-down = 障害
 state-waking = 起動中
 state-maintenance = メンテナンス中
 state-unobserved = データなし

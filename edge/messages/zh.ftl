@@ -91,6 +91,7 @@ status = 状态
 state-up = 正常
 state-degraded = 性能下降
 state-down = 严重中断
+day-down = 中断
 state-waking = 启动中
 state-maintenance = 维护中
 state-unobserved = 无数据

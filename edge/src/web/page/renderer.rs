@@ -60,6 +60,12 @@ impl<'a> Renderer<'a> {
         self.family_text("state-", state.as_str())
     }
 
+    /// The name of the worst state of a day. It says nothing of how much was down: a second is an outage as well, and the share beside it
+    /// says how much.
+    pub(super) fn day_state(&self, state: &State) -> String {
+        if *state == State::Down { self.text("day-down") } else { self.state(state) }
+    }
+
     pub(super) fn severity(&self, severity: &Severity) -> String {
         self.family_text("severity-", severity.as_str())
     }
