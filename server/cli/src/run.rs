@@ -212,11 +212,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         );
         return Err(RunError::Arguments(detail));
     }
-    // Before anything listens: a client must not be answered by a guard that then refuses its settings.
-    config
-        .thresholds
-        .levels(program.limit)
-        .map_err(|error| settings.describe_error(heapbeat::Error::from(error)))?;
+    check_thresholds(&config, &program, &settings)?;
     let side_port = arguments.endpoints.side_port(kind, config.host);
     let own_port = if kind == FrontKind::Off { side_port.map_or(0, |(_, port)| port) } else { config.port };
     if kind != FrontKind::Off && side_port.is_some_and(|(_, port)| port != 0 && port == config.port) {
@@ -266,6 +262,17 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     let integrations = Integrations { gateway, hang_timeout, agents: start_agents(), routes };
     supervisor::supervise_program(&config, &program, ports, integrations)
         .map_err(|error| settings.describe_error(error))
+}
+
+/// Refuses thresholds that contradict each other. A client must not be answered by a guard that then refuses its settings, so this comes before
+/// anything listens.
+fn check_thresholds(
+    config: &Config,
+    program: &ExternalProgram,
+    settings: &SettingArgs,
+) -> Result<(), RunError> {
+    let levels = config.thresholds.levels(program.limit);
+    levels.map(|_| ()).map_err(|error| settings.describe_error(heapbeat::Error::from(error)))
 }
 
 /// Warns of options that were given and do nothing.
