@@ -14,7 +14,7 @@ use heapbeat_shared::{Bytes, Pressure};
 use crate::http::stop::ShutdownRequest;
 use crate::overload::controller::{Decision, OverloadEffect, PurgeEnd};
 use crate::overload::hooks::{HookOutcome, Hooks, ShrinkRequest};
-use crate::overload::ladder::{Action, RecycleReason, ShedShare};
+use crate::overload::ladder::{Action, ShedShare};
 use crate::overload::purge;
 use crate::overload::shed::Gate;
 use crate::sampling::Reading;
@@ -104,8 +104,8 @@ impl EffectRunner {
                     self.report_purge(before, after, took);
                 }
                 OverloadEffect::RelaxDecay => self.relax_decay(),
-                OverloadEffect::RequestReplacement(reason) => {
-                    self.request_replacement(reason, memory, limit);
+                OverloadEffect::RequestReplacement { reason, threshold } => {
+                    self.request_replacement(&reason.describe(memory, threshold), memory, limit);
                 }
                 OverloadEffect::Shutdown => self.shut_down(memory, limit),
                 OverloadEffect::SheddingEnded { lasted } => self.report_shedding(lasted),
@@ -171,7 +171,7 @@ impl EffectRunner {
         }
     }
 
-    fn request_replacement(&self, reason: RecycleReason, memory: Bytes, limit: Bytes) {
+    fn request_replacement(&self, reason: &str, memory: Bytes, limit: Bytes) {
         let reason = format!("{reason} ({memory} of {limit})");
         if let Some(link) = &self.link {
             link.request_replacement(&reason);

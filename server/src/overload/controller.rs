@@ -75,7 +75,12 @@ pub(crate) enum OverloadEffect {
     /// Restore the allocator's decay, which purging tightened.
     RelaxDecay,
     /// Ask the supervisor for a replacement worker.
-    RequestReplacement(RecycleReason),
+    RequestReplacement {
+        /// Why.
+        reason: RecycleReason,
+        /// The threshold of the level at which one is requested.
+        threshold: Bytes,
+    },
     /// Finish what is in flight and exit.
     Shutdown,
     /// Report that requests are no longer refused, and for how long they were.
@@ -182,7 +187,10 @@ impl Controller {
             Action::Recycle(_) | Action::Shutdown if self.observe_only => {
                 (!std::mem::replace(&mut self.gave_up, true)).then_some(OverloadEffect::WouldAct(action))
             }
-            Action::Recycle(reason) => Some(OverloadEffect::RequestReplacement(reason)),
+            Action::Recycle(reason) => {
+                let threshold = self.levels.enter(Pressure::Recycle);
+                Some(OverloadEffect::RequestReplacement { reason, threshold })
+            }
             Action::Shutdown => {
                 (!std::mem::replace(&mut self.gave_up, true)).then_some(OverloadEffect::Shutdown)
             }

@@ -125,6 +125,21 @@ pub enum RecycleReason {
     Shedding,
 }
 
+impl RecycleReason {
+    /// Describes the reason for a replacement at `memory`. What the ladder judges is memory with the growth that is expected before the next
+    /// reading, so the threshold need not be reached yet.
+    pub fn describe(self, memory: Bytes, threshold: Bytes) -> String {
+        match self {
+            RecycleReason::Threshold if memory < threshold => {
+                format!(
+                    "memory reaches the recycle threshold of {threshold} before the next reading if it grows on"
+                )
+            }
+            reason => reason.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for RecycleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

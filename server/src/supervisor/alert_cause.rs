@@ -58,14 +58,7 @@ pub(super) fn describe_reason(
     time: ReplacementTime,
     asked_to_free: bool,
 ) -> String {
-    let threshold = levels.enter(Pressure::Recycle);
     match reason {
-        // What was judged is memory with the growth before the next reading.
-        RecycleReason::Threshold if memory < threshold => {
-            format!(
-                "memory reaches the recycle threshold of {threshold} before the next reading if it grows on"
-            )
-        }
         RecycleReason::Forecast if time.fits_beside(memory) => {
             "memory grows, and soon another instance would not fit beside this one".to_owned()
         }
@@ -75,7 +68,7 @@ pub(super) fn describe_reason(
         RecycleReason::PurgeIneffective if !asked_to_free => {
             "memory has stayed at the purge threshold for a minute".to_owned()
         }
-        reason => reason.to_string(),
+        reason => reason.describe(memory, levels.enter(Pressure::Recycle)),
     }
 }
 

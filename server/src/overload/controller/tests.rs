@@ -84,7 +84,10 @@ fn a_supervisor_is_asked_for_a_replacement() {
     let mut controller = controller(false, true);
     let high = |second| MemoryState { replacement: Some(ReplacementStatus::Available), ..state(second, 950) };
     effects(&mut controller, &high(20));
-    assert_eq!(effects(&mut controller, &high(21)), [RequestReplacement(RecycleReason::Threshold)]);
+    assert_eq!(
+        effects(&mut controller, &high(21)),
+        [RequestReplacement { reason: RecycleReason::Threshold, threshold: Bytes(983_040_000) }]
+    );
 }
 
 #[test]
