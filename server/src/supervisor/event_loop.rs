@@ -166,11 +166,12 @@ impl Supervisor {
                 if let MachineEvent::Ready(number) = event
                     && let Some(live) = self.live.iter_mut().find(|live| live.number == number)
                 {
-                    if !std::mem::replace(&mut live.was_ready, true) {
-                        // From now on it is judged.
-                        self.polled_at = self.polled_at.checked_sub(POLL_INTERVAL).unwrap_or(self.polled_at);
-                    }
+                    let is_new = !std::mem::replace(&mut live.was_ready, true);
                     self.external.iter_mut().for_each(|external| external.recorder.record_ready(number));
+                    if is_new {
+                        // From now on it is judged, and whoever got an answer of it gets its figures from `/health` as well.
+                        self.measure(&mut events);
+                    }
                 }
                 let now = self.started_at.elapsed();
                 for effect in self.machine.step(event, now, random()) {
@@ -361,6 +362,25 @@ impl Supervisor {
         }
     }
 
+    /// Measures all processes of a guarded program, and ends those that it has left.
+    fn measure(&mut self, events: &mut VecDeque<MachineEvent>) {
+        let now = Instant::now();
+        let (table, families) =
+            if self.external.is_some() { self.read_families() } else { Default::default() };
+        if self.external.is_some() {
+            self.kill_leftovers(&families);
+            self.watch_process_kills(&table, &families, now);
+        }
+        self.check_passed_socket(&families, now);
+        if let Some(external) = &mut self.external {
+            let requests = self.requests.as_ref();
+            let ready = |number| requests.and_then(|it| it.is_ready(number));
+            let agents = self.agents.as_deref_mut();
+            external.set_replacement_time(self.machine.replacement_time());
+            events.extend(external.measure(&self.live, &families, ready, agents, now));
+        }
+    }
+
     fn poll_periodic(&mut self, events: &mut VecDeque<MachineEvent>) {
         let now = Instant::now();
         if now.duration_since(self.polled_at) >= POLL_INTERVAL {
@@ -371,20 +391,7 @@ impl Supervisor {
             if self.trim_at.take_if(|at| *at <= now).is_some() {
                 trim_memory::release_clean_pages();
             }
-            let (table, families) =
-                if self.external.is_some() { self.read_families() } else { Default::default() };
-            if self.external.is_some() {
-                self.kill_leftovers(&families);
-                self.watch_process_kills(&table, &families, now);
-            }
-            self.check_passed_socket(&families, now);
-            if let Some(external) = &mut self.external {
-                let requests = self.requests.as_ref();
-                let ready = |number| requests.and_then(|it| it.is_ready(number));
-                let agents = self.agents.as_deref_mut();
-                external.set_replacement_time(self.machine.replacement_time());
-                events.extend(external.measure(&self.live, &families, ready, agents, now));
-            }
+            self.measure(events);
         } else if let Some(external) = &mut self.external
             && external.next_quick_reading().is_some_and(|at| at <= now)
         {

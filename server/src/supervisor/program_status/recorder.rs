@@ -26,6 +26,9 @@ pub(in crate::supervisor) use super::instance::InstanceReading as Measured;
 /// then requests wait.
 const MAX_UNREADY: Duration = Duration::from_secs(15);
 
+/// Time after the first instance was ready in which it is measured, if that can be.
+const MEASURED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Why a program does not serve that runs, but does not take its requests.
 const NOT_LISTENING: &str = "the program listens, but not on the port that PORT names";
 
@@ -62,6 +65,10 @@ pub(in crate::supervisor) struct ProgramRecorder {
     current: Option<WorkerNumber>,
     /// When an instance was ready last; `None` before the first one was.
     ready_at: Option<Instant>,
+    /// When the first instance was ready.
+    first_ready_at: Option<Instant>,
+    /// Whether it is known that the program cannot be measured.
+    unmeasurable: bool,
     /// Whether the program listens, but not where it was told to.
     unreachable: bool,
     stopping: bool,
@@ -83,6 +90,8 @@ impl ProgramRecorder {
             instances: BTreeMap::new(),
             current: None,
             ready_at: None,
+            first_ready_at: None,
+            unmeasurable: false,
             unreachable: false,
             stopping: false,
             last_reading: None,
@@ -130,7 +139,9 @@ impl ProgramRecorder {
     /// Records that an instance is ready.
     pub(in crate::supervisor) fn record_ready(&mut self, number: WorkerNumber) {
         let Some(instance) = self.instances.get_mut(&number) else { return };
-        self.ready_at = Some(Instant::now());
+        let now = Instant::now();
+        self.ready_at = Some(now);
+        self.first_ready_at.get_or_insert(now);
         if !std::mem::replace(&mut instance.ready, true) {
             self.show_reachability();
             self.report_serving();
@@ -143,12 +154,18 @@ impl ProgramRecorder {
         self.show_reachability();
     }
 
+    /// Whether the program serves for a while and was never measured: nothing is known of it then, and it is not down for that.
+    fn is_unmeasurable(&self, now: Instant) -> bool {
+        self.last_reading.is_none()
+            && self.first_ready_at.is_some_and(|at| now.duration_since(at) >= MEASURED_WITHIN)
+    }
+
     fn show_reachability(&self) {
         // Of a program that was never measured there are no figures to show, so it is still starting.
         let reason = match self.last_reading {
             _ if self.unreachable => Some(NOT_LISTENING),
-            None => Some(STARTING),
-            Some(_) => None,
+            None if !self.unmeasurable => Some(STARTING),
+            _ => None,
         };
         let down = reason.map(|reason| Downtime { reason: reason.to_owned(), retry_at: None });
         self.routes.context.set_down(down);
@@ -187,7 +204,8 @@ impl ProgramRecorder {
             }
         }
         self.routes.context.set_instances(reports);
-        if is_first {
+        let unmeasurable = self.is_unmeasurable(Instant::now());
+        if is_first || unmeasurable && !std::mem::replace(&mut self.unmeasurable, true) {
             self.show_reachability();
         }
         self.check_readiness(Instant::now());
