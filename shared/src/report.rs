@@ -66,8 +66,8 @@ pub struct Report {
     pub limit: Limit,
     /// The pressure level.
     pub pressure: PressureState,
-    /// The last sample; [`Sample::is_absent`] while this instance was not measured. Status, memory and uptime are then those of the
-    /// instance before it.
+    /// The last sample; [`Sample::is_absent`] while this instance starts and the one before it is shown: status, memory and uptime are
+    /// then those of that one.
     pub latest: Sample,
     /// Figures of the process and its machine besides memory.
     pub system: System,

@@ -247,7 +247,7 @@ fn an_instance_that_was_not_measured_yet_shows_what_is_known_of_the_one_before()
         output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(out.starts_with(&format!("{url}/health  starting, version 1.4.2\n")), "{out}");
     assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
-    assert!(out.contains("has just started and was not measured yet") && !out.contains("Nothing"), "{out}");
+    assert!(out.contains("An instance of the program is starting") && !out.contains("Nothing"), "{out}");
     assert_eq!((err.as_str(), code), ("", Some(0)));
 }
 

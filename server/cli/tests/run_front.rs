@@ -243,6 +243,22 @@ fn a_program_on_another_port_than_it_was_given_is_named_with_the_flag_that_helps
 }
 
 #[test]
+fn health_has_figures_at_every_moment_of_a_replacement() {
+    let Some(guarded) = start(&["--single", "--limit", "512MB"], &[("DELAY", "300")]) else { return };
+    guarded.get("/");
+    for times in 1..=3 {
+        guarded.replace();
+        wait_for("the next instance", || {
+            let response =
+                send_request(connect(guarded.address()), "GET", b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n");
+            assert_eq!(response.status, 200, "{}", response.text());
+            assert!(!response.text().contains("\"rss\":0,"), "{}", response.text());
+            (guarded.server.log_events("recycled: instance").len() >= times).then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_program_that_wants_the_port_of_heapbeat_is_told_what_helps() {
     let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
     if !is_installed("node") {

@@ -38,8 +38,9 @@ pub(crate) struct Advice {
 /// A leak that reaches the limit in less than this can be critical, as finding the cause takes time.
 pub(crate) const SOON: Duration = Duration::from_secs(3600);
 
-/// What is shown of an instance that was not measured yet.
-const STARTING: &str = "An instance of the program has just started and was not measured yet; the memory shown is that of the instance before it.";
+/// What is shown while an instance starts.
+const STARTING: &str =
+    "An instance of the program is starting; the memory shown is that of the instance before it.";
 
 /// What a first measurement of a target without a history cannot tell.
 const ONE_LOOK: &str = "One measurement cannot tell whether memory grows: measure for some minutes without --once, or keep the measurements of a process between runs with --state FILE.";

@@ -43,7 +43,7 @@ pub(crate) struct Snapshot {
     pub(crate) version: Option<String>,
     /// Seconds since the start of the process.
     pub(crate) uptime: Option<u64>,
-    /// Whether the instance has just started and was not measured yet: status, uptime and memory are those of the instance before it.
+    /// Whether the instance is starting: status, uptime and memory are those of the instance before it.
     pub(crate) starting: bool,
     /// The figures, in bytes.
     pub(crate) sample: Sample,

@@ -20,6 +20,9 @@ use crate::telemetry::Telemetry;
 /// Time after the start of an instance within which the agent inside of it tells its heap, if it has one.
 const HEAP_WAIT: Duration = Duration::from_secs(3);
 
+/// Time after the start of an instance in which it is not shown unless it is ready: it is a shell or a runtime that loads then.
+const START_WAIT: Duration = Duration::from_secs(3);
+
 /// An instance that runs, or has ended and was not followed yet.
 #[derive(Debug)]
 pub(super) struct ProgramInstance {
@@ -90,13 +93,19 @@ impl ProgramInstance {
         !self.measured && measured.memory.heap.is_none() && self.clock.now().age < HEAP_WAIT
     }
 
-    /// Records and publishes what was measured. Returns the reading.
+    /// Whether what is known of the program is still that of the instance before.
+    pub(super) fn has_just_started(&self) -> bool {
+        !self.measured && !self.ready && self.clock.now().age < START_WAIT
+    }
+
+    /// Records what was measured, and publishes it unless that of the instance before is to be shown. Returns the reading.
     pub(super) fn record_reading(
         &mut self,
         measured: &InstanceReading,
         machine: MachineReading,
         pressure: Pressure,
         shed: ShedShare,
+        publishes: bool,
     ) -> Reading {
         let reading = reading(self.clock, measured.memory, measured.cgroup, machine);
         if let Some((before, took)) = self.purged.take() {
@@ -104,9 +113,11 @@ impl ProgramInstance {
         }
         self.telemetry.update_forecast(&reading);
         self.telemetry.record_reading(&reading, pressure, shed);
-        self.state.set_pressure(pressure);
-        self.state.publish(&reading);
-        self.measured = true;
+        if publishes {
+            self.state.set_pressure(pressure);
+            self.state.publish(&reading);
+            self.measured = true;
+        }
         reading
     }
 

@@ -196,8 +196,9 @@ impl ProgramRecorder {
             if heap_was_known && instance.awaits_heap(&one) {
                 continue;
             }
-            let reading = instance.record_reading(&one, machine, pressure, shed);
-            if self.current == Some(one.number) {
+            let publishes = self.last_reading.is_none() || !instance.has_just_started();
+            let reading = instance.record_reading(&one, machine, pressure, shed, publishes);
+            if publishes && self.current == Some(one.number) {
                 self.memory_log.write_if_due(&reading, pressure);
                 let first = self.last_reading.replace((reading, pressure)).is_none();
                 is_first |= first && instance.ready;

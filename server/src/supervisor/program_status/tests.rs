@@ -379,10 +379,11 @@ async fn until_an_instance_is_measured_the_figures_of_the_one_before_are_shown()
     guarded.recorder.record_hand_over(1);
     guarded.recorder.record_exit(1, &Exit { kind: ExitKind::Recycle, ..Exit::default() });
     guarded.start(2);
-    for what in ["started", "ready", "measured, but its agent has not told the heap"] {
+    for what in ["started", "not ready", "ready", "measured, but its agent has not told the heap"] {
         match what {
             "ready" => guarded.recorder.record_ready(2),
             "started" => {}
+            "not ready" => guarded.measure(2, 1, None),
             _ => guarded.measure(2, 40, None),
         }
         let (status, body) = guarded.get("/health").await;
