@@ -19,14 +19,7 @@ fn facts_are_classified_or_the_exit_is_unknown() {
     let note = |text: &str| Some(text.to_owned());
     let cases: Vec<(&str, ExitFacts, ExitKind, bool)> = vec![
         ("asked, and it went", observed(Code(0), |f| f.asked = Some(StopReason::Stop)), Stop, true),
-        (
-            "asked, and too slow",
-            observed(Signal(9), |f| {
-                (f.asked, f.kill) = (Some(StopReason::Stop), Some(SupervisorKill::TimedOut))
-            }),
-            Stop,
-            true,
-        ),
+        ("asked, and too slow", observed(Signal(9), |f| f.asked = Some(StopReason::Stop)), Stop, true),
         (
             "asked before it could listen",
             observed(Signal(15), |f| f.asked = Some(StopReason::Stop)),
