@@ -292,7 +292,15 @@ impl ProgramRecorder {
     /// Records an exit.
     pub(in crate::supervisor) fn record_exit(&mut self, number: WorkerNumber, exit: &Exit) {
         self.routes.context.record_exit(exit);
-        self.instances.remove(&number);
+        let was_ready = self.instances.remove(&number).is_some_and(|instance| instance.ready);
+        // Whoever asks why it does not serve is to learn it from the first failed start on.
+        if !was_ready
+            && !self.stopping
+            && self.routes.context.down().is_some_and(|down| down.retry_at.is_none())
+        {
+            let reason = format!("the last instance {}; the program is starting again", exit.kind.phrase());
+            self.routes.context.set_down(Some(Downtime { reason, retry_at: None }));
+        }
         self.report_serving();
     }
 

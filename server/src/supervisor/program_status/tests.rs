@@ -402,6 +402,20 @@ async fn until_an_instance_is_measured_the_figures_of_the_one_before_are_shown()
 }
 
 #[tokio::test]
+async fn a_start_that_failed_is_the_reason_why_the_program_does_not_serve() {
+    let mut guarded = Guarded::new(&config(false));
+    guarded.start(1);
+    guarded.recorder.record_exit(1, &Exit { kind: ExitKind::Crash, ..Exit::default() });
+    guarded.start(2);
+    let down = r#"{"reason":"the last instance crashed; the program is starting again","status":"down"}"#;
+    let (status, body) = guarded.get("/health").await;
+    assert_eq!((status, text(&body)), (StatusCode::SERVICE_UNAVAILABLE, down));
+    guarded.measure(2, 20, None);
+    guarded.recorder.record_ready(2);
+    assert_eq!(guarded.get("/health").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_instance_that_takes_over_unmeasured_does_not_refuse_requests_for_the_one_before() {
     let mut guarded = Guarded::new(&config(false));
     guarded.start(1);
