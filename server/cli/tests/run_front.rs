@@ -205,6 +205,58 @@ fn a_stop_finishes_requests_in_flight_and_waits_for_the_program() {
     assert_eq!(guarded.server.wait_for_exit(0)["heapbeat.exit.kind"], "stop");
 }
 
+const METRICS: (&str, &str) = ("HEAPBEAT_METRICS", "public");
+
+/// Sends a request that waits for an instance.
+fn begin_waiting_request(guarded: &GuardedNode) -> BufReader<TcpStream> {
+    let mut waiting = BufReader::new(connect(guarded.address()));
+    waiting.get_mut().write_all(b"GET / HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+    wait_for("the wait", || guarded.get("/metrics").contains("\nheapbeat_front_held 1\n").then_some(()));
+    waiting
+}
+
+#[test]
+fn a_request_that_waits_when_a_stop_is_requested_is_served_by_the_instance_that_starts() {
+    // What happens before the stop, and whether a new connection is accepted after it.
+    let delay = ("DELAY", "2000");
+    for (before, window) in [("first start", "1s"), ("kill", "1s"), ("replacement", "0s")] {
+        let variables = [delay, METRICS, ("HEAPBEAT_DRAIN_WINDOW", window)];
+        let Some(mut guarded) = start(&["--single"], &variables) else { return };
+        match before {
+            "first start" => {}
+            "kill" => send_signal(guarded.get("/").parse().unwrap(), "KILL"),
+            _ => {
+                let running: u32 = guarded.get("/").parse().unwrap();
+                guarded.replace();
+                wait_for("the end of the instance before", || (!is_alive(running)).then_some(()));
+            }
+        }
+        let mut waiting = begin_waiting_request(&guarded);
+        guarded.server.send_signal("TERM");
+        guarded.server.wait_for_log("stopping; requests in flight: 0, waiting for an instance: 1, time");
+        if window != "0s" {
+            assert_ne!(guarded.get("/"), "", "{before}: the port is open during the window");
+        }
+        let mut response = String::new();
+        waiting.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 "), "{before}: {response}");
+        assert_eq!(guarded.server.wait().code(), Some(0), "{before}");
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_an_instance_that_does_not_start_is_answered_at_the_end() {
+    let variables = [("DELAY", "600000"), METRICS, ("HEAPBEAT_DRAIN_TIMEOUT", "2s")];
+    let Some(mut guarded) = start(&[], &variables) else { return };
+    let mut waiting = begin_waiting_request(&guarded);
+    guarded.server.send_signal("TERM");
+    let mut response = String::new();
+    waiting.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 503 ") && response.contains("retry-after:"), "{response}");
+    assert!(response.contains("the server is stopping"), "{response}");
+    assert_eq!(guarded.server.wait().code(), Some(0));
+}
+
 #[test]
 fn a_program_that_needs_a_while_to_stop_gets_it_after_its_last_request() {
     let Some(mut guarded) = start(&[], &[("LAST", "2500")]) else { return };

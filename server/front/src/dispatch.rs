@@ -305,6 +305,9 @@ fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Fu
             let retry_after = Duration::from_secs(time.as_secs() + 1);
             unavailable("the program does not start; it is tried again later", retry_after)
         }
+        ForwardError::Held(HoldError::Ended) => {
+            unavailable("the server is stopping; try again later", hold.retry_after)
+        }
         ForwardError::Held(HoldError::TimedOut) => unavailable(&describe_full(hold.time), hold.retry_after),
         ForwardError::Died(reason) => {
             shared.statistics.count_failed();

@@ -144,9 +144,22 @@ impl FrontHandle {
         self.shared.switch.unfinished(id)
     }
 
-    /// Announces for how long no copy will be active. Requests that cannot wait for that long are answered at once.
+    /// Announces for how long no copy will be active. Requests that cannot wait for that long are answered at once, those that wait already
+    /// as well.
     pub fn announce_outage(&self, time: Duration) {
         self.shared.room.announce_outage(Instant::now() + time);
+        self.shared.switch.wake_waiting();
+    }
+
+    /// Returns the number of requests that wait for a copy.
+    pub fn waiting(&self) -> usize {
+        self.shared.room.statistics().now
+    }
+
+    /// Answers requests that wait, and further ones, with 503: no copy will be active any more.
+    pub fn refuse_waiting(&self) {
+        self.shared.room.end();
+        self.shared.switch.wake_waiting();
     }
 
     /// Sheds a share of new requests, in thousandths.

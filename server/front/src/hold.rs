@@ -1,7 +1,7 @@
 //! Room for requests that wait for a program, bounded in number. They wait in the kernel's buffers (see `admission`), or have their part of
 //! the room in memory already (see `memory`).
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(crate) struct HoldRoom {
     refused: AtomicU64,
     /// When a copy may be active again, if that is known.
     outage_until: Mutex<Option<Instant>>,
+    /// Whether no copy will be active any more.
+    ended: AtomicBool,
     /// Bytes of request bodies that may still be kept for a repetition.
     repeat_bytes: Mutex<usize>,
     turns: Arc<Turns>,
@@ -58,6 +60,7 @@ impl HoldRoom {
             longest_micros: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             outage_until: Mutex::default(),
+            ended: AtomicBool::new(false),
             repeat_bytes: Mutex::new(limits.repeat_total),
         })
     }
@@ -100,6 +103,16 @@ impl HoldRoom {
     /// Notes that a copy is active.
     pub(crate) fn end_outage(&self) {
         *self.outage_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Notes that no copy will be active any more.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no copy will be active any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// Returns how long the outage still lasts, if it lasts longer than a request may wait.

@@ -121,6 +121,11 @@ impl Switch {
         self.active.subscribe()
     }
 
+    /// Makes all who follow look again whether they may wait.
+    pub(crate) fn wake_waiting(&self) {
+        self.active.send_modify(|_| {});
+    }
+
     /// Counts a request as in flight to the active copy that has the fewest. If others are made active afterwards, the request is counted
     /// already, so that no copy is stopped while a request is on its way.
     pub(crate) fn enter(&self) -> Option<InFlight> {

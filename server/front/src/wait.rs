@@ -29,6 +29,8 @@ pub(crate) enum HoldError {
     NoMemory,
     /// No copy will be active in time; it takes at least so long.
     Outage(Duration),
+    /// No copy will be active any more.
+    Ended,
 }
 
 /// What one request may still wait.
@@ -149,14 +151,26 @@ impl Wait {
     async fn until_change(&mut self, pause: Option<Duration>) -> Result<(), HoldError> {
         // Whoever waits has no turn.
         self.turn = None;
+        // Before it is decided, so that no change is missed after it; who has just begun to follow may have missed one before.
+        let shared = &self.shared;
+        let mut follow = self.follow.take().unwrap_or_else(|| {
+            let mut follow = shared.switch.follow();
+            if pause.is_none() {
+                follow.mark_changed();
+            }
+            follow
+        });
         let now = Instant::now();
+        if self.shared.room.has_ended() {
+            self.shared.room.refuse();
+            return Err(HoldError::Ended);
+        }
         let latest = self.deadline.unwrap_or(now + self.shared.config.hold.time);
         if let Some(time) = self.shared.room.outlasting_outage(latest, now) {
             self.shared.room.refuse();
             return Err(HoldError::Outage(time));
         }
         let deadline = self.begin_hold(now)?;
-        let follow = self.follow.get_or_insert_with(|| self.shared.switch.follow());
         let change = async {
             match pause {
                 Some(pause) => tokio::select! {
@@ -167,7 +181,9 @@ impl Wait {
                 None => drop(follow.changed().await),
             }
         };
-        if timeout_at(deadline, change).await.is_err() {
+        let changed = timeout_at(deadline, change).await;
+        self.follow = Some(follow);
+        if changed.is_err() {
             self.shared.room.refuse();
             return Err(HoldError::TimedOut);
         }

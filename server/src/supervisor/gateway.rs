@@ -83,8 +83,15 @@ pub trait Gateway: fmt::Debug {
     /// be asked every second or so.
     fn is_hung(&mut self, instance: WorkerNumber, timeout: Duration) -> bool;
 
-    /// Announces for how long no instance will be active. Requests that cannot wait for that long are answered at once.
+    /// Announces for how long no instance will be active. Requests that cannot wait for that long are answered at once,
+    /// those that wait already as well.
     fn announce_outage(&mut self, time: Duration);
+
+    /// Returns the number of requests that wait for an instance.
+    fn waiting(&self) -> usize;
+
+    /// Answers requests that wait, and further ones, with 503: no instance will be active any more.
+    fn refuse_waiting(&mut self);
 
     /// Refuses a share of new requests, in thousandths.
     fn shed(&mut self, thousandths: u16);

@@ -13,6 +13,7 @@ mod exit;
 mod recycle;
 mod request_drain;
 mod short_memory;
+mod stopping;
 mod usefulness;
 mod worker;
 
@@ -22,11 +23,12 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
-use super::policy::{FrontPolicy, SupervisorPolicy};
+use super::policy::SupervisorPolicy;
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
 use beside::Recent;
 use early::GrowthSinceReady;
+use stopping::StopProgress;
 use worker::{Role, Succession, Worker};
 
 pub use effect::{Command, Effect, Notice, OneAtATime, Outage};
@@ -76,15 +78,6 @@ pub struct Machine {
     replacement_status: Option<ReplacementStatus>,
     /// The share of new requests that is refused, in thousandths.
     shed: u16,
-}
-
-#[derive(Debug)]
-struct StopProgress {
-    requests: u32,
-    until: Duration,
-    code: u8,
-    /// When the front accepts no more connections; `None` once it does not, or without a front.
-    close_front_at: Option<Duration>,
 }
 
 impl Machine {
@@ -144,12 +137,8 @@ impl Machine {
                     worker.kill(&mut effects);
                 }
             }
-            MachineEvent::FrontFailed => {
-                self.stop(StopSignal::Terminate, now, &mut effects);
-                if let Some(stopping) = &mut self.stopping {
-                    stopping.code = 1;
-                }
-            }
+            MachineEvent::FrontFailed => self.front_failed(now, &mut effects),
+            MachineEvent::FrontClosed => self.front_closed(now, &mut effects),
             MachineEvent::ApplicationDone(number) => {
                 if let Some(worker) = self.worker(number) {
                     worker.application_done = true;
@@ -213,47 +202,6 @@ impl Machine {
         self.workers.push(Worker::starting(number, role, now));
         effects.push(Effect::Start(number));
         number
-    }
-
-    fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
-        let policy = self.policy;
-        let until = now + policy.drain_timeout;
-        // A person at a terminal does not wait for load balancers.
-        let window = |front: FrontPolicy| match signal {
-            StopSignal::Terminate => front.drain_window,
-            StopSignal::Interrupt => Duration::ZERO,
-        };
-        let close_front_at = policy.front.map(|front| now + window(front));
-        let stopping =
-            self.stopping.get_or_insert(StopProgress { requests: 0, until, code: 0, close_front_at });
-        stopping.requests += 1;
-        let requests = stopping.requests;
-        if requests > 1 {
-            stopping.close_front_at = stopping.close_front_at.map(|at| at.min(now));
-        }
-        self.retry_at = None;
-        // From now on nothing makes room, and requests that wait are to be served before the front closes.
-        for number in self.held_workers() {
-            self.end_hold(number, effects);
-        }
-        for worker in &mut self.workers {
-            worker.stop_reason.get_or_insert(StopReason::Stop);
-            match worker.role {
-                _ if worker.termination.is_some() => {}
-                // It has no requests yet.
-                Role::Replacement => worker.kill(effects),
-                Role::Serving | Role::Draining(_) if policy.front.is_some() && requests == 1 => {
-                    worker.begin_stop(policy.full_drain(), signal, now, effects);
-                }
-                Role::Serving | Role::Draining(_) => {
-                    worker.abort_requests(effects);
-                    effects.push(Effect::Send(worker.number, Command::Stop(signal, requests)));
-                }
-            }
-        }
-        if self.workers.is_empty() {
-            effects.push(Effect::Exit(0));
-        }
     }
 }
 

@@ -217,6 +217,14 @@ impl Gateway for FrontGateway {
         self.handle.announce_outage(time);
     }
 
+    fn waiting(&self) -> usize {
+        self.handle.waiting()
+    }
+
+    fn refuse_waiting(&mut self) {
+        self.handle.refuse_waiting();
+    }
+
     fn shed(&mut self, thousandths: u16) {
         self.handle.shed(thousandths);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heapbeat_front::{FrontConfig, HoldLimits, NotReady, UpstreamAddress, probe_ready};
+use heapbeat_front::{FrontConfig, FrontHandle, HoldLimits, NotReady, UpstreamAddress, probe_ready};
 
 use crate::support::{Peer, Program, TestFront, ok, soon, until};
 
@@ -215,6 +215,37 @@ async fn requests_that_cannot_wait_as_long_as_an_outage_are_answered_at_once() {
     let program = Program::named("back");
     front.handle.activate(program.upstream(1));
     assert_eq!(waiting.response().await.unwrap().text(), "back");
+}
+
+type Announcement = fn(&FrontHandle);
+
+#[tokio::test]
+async fn requests_that_wait_already_are_answered_when_an_outage_or_the_end_is_announced() {
+    let hold = HoldLimits { time: Duration::from_secs(600), ..HoldLimits::default() };
+    let retry_after = hold.retry_after.as_secs().to_string();
+    let get = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+    let post = "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc";
+    let announcements: [(Announcement, &str); 2] = [
+        (|handle| handle.announce_outage(Duration::from_secs(1000)), "1000"),
+        (FrontHandle::refuse_waiting, &retry_after),
+    ];
+    for (announce, expected) in announcements {
+        let front = TestFront::start(FrontConfig { hold: hold.clone(), ..FrontConfig::default() });
+        let (mut first, mut second) = (front.connect().await, front.connect().await);
+        first.send(get).await;
+        second.send(post).await;
+        until("both wait", || front.handle.waiting() == 2).await;
+        // Whoever is there when the front closes is answered as well.
+        front.handle.close();
+        announce(&front.handle);
+        for waiting in [&mut first, &mut second] {
+            let refused = waiting.response().await.unwrap();
+            assert_eq!((refused.status(), refused.header("retry-after")), (503, Some(expected)));
+            assert_eq!(refused.header("connection"), Some("close"));
+        }
+        until("the end", || front.is_stopped()).await;
+        assert_eq!(front.handle.waiting(), 0);
+    }
 }
 
 #[tokio::test]

@@ -237,20 +237,20 @@ impl Requests {
         self.late_looks.insert(number, None);
     }
 
-    /// Returns the instances that are drained now.
-    fn take_drained(&mut self, live: &[WorkerNumber]) -> Vec<WorkerNumber> {
-        if self.closing == Closing::Awaited && self.gateway.is_closed() {
+    /// Whether all connections have ended after the front was told to close; once.
+    fn take_closed(&mut self) -> bool {
+        let closed = self.closing == Closing::Awaited && self.gateway.is_closed();
+        if closed {
             self.closing = Closing::Closed;
             self.draining.clear();
-            return live.to_vec();
         }
+        closed
+    }
+
+    /// Returns the instances that are drained now.
+    fn take_drained(&mut self) -> Vec<WorkerNumber> {
         let gateway = &self.gateway;
-        let drained: Vec<WorkerNumber> =
-            self.draining.iter().copied().filter(|number| gateway.in_flight(*number) == 0).collect();
-        for number in &drained {
-            self.draining.remove(number);
-        }
-        drained
+        self.draining.extract_if(.., |number| gateway.in_flight(*number) == 0).collect()
     }
 }
 
@@ -270,10 +270,13 @@ impl Supervisor {
             return;
         }
         let in_flight: usize = self.live.iter().map(|live| requests.gateway.in_flight(live.number)).sum();
+        let waiting = requests.gateway.waiting();
+        let waiting =
+            if waiting > 0 { format!(", waiting for an instance: {waiting}") } else { String::new() };
         // What is added to it is for the end of processes that are late.
         let time = self.program_drain.saturating_sub(AFTER_DRAIN).as_secs_f64();
         tracing::info!(
-            "{signal}: stopping; requests in flight: {in_flight}, time to finish: at most {time} s"
+            "{signal}: stopping; requests in flight: {in_flight}{waiting}, time to finish: at most {time} s"
         );
     }
 
@@ -283,10 +286,12 @@ impl Supervisor {
         elsewhere.is_some_and(|it| it.number == number && it.noted)
     }
 
-    /// Closes the front before the end, so that responses that are being written arrive.
+    /// Closes the front before the end, so that responses that are being written arrive. Requests that wait are answered, as nobody else
+    /// will.
     pub(super) fn finish_requests(&mut self) {
         let Some(requests) = &mut self.requests else { return };
         requests.gateway.close();
+        requests.gateway.refuse_waiting();
         let deadline = Instant::now() + FINISH;
         while !requests.gateway.is_closed() && Instant::now() < deadline {
             let pause = Timespec::try_from(LOOK).unwrap_or_default();
@@ -311,12 +316,12 @@ impl Supervisor {
 
     /// Looks at the front.
     pub(super) fn poll_requests(&mut self, events: &mut VecDeque<MachineEvent>) {
-        let numbers: Vec<WorkerNumber> = self.live.iter().map(|live| live.number).collect();
         let alone = !self.live.iter().any(|live| live.was_ready && !live.stop.has_exited());
         let now = Instant::now();
         self.look_elsewhere(now);
         let Some(requests) = &mut self.requests else { return };
-        events.extend(requests.take_drained(&numbers).into_iter().map(MachineEvent::Drained));
+        events.extend(requests.take_closed().then_some(MachineEvent::FrontClosed));
+        events.extend(requests.take_drained().into_iter().map(MachineEvent::Drained));
         let verdicts = requests.take_verdicts(alone);
         let late = requests.take_late(now);
         if verdicts.is_empty() && late.is_empty() {

@@ -27,6 +27,8 @@ pub enum MachineEvent {
     Unresponsive(WorkerNumber, Duration),
     /// The front has failed.
     FrontFailed,
+    /// All connections to the front have ended, after it was told to close.
+    FrontClosed,
     /// A worker exits because its application has finished; it must not be restarted.
     ApplicationDone(WorkerNumber),
     /// A process could not be started.

@@ -4,14 +4,8 @@ use std::time::Duration;
 
 use heapbeat_shared::exit::ProcessExit;
 
-use super::{
-    Effect, Machine, Notice, Outage, ReplacementStatus, Role, Succession, SupervisorPolicy, Worker,
-    WorkerNumber,
-};
+use super::{Effect, Machine, Notice, Outage, ReplacementStatus, Role, Succession, Worker, WorkerNumber};
 use crate::supervisor::restart_budget::Reservation;
-
-const SIGINT: i32 = 2;
-const SIGTERM: i32 = 15;
 
 /// Exit codes after which a restart would not help: the configuration is invalid, or the program does not exist.
 const FATAL_CODES: [i32; 2] = [2, 127];
@@ -40,18 +34,10 @@ impl Machine {
         random: u32,
         effects: &mut Vec<Effect>,
     ) {
-        let code = code_of(exit);
-        if let Some(stopping) = &mut self.stopping {
-            // A worker that was killed by the supervisor, or ended by the signal that requested the stop, has not failed.
-            let expected = worker.termination.is_some()
-                || exit.is_some_and(|exit| exit.is_end_by(|signal| is_stop(&self.policy, signal)));
-            let code = if expected { 0 } else { code };
-            stopping.code = stopping.code.max(code);
-            if self.workers.is_empty() {
-                effects.push(Effect::Exit(stopping.code));
-            }
-            return;
+        if self.stopping.is_some() {
+            return self.exited_while_stopping(worker, exit, now, effects);
         }
+        let code = code_of(exit);
         match worker.role {
             Role::Serving => {}
             Role::Replacement => return self.replacement_failed(worker.number, now, effects),
@@ -129,13 +115,8 @@ impl Machine {
     }
 }
 
-/// Whether workers are stopped with this signal.
-fn is_stop(policy: &SupervisorPolicy, signal: i32) -> bool {
-    matches!(signal, SIGINT | SIGTERM) || policy.stop_signal == Some(signal)
-}
-
 /// Returns the supervisor's exit code; 1 for a signal, as a shell's `128 + n` could be mistaken for a code of the worker.
-fn code_of(exit: Option<ProcessExit>) -> u8 {
+pub(super) fn code_of(exit: Option<ProcessExit>) -> u8 {
     match exit {
         Some(ProcessExit::Code(code)) => u8::try_from(code).unwrap_or(1),
         Some(ProcessExit::Signal(_)) | None => 1,

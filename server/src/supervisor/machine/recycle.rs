@@ -255,6 +255,7 @@ impl Machine {
 
     pub(super) fn ready(&mut self, number: WorkerNumber, now: Duration, effects: &mut Vec<Effect>) {
         let policy = self.policy;
+        let is_stopping = self.stopping.is_some();
         let Some(worker) = self.worker(number) else { return };
         if worker.ready_at.is_some() {
             return;
@@ -267,6 +268,8 @@ impl Machine {
         let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
         let follows_drained = worker.succession == Succession::FollowsDrained;
         let (replaces, start_size) = (worker.replaces, worker.start_size);
+        // During a stop, while requests are awaited.
+        let may_serve = !is_stopping || worker.request_drain.is_some();
         // Where memory is short requests wait until the old worker has exited.
         let waits = role == Role::Replacement && self.is_crowded(now);
         self.any_worker_was_ready = true;
@@ -275,7 +278,7 @@ impl Machine {
             // What was refused belonged to the memory of the one before.
             self.shed = 0;
             effects.push(Effect::Log(Notice::Started(number, start_time)));
-            effects.extend((self.stopping.is_none() && !waits).then_some(Effect::Activate(number)));
+            effects.extend((may_serve && !waits).then_some(Effect::Activate(number)));
         }
         self.replacement_failed_before = false;
         self.start_sizes.record(size.max(start_size));

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::stopping::ServiceEnd;
 use super::{Command, Effect, Machine, Role, StopSignal, SupervisorPolicy, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
 
@@ -80,28 +81,22 @@ impl Worker {
         effects.push(Effect::Drain(self.number));
     }
 
-    /// Awaits the requests in flight before the worker is requested to stop.
-    pub(super) fn begin_stop(
-        &mut self,
-        time: DrainTime,
-        signal: StopSignal,
-        now: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
-        let then = AfterRequests::Stop(signal, 1);
+    /// Awaits the requests in flight, and those that wait for a worker that is starting, before it is requested to stop.
+    pub(super) fn begin_stop(&mut self, end: &ServiceEnd, effects: &mut Vec<Effect>) {
+        let then = AfterRequests::Stop(end.signal, 1);
         match (&mut self.request_drain, self.role) {
             (Some(drain), _) => drain.then = then,
-            // One that was never ready has no requests, and one that drains without awaiting them was requested to stop already.
-            (None, Role::Serving) if self.ready_at.is_some() => {
-                let until = now + time.requests;
-                self.request_drain = Some(RequestDrain { until, stop_until: until + time.stop, then });
+            (None, Role::Serving) => {
+                self.request_drain =
+                    Some(RequestDrain { until: end.at, stop_until: end.at + end.time_to_stop, then });
             }
-            (None, _) => effects.push(Effect::Send(self.number, Command::Stop(signal, 1))),
+            // One that drains without awaiting them was requested to stop already.
+            (None, _) => effects.push(Effect::Send(self.number, Command::Stop(end.signal, 1))),
         }
     }
 
     /// Ends the wait for requests: tells the worker to stop.
-    fn finish_requests(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn finish_requests(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let Some(drain) = self.request_drain.take() else { return };
         let command = match drain.then {
             AfterRequests::HandOver => Command::HandOver(drain.stop_until.saturating_sub(now)),

@@ -21,6 +21,7 @@ use MachineEvent::{
 };
 
 use super::*;
+use crate::supervisor::policy::FrontPolicy;
 
 const MIDDLE: u32 = u32::MAX / 2;
 const TERM: StopSignal = StopSignal::Terminate;

@@ -1,12 +1,12 @@
 //! Workers behind a front: they are requested to stop when no requests are in flight to them.
 
-use Effect::{AbortRequests, Activate, CloseFront, Drain, Hold, Shed};
+use Effect::{AbortRequests, Activate, Drain, Hold, Shed};
 use MachineEvent::{Drained, MemoryShort};
 
 use super::*;
 
 /// Creates a machine whose worker has been serving for a minute behind a front, and holds so many megabytes.
-fn serving_behind_front(held: u64) -> Machine {
+pub(super) fn serving_behind_front(held: u64) -> Machine {
     let mut machine = machine_behind_front();
     let ready = [(0.0, Tick), (0.1, Heartbeat(1, 1, mb(40))), (0.5, Ready(1))];
     // The second one shows that it does not grow.
@@ -48,17 +48,6 @@ fn requests_that_outlast_the_drain_are_ended_a_moment_after_the_worker_was_told_
     assert_eq!(play(&mut machine, &[], &[(84.0, Tick)]), [AbortRequests(1)]);
     let effects = play(&mut machine, &[], &[(90.0, Tick)]);
     assert_eq!(effects, [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]);
-}
-
-#[test]
-fn if_the_front_fails_the_worker_is_stopped_and_the_exit_code_says_so() {
-    let mut machine = serving_behind_front(100);
-    let effects = play(&mut machine, &[], &[(61.0, MachineEvent::FrontFailed)]);
-    assert!(effects.iter().all(|effect| matches!(effect, CloseFront | Log(_))), "{effects:?}");
-    let effects = play(&mut machine, &[], &[(61.1, Drained(1))]);
-    assert_eq!(effects.last(), Some(&Send(1, Command::Stop(StopSignal::Terminate, 1))));
-    let effects = play(&mut machine, &[], &[(61.2, Exited(1, ProcessExit::Code(0)))]);
-    assert_eq!(effects.last(), Some(&Effect::Exit(1)));
 }
 
 #[test]
@@ -114,45 +103,6 @@ fn the_drain_leaves_the_next_worker_its_start_within_the_longest_wait() {
     }
     let full = policy.full_drain();
     assert_eq!((full.requests, full.stop), (secs(20.0), secs(5.0)));
-}
-
-#[test]
-fn a_stop_awaits_the_front_before_it_reaches_the_worker() {
-    let mut machine = serving_behind_front(100);
-    assert_eq!(play(&mut machine, &[], &[(61.0, StopRequested(TERM))]), [], "balancers still send requests");
-    assert_eq!(play(&mut machine, &[], &[(63.0, Tick)]), [CloseFront]);
-    assert_eq!(play(&mut machine, &[], &[(64.0, Drained(1))]), [Send(1, Command::Stop(TERM, 1))]);
-    let effects = play(&mut machine, &[], &[(64.5, Exited(1, ProcessExit::Signal(15)))]);
-    assert_eq!(quiet(effects), [Exit(0)]);
-
-    let mut machine = serving_behind_front(100);
-    let interrupt = StopSignal::Interrupt;
-    assert_eq!(play(&mut machine, &[], &[(61.0, StopRequested(interrupt))]), [CloseFront]);
-    let effects = play(&mut machine, &[], &[(62.0, StopRequested(interrupt))]);
-    assert_eq!(effects, [AbortRequests(1), Send(1, Command::Stop(interrupt, 2))]);
-
-    let mut machine = serving_behind_front(100);
-    play(&mut machine, &[], &[(61.0, StopRequested(TERM))]);
-    let effects = play(&mut machine, &[], &[(81.0, Tick)]);
-    assert_eq!(effects, [Send(1, Command::Stop(TERM, 1))], "requests take too long");
-    assert_eq!(play(&mut machine, &[], &[(82.0, Tick)]), [AbortRequests(1)]);
-    assert_eq!(quiet(play(&mut machine, &[], &[(88.0, Tick)])), [Kill(1)]);
-}
-
-#[test]
-fn a_worker_that_is_not_ready_is_stopped_at_once_and_gets_no_requests() {
-    let mut machine = machine_behind_front();
-    let effects = play(&mut machine, &[], &[(0.0, Tick), (1.0, StopRequested(TERM))]);
-    assert_eq!(effects, [Send(1, Command::Stop(TERM, 1))]);
-    assert!(!play(&mut machine, &[], &[(1.5, Ready(1))]).contains(&Activate(1)));
-}
-
-#[test]
-fn a_stop_during_a_replacement_awaits_the_requests_of_the_old_worker() {
-    let mut machine = serving_behind_front(300);
-    play(&mut machine, &[], &[(61.0, ReplaceRequested), (63.0, Ready(2)), (64.0, StopRequested(TERM))]);
-    assert_eq!(play(&mut machine, &[], &[(65.0, Drained(1))]), [Send(1, Command::Stop(TERM, 1))]);
-    assert_eq!(play(&mut machine, &[], &[(66.5, Drained(2))]), [Send(2, Command::Stop(TERM, 1))]);
 }
 
 #[test]

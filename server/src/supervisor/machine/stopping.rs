@@ -1,0 +1,150 @@
+//! The stop of everything. Behind a front, service goes on until the front has closed: for a while it still accepts connections, and requests
+//! that are there are answered. Meanwhile a worker that is starting gets ready, and one that nobody has stopped is followed by another one.
+
+use std::time::Duration;
+
+use heapbeat_shared::exit::{ProcessExit, StopReason};
+
+use super::exit::code_of;
+use super::{Command, Effect, Machine, Role, StopSignal, Succession, SupervisorPolicy, Worker};
+use crate::supervisor::policy::FrontPolicy;
+
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+
+/// A stop that was requested.
+#[derive(Debug)]
+pub(super) struct StopProgress {
+    requests: u32,
+    pub(super) until: Duration,
+    code: u8,
+    /// When the front accepts no more connections; `None` once it does not, or without a front.
+    pub(super) close_front_at: Option<Duration>,
+    /// Until when requests are awaited; `None` if no more are.
+    service_end: Option<ServiceEnd>,
+}
+
+/// The end of the service behind a front.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServiceEnd {
+    /// The signal that requested the stop.
+    pub(super) signal: StopSignal,
+    /// When workers are requested to stop although requests are still in flight, or wait.
+    pub(super) at: Duration,
+    /// Time that a worker has to stop.
+    pub(super) time_to_stop: Duration,
+}
+
+impl Machine {
+    pub(super) fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
+        let policy = self.policy;
+        // A person at a terminal does not wait for load balancers.
+        let window = |front: FrontPolicy| match signal {
+            StopSignal::Terminate => front.drain_window,
+            StopSignal::Interrupt => Duration::ZERO,
+        };
+        let close_front_at = policy.front.map(|front| now + window(front));
+        let time = policy.full_drain();
+        let end = ServiceEnd { signal, at: now + time.requests, time_to_stop: time.stop };
+        let stopping = self.stopping.get_or_insert(StopProgress {
+            requests: 0,
+            until: now + policy.drain_timeout,
+            code: 0,
+            close_front_at,
+            service_end: policy.front.is_some().then_some(end),
+        });
+        stopping.requests += 1;
+        let requests = stopping.requests;
+        if requests > 1 {
+            stopping.close_front_at = stopping.close_front_at.map(|at| at.min(now));
+            stopping.service_end = None;
+        }
+        let service_end = stopping.service_end;
+        self.retry_at = None;
+        // From now on nothing makes room, and requests that wait are to be served before the front closes.
+        for number in self.held_workers() {
+            self.end_hold(number, effects);
+        }
+        for worker in &mut self.workers {
+            worker.stop_reason.get_or_insert(StopReason::Stop);
+            match (worker.role, service_end) {
+                _ if worker.termination.is_some() => {}
+                // It has no requests yet.
+                (Role::Replacement, _) => worker.kill(effects),
+                // Another one follows it, for the requests that wait.
+                (Role::Draining(_), Some(_)) if worker.succession == Succession::DrainsFirst => {}
+                (Role::Serving | Role::Draining(_), Some(end)) => worker.begin_stop(&end, effects),
+                (Role::Serving | Role::Draining(_), None) => {
+                    worker.abort_requests(effects);
+                    effects.push(Effect::Send(worker.number, Command::Stop(signal, requests)));
+                }
+            }
+        }
+        if self.workers.is_empty() {
+            effects.push(Effect::Exit(0));
+        }
+    }
+
+    /// Handles the failure of the front: nothing can be served any more.
+    pub(super) fn front_failed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        self.stop(StopSignal::Terminate, now, effects);
+        if let Some(stopping) = &mut self.stopping {
+            stopping.code = 1;
+            stopping.service_end = None;
+        }
+    }
+
+    /// Handles the end of the last connection to the front: whatever was in flight has ended with it.
+    pub(super) fn front_closed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if let Some(stopping) = &mut self.stopping {
+            stopping.service_end = None;
+        }
+        for worker in &mut self.workers {
+            worker.abort_requests_at = None;
+            worker.finish_requests(now, effects);
+        }
+    }
+
+    /// Decides what follows a worker that has exited, or could not be started, after a stop was requested.
+    pub(super) fn exited_while_stopping(
+        &mut self,
+        worker: &Worker,
+        exit: Option<ProcessExit>,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        // A worker that was killed by the supervisor, or ended by the signal that requested the stop, has not failed.
+        let expected = worker.termination.is_some()
+            || exit.is_some_and(|exit| exit.is_end_by(|signal| is_stop(&self.policy, signal)));
+        let drained_first = worker.succession == Succession::DrainsFirst;
+        let crashed = !expected && worker.ready_at.is_some() && exit != Some(ProcessExit::Code(0));
+        if self.workers.is_empty()
+            && (drained_first || crashed)
+            && let Some(end) = self.time_for_another(now)
+        {
+            let next = self.start(Role::Serving, now, effects);
+            if let Some(next) = self.worker(next) {
+                next.stop_reason = Some(StopReason::Stop);
+                next.begin_stop(&end, effects);
+            }
+            return;
+        }
+        let Some(stopping) = &mut self.stopping else { return };
+        let code = if expected { 0 } else { code_of(exit) };
+        stopping.code = stopping.code.max(code);
+        if self.workers.is_empty() {
+            effects.push(Effect::Exit(stopping.code));
+        }
+    }
+
+    /// Returns when service ends if another worker can get ready before, and the restart budget allows one.
+    fn time_for_another(&mut self, now: Duration) -> Option<ServiceEnd> {
+        let end = self.stopping.as_ref()?.service_end?;
+        (now + self.expected_start() < end.at && self.restart_budget.reserve(now).at == now).then_some(end)
+    }
+}
+
+/// Whether workers are stopped with this signal.
+fn is_stop(policy: &SupervisorPolicy, signal: i32) -> bool {
+    matches!(signal, SIGINT | SIGTERM) || policy.stop_signal == Some(signal)
+}
