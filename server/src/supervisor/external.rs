@@ -1,6 +1,7 @@
 //! Guards a program in any language from outside: measures its memory, applies the ladder, and replaces it by signals.
 
 mod actions;
+mod fast_leak;
 mod judgment;
 mod quick_readings;
 mod readings;
@@ -25,6 +26,7 @@ use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Ladder, LadderRules, RecycleReason, ReplacementStatus, ShedShare};
 use crate::overload::sample_interval::GrowthTracker;
 use crate::sampling::{Cgroup, Process, ProgramMemory};
+use fast_leak::FastLeak;
 use quick_readings::QuickReadings;
 
 /// Time between two full measurements.
@@ -107,6 +109,7 @@ pub(super) struct ProgramMonitor {
     heap: Option<HeapTotals>,
     full_heap: Option<FullHeap>,
     growth: GrowthTracker,
+    fast_leak: FastLeak,
     quick: QuickReadings,
     /// Whether memory leaks, as far as the forecast knows, and whether the log says so of the judged instances.
     is_leaking: bool,
@@ -183,6 +186,7 @@ impl ProgramMonitor {
             heap: None,
             full_heap: None,
             growth: GrowthTracker::default(),
+            fast_leak: FastLeak::default(),
             quick: QuickReadings::default(),
             is_leaking: false,
             told_of_growth: false,

@@ -49,6 +49,8 @@ pub(super) struct HeapMonitor {
     limits_checked: bool,
     /// Functions whose memory grows, fastest first.
     growing: Vec<GrowingFunction>,
+    /// The function whose memory grew fastest in an instance before.
+    former: Option<GrowingFunction>,
 }
 
 /// A purge whose answers are not complete.
@@ -63,6 +65,13 @@ struct PendingPurge {
 }
 
 impl HeapMonitor {
+    /// Returns what is known when other instances serve. A leak that fills the memory within seconds is not found in each of them.
+    pub(super) fn next(&mut self) -> Self {
+        let known = self.growing.drain(..).next().or_else(|| self.named.take());
+        let former = known.or_else(|| self.logged.take()).or_else(|| self.former.take());
+        HeapMonitor { former, ..HeapMonitor::default() }
+    }
+
     /// Looks at the heaps of an instance, and requests collections from processes whose heap fills up. Returns the sums, and the heap that
     /// is full.
     pub(super) fn observe(
@@ -154,20 +163,46 @@ impl HeapMonitor {
         left: Option<Duration>,
         now: Instant,
     ) -> Option<String> {
-        self.naming_until = Some(now + NAMING_TIME);
-        let may_request = self.holders_requested.is_none_or(|at| now.duration_since(at) >= HOLDERS_PAUSE);
-        if may_request {
-            self.holders_requested = Some(now);
-            let seconds = recording_seconds(left);
-            for pid in family {
-                agents.request_holders(*pid, seconds);
-            }
-        }
+        self.allow_naming(now);
+        self.request_holders(agents, family, recording_seconds(left), now);
         self.logged = self.growing.first().cloned();
-        if self.growing.is_empty() {
-            return describe_types(agents.growing_types(family));
+        if !self.growing.is_empty() {
+            return Some(format!("Live memory grows: {}.", describe_growing(&self.growing)));
         }
-        Some(format!("Live memory grows: {}.", describe_growing(&self.growing)))
+        let former = self.former.as_ref().map(|function| {
+            format!(
+                "In an instance before, live memory grew: {}.",
+                describe_growing(std::slice::from_ref(function))
+            )
+        });
+        former.or_else(|| describe_types(agents.growing_types(family)))
+    }
+
+    /// Requests the functions that hold the memory although there is no alert yet, as only `left` is left until the program is replaced.
+    /// They are to be known well before.
+    pub(super) fn look_ahead(
+        &mut self,
+        agents: &mut dyn AgentLink,
+        family: &[u32],
+        left: Duration,
+        now: Instant,
+    ) {
+        self.request_holders(agents, family, recording_seconds(Some(left / 2)), now);
+    }
+
+    /// Names functions for a while.
+    pub(super) fn allow_naming(&mut self, now: Instant) {
+        self.naming_until = Some(now + NAMING_TIME);
+    }
+
+    fn request_holders(&mut self, agents: &mut dyn AgentLink, family: &[u32], seconds: u32, now: Instant) {
+        if self.holders_requested.is_some_and(|at| now.duration_since(at) < HOLDERS_PAUSE) {
+            return;
+        }
+        self.holders_requested = Some(now);
+        for pid in family {
+            agents.request_holders(*pid, seconds);
+        }
     }
 
     /// Returns the function whose memory grows fastest, if it is to be named now and was not already.
@@ -269,7 +304,9 @@ fn describe_growing(growing: &[GrowingFunction]) -> String {
         if !file.is_empty() {
             let _ = write!(text, " ({file}:{line})");
         }
-        let _ = write!(text, " by {growth} within {} s in process {pid}", span.as_secs());
+        // A recording may take less than a second.
+        let decimals = usize::from(*span < Duration::from_secs(1));
+        let _ = write!(text, " by {growth} within {:.decimals$} s in process {pid}", span.as_secs_f64());
     }
     text
 }

@@ -7,12 +7,12 @@ use heapbeat_forecast::{Forecaster, Heap, Point};
 use heapbeat_shared::report::FunctionReport;
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
+use super::fast_leak::GrowthSoFar;
 use super::{FULL_INTERVAL, ProgramMonitor, Serving};
 use crate::overload::ladder::{Ladder, LadderRules, Observation, ReplacementStatus};
 use crate::overload::sample_interval::GrowthTracker;
 use crate::supervisor::agent_link::AgentLink;
 use crate::supervisor::alert_cause::Judged;
-use crate::supervisor::heap_monitor::HeapMonitor;
 use crate::supervisor::machine::{MachineEvent, WorkerNumber};
 use crate::supervisor::renewal::Renewal;
 
@@ -29,6 +29,9 @@ impl ProgramMonitor {
     /// exchanged at a time, and the level goes on.
     pub(super) fn follow_change(&mut self, serving: &Serving<'_>, now: Instant) {
         let numbers: BTreeSet<WorkerNumber> = serving.instances.iter().map(|it| it.number).collect();
+        if !self.judged.is_empty() && self.judged.is_disjoint(&numbers) {
+            self.fast_leak.note_end(self.growth_so_far(now.duration_since(self.epoch)));
+        }
         self.spans.retain(|number, _| numbers.contains(number));
         let grown = |number: &&WorkerNumber| {
             self.spans.get(number).map(|(lowest, memory)| memory.saturating_sub(*lowest))
@@ -45,7 +48,7 @@ impl ProgramMonitor {
             let rules = LadderRules { grace: self.grace, shed_in_grace: false, ..LadderRules::default() };
             self.ladder = Ladder::new(rules);
         }
-        (self.heap_monitor, self.renewal) = (HeapMonitor::default(), Renewal::default());
+        (self.heap_monitor, self.renewal) = (self.heap_monitor.next(), Renewal::default());
         (self.forecaster, self.growth) = (Forecaster::new(), GrowthTracker::default());
         self.told_of_growth = false;
         self.judged = numbers;
@@ -102,6 +105,8 @@ impl ProgramMonitor {
             reaches_limit_in: self.forecaster.time_to_limit_within(limit, HORIZON),
             replacement: Some(self.replacement_status),
         };
+        let to_limit = observation.reaches_limit_in;
+        self.look_for_fast_leak(serving, agents.as_deref_mut(), to_limit, now);
         let step = self.ladder.step(&observation);
         let forecast = self.forecaster.assess(limit);
         self.is_leaking = forecast.verdict.is_leak();
@@ -120,6 +125,31 @@ impl ProgramMonitor {
             replaceable: self.replacement_status != ReplacementStatus::RateLimited && age >= self.grace,
         };
         self.act(serving, &step, judged, agents, now)
+    }
+
+    /// Has the agents look for the function that leaks if memory fills up so fast that there is no time for that after an alert.
+    fn look_for_fast_leak(
+        &mut self,
+        serving: &Serving<'_>,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        to_limit: Option<Duration>,
+        now: Instant,
+    ) {
+        let Some(agents) = agents else { return };
+        let growth = self.growth_so_far(now.duration_since(self.epoch));
+        if let Some(left) = self.fast_leak.time_to_look(growth, to_limit, now) {
+            self.heap_monitor.look_ahead(agents, &serving.family(), left, now);
+        }
+        if self.fast_leak.is_repeated(growth) {
+            self.heap_monitor.allow_naming(now);
+        }
+    }
+
+    /// Returns how the instance has grown that has grown most.
+    fn growth_so_far(&self, age: Duration) -> GrowthSoFar {
+        let span = self.spans.get(&self.number);
+        let grown = span.map_or(Bytes::ZERO, |(lowest, memory)| memory.saturating_sub(*lowest));
+        GrowthSoFar { grown, limit: self.levels.limit(), age }
     }
 
     /// Returns the functions whose memory grows, while that is a concern: a program that loads its data looks like a leak until it is done.

@@ -71,3 +71,50 @@ fn a_leak_is_told_and_named_once_even_if_the_program_is_replaced_before_it_reach
         assert_eq!(agents.holders, [(pid, 10)], "an agent that has to record is asked once");
     }
 }
+
+#[test]
+fn a_fast_leak_is_looked_for_before_an_alert_and_named_if_the_instance_before_leaked_as_well() {
+    let mut monitor = ProgramMonitor::new(guarded(Bytes(256 * MB)), None).unwrap();
+    let start = monitor.epoch;
+    // For each instance: its growth in MB a second, its life in seconds, when it is asked first, and whether a function is named below the
+    // alert threshold.
+    let lives = [(8, 13, true, false), (8, 13, false, true), (0, 120, false, false), (8, 13, true, false)];
+    let mut began = start;
+    for (index, (rate, life, asked, named)) in (0_u32..).zip(lives) {
+        let (number, pid) = (index + 1, index + 7);
+        let growing = vec![GrowingFunction {
+            pid,
+            function: "listOrders".into(),
+            file: "/app/orders.js".into(),
+            line: 12,
+            bytes: Bytes(90 * MB),
+            growth: Bytes(80 * MB),
+            span: Duration::from_secs(4),
+        }];
+        let mut agents = FakeAgents { growing, ..FakeAgents::default() };
+        let mut was_named = false;
+        for tick in 0..=4 * life {
+            let (age, now) = (Duration::from_millis(250 * tick), began + Duration::from_millis(250 * tick));
+            let memory = 40 + rate * tick / 4;
+            agents.heaps = vec![heap(pid, memory, 256, now)];
+            let instance = MonitoredProcess {
+                number,
+                pid: Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+                age,
+                ready: Some(true),
+                serves: true,
+                family: &[pid],
+            };
+            let serving = Serving { instances: vec![instance], memory: Bytes(memory * MB) };
+            monitor.spans.entry(number).or_insert((serving.memory, serving.memory)).1 = serving.memory;
+            monitor.follow_change(&serving, now);
+            monitor.observe_heaps(&serving, Some(&mut agents), now);
+            monitor.apply_ladder(&serving, Some(&mut agents), now);
+            let name = monitor.heap_monitor.name_function(now);
+            was_named |= name.is_some() && monitor.pressure == Pressure::Calm;
+        }
+        began += Duration::from_secs(life) + Duration::from_millis(250);
+        assert_eq!(!agents.holders.is_empty(), asked, "instance {number}: {:?}", agents.holders);
+        assert_eq!(was_named, named, "instance {number}");
+    }
+}

@@ -98,6 +98,35 @@ fn a_function_is_named_only_after_an_alert_and_only_once() {
 }
 
 #[test]
+fn a_function_that_is_not_found_again_is_named_by_the_instance_before() {
+    let now = Instant::now();
+    let mut agents =
+        FakeAgents { growing: vec![function(1, "listOrders", "/app/orders.js")], ..FakeAgents::default() };
+    let mut monitor = HeapMonitor::default();
+    monitor.observe(&mut agents, &[1], now);
+    monitor.begin_naming(&mut agents, &[1], None, now);
+    agents.growing.clear();
+    // What is no longer seen at the end was found all the same.
+    monitor.observe(&mut agents, &[1], now);
+    for pid in 2..4 {
+        monitor = monitor.next();
+        monitor.observe(&mut agents, &[pid], now);
+        let text = monitor.begin_naming(&mut agents, &[pid], None, now).unwrap();
+        assert_eq!(
+            text,
+            "In an instance before, live memory grew: listOrders (/app/orders.js:12) by 80.0 MB within 40 s in process 1."
+        );
+        assert_eq!(monitor.name_function(now), None, "it is no event of this instance");
+    }
+}
+
+#[test]
+fn growth_within_less_than_a_second_has_a_time() {
+    let grown = GrowingFunction { span: Duration::from_millis(420), ..function(1, "f", "/app/f.py") };
+    assert_eq!(describe_growing(&[grown]), "f (/app/f.py:12) by 80.0 MB within 0.4 s in process 1");
+}
+
+#[test]
 fn recordings_are_requested_rarely_and_end_before_the_program_is_replaced() {
     let now = Instant::now();
     let mut agents = FakeAgents::default();
