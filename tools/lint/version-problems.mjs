@@ -36,6 +36,28 @@ export function findUntestedVersions(dependencies, locked) {
 }
 
 /**
+ * Dependencies that a crate does not take from the workspace, where their versions are compared with Cargo.lock. A path alone is a crate
+ * of this repository, for its tests.
+ * @param {string} folder @param {any} manifest
+ */
+function findOwnRequirements(folder, manifest) {
+  const problems = [];
+  for (const table of [manifest, ...Object.values(manifest.target ?? {})]) {
+    for (const kind of ["dependencies", "dev-dependencies", "build-dependencies"]) {
+      for (const [name, dependency] of Object.entries(table[kind] ?? {})) {
+        const isLocal = dependency.path !== undefined && dependency.version === undefined;
+        if (dependency.workspace !== true && !isLocal) {
+          problems.push(
+            `${folder}/Cargo.toml: ${name} has to be required by the workspace: \`${name}.workspace = true\``,
+          );
+        }
+      }
+    }
+  }
+  return problems;
+}
+
+/**
  * Mentions of this repository, or of its images, under another address than that of Cargo.toml. Programs take it from there; texts, which
  * cannot, are compared with it.
  * @param {string} repository @param {Record<string, string>} texts by path
@@ -65,6 +87,7 @@ export function findVersionProblems({ workspace, manifests, locked, changelog, t
       if (crate[field]?.workspace !== true)
         problems.push(`${folder}/Cargo.toml: \`${field}.workspace = true\` is missing`);
     }
+    problems.push(...findOwnRequirements(folder, manifest));
     if (isInternal(crate)) continue;
     for (const field of SHOWN.filter((field) => crate[field] === undefined)) {
       problems.push(`${folder}/Cargo.toml: crates.io shows \`${field}\`, which is missing`);

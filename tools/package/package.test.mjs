@@ -190,7 +190,7 @@ test("versions and what crates.io shows", () => {
     ["version", "edition", "rust-version", "license", "repository"].map((field) => [field, { workspace: true }]),
   );
   const shown = { description: "d", readme: "r", keywords: ["k"], categories: ["c"] };
-  const published = { package: { ...inherited, ...shown }, dependencies: { other: {} } };
+  const published = { package: { ...inherited, ...shown }, dependencies: { other: { workspace: true } } };
   const internal = { package: { ...inherited, publish: { workspace: true } } };
   const workspace = { package: { version: "1.2.3" }, dependencies: { other: { path: "other", version: "1.2.3" } } };
   const project = {
@@ -222,6 +222,14 @@ test("versions and what crates.io shows", () => {
   assert.deepEqual(findVersionProblems(requiring({ axum: { version: "0.8" }, toml: "1.2.1" })), [
     'Cargo.toml: axum is required from "0.8" on, and tested with 0.8.9',
     'Cargo.toml: toml is required from "1.2.1" on, and tested with 0.9.1, 1.2.2',
+  ]);
+  const own = {
+    "dev-dependencies": { toml: "0.9", app: { path: "." } },
+    target: { unix: { "build-dependencies": { cc: { version: "1" } } } },
+  };
+  assert.deepEqual(findVersionProblems({ ...project, manifests: { app: { ...published, ...own } } }), [
+    "app/Cargo.toml: toml has to be required by the workspace: `toml.workspace = true`",
+    "app/Cargo.toml: cc has to be required by the workspace: `cc.workspace = true`",
   ]);
   assert.match(
     findVersionProblems({ ...project, manifests: { app: published, other: internal } }).join(),
