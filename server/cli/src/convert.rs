@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::Path;
 
+use clap::ValueEnum as _;
 use heapbeat_convert::{Conversion, InputFile, Options, Source};
 use heapbeat_shared::text::single_line;
 
@@ -36,6 +37,7 @@ Exit codes: 0 converted; 1 a file cannot be read; 2 wrong command line; 3 with -
 
 Examples:
   heapbeat convert gatus.yaml > monitors.toml
+  heapbeat convert --from kuma backup.json > monitors.toml
   heapbeat convert --env .env --strict config/ > monitors.toml
   heapbeat apply monitors.toml --url https://heapbeat.example.workers.dev --dry-run
 ";
@@ -47,9 +49,9 @@ pub(crate) struct ConvertArgs {
     /// Files or folders; `-` for standard input
     #[arg(required = true)]
     files: Vec<String>,
-    /// The program that the configuration is of
-    #[arg(long, value_enum, default_value = "gatus")]
-    from: SourceName,
+    /// The program that the configuration is of; by default, it is recognized by what is in the files
+    #[arg(long, value_enum)]
+    from: Option<SourceName>,
     /// File with values of variables, `NAME=value` a line
     #[arg(long, value_name = "FILE")]
     env: Vec<String>,
@@ -69,6 +71,24 @@ enum SourceName {
     Kuma,
     Upptime,
     Blackbox,
+}
+
+impl From<SourceName> for Source {
+    fn from(name: SourceName) -> Self {
+        match name {
+            SourceName::Gatus => Source::Gatus,
+            SourceName::Uptimeflare => Source::UptimeFlare,
+            SourceName::Kuma => Source::Kuma,
+            SourceName::Upptime => Source::Upptime,
+            SourceName::Blackbox => Source::Blackbox,
+        }
+    }
+}
+
+/// Returns the value of `--from` for a program.
+fn flag_of(source: Source) -> String {
+    let name = SourceName::value_variants().iter().find(|name| Source::from(**name) == source);
+    name.and_then(SourceName::to_possible_value).map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// Converts the files, and returns the exit code.
@@ -110,14 +130,48 @@ fn convert_files(arguments: &ConvertArgs) -> Result<Conversion, String> {
     if files.is_empty() {
         return Err("there is no .yaml or .yml in the folder".to_owned());
     }
-    let source = match arguments.from {
-        SourceName::Gatus => Source::Gatus,
-        SourceName::Uptimeflare => Source::UptimeFlare,
-        SourceName::Kuma => Source::Kuma,
-        SourceName::Upptime => Source::Upptime,
-        SourceName::Blackbox => Source::Blackbox,
+    let recognized = || heapbeat_convert::recognize(&files, &options);
+    if let Some(given) = arguments.from {
+        return heapbeat_convert::convert(given.into(), &files, &options).map_err(|error| {
+            match recognized() {
+                Some(other) => {
+                    format!("{error}. The input is one of {}: use --from {}", other.name(), flag_of(other))
+                }
+                None => error.to_string(),
+            }
+        });
+    }
+    if let Some(source) = recognized() {
+        let _ = writeln!(
+            io::stderr(),
+            "read as a configuration of {} (--from {})\n",
+            source.name(),
+            flag_of(source)
+        );
+        return heapbeat_convert::convert(source, &files, &options).map_err(|error| error.to_string());
+    }
+    // Most likely a file with a mistake, which only the reader of its program explains.
+    Err(explain_unrecognized(&files, &options))
+}
+
+/// Returns why the input is no configuration of any program, with the reason for that whose name the file has, or else for Gatus.
+fn explain_unrecognized(files: &[InputFile], options: &Options) -> String {
+    let name = files.first().map(|file| file.name.to_ascii_lowercase()).unwrap_or_default();
+    let likely = match Path::new(&name).extension().and_then(|end| end.to_str()) {
+        Some("ts" | "js") => Source::UptimeFlare,
+        Some("json") => Source::Kuma,
+        _ if name.contains("upptime") => Source::Upptime,
+        _ if name.contains("blackbox") || name.contains("prometheus") => Source::Blackbox,
+        _ => Source::Gatus,
     };
-    heapbeat_convert::convert(source, &files, &options).map_err(|error| error.to_string())
+    let reason = heapbeat_convert::convert(likely, files, options).err().map(|error| error.to_string());
+    let flags: Vec<_> = Source::ALL.into_iter().map(flag_of).collect();
+    format!(
+        "{}. It was read as one of {}; for another program, use --from {}",
+        reason.unwrap_or_default(),
+        likely.name(),
+        flags.join(", ")
+    )
 }
 
 /// Reads a file, or the YAML in a folder and those in it, in the order of their names.

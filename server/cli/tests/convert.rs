@@ -48,6 +48,19 @@ fn strict_exits_with_3_if_the_meaning_of_anything_changed() {
 }
 
 #[test]
+fn the_program_is_recognized_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = r#"[{"id": 1, "name": "a", "type": "http", "url": "https://a.example"}]"#;
+    fs::write(folder.path().join("rows.json"), rows).unwrap();
+    let (text, error, exit) = convert_in(folder.path(), &["rows.json"]);
+    assert_eq!((ids(&text), exit), (vec!["a"], Some(0)), "{error}");
+    assert!(text.starts_with("# Converted from a configuration of Uptime Kuma"), "{text}");
+    assert!(error.starts_with("read as a configuration of Uptime Kuma (--from kuma)\n"), "{error}");
+    let given = convert_in(folder.path(), &["--from", "kuma", "rows.json"]);
+    assert_eq!((given.0, given.2), (text, Some(0)));
+}
+
+#[test]
 fn several_files_folders_and_documents_are_one_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -101,12 +114,24 @@ fn what_cannot_be_read_exits_with_1_and_a_wrong_command_line_with_2() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     fs::write(folder.path().join("broken.yaml"), "endpoints: [").unwrap();
+    fs::write(folder.path().join("whole.yaml"), WHOLE).unwrap();
+    fs::write(folder.path().join("unknown.json"), "{}").unwrap();
     for (arguments, code, part) in [
         (&["missing.yaml"][..], 1, "missing.yaml"),
         (&["empty"][..], 1, "there is no .yaml or .yml in the folder"),
         (&["broken.yaml"][..], 1, "broken.yaml"),
         (&[][..], 2, "FILES"),
         (&["--from", "other", "broken.yaml"][..], 2, "other"),
+        (
+            &["--from", "kuma", "whole.yaml"][..],
+            1,
+            "whole.yaml: the file is not JSON: expected value at line 1 column 1; a database is read by `sqlite3 -json kuma.db 'select * from monitor'`. The input is one of Gatus: use --from gatus",
+        ),
+        (
+            &["unknown.json"][..],
+            1,
+            "unknown.json: there is no `monitorList`; the file must be a backup of Uptime Kuma. It was read as one of Uptime Kuma; for another program, use --from gatus, uptimeflare, kuma, upptime, blackbox",
+        ),
     ] {
         let (text, error, exit) = convert_in(folder.path(), arguments);
         assert_eq!((text.as_str(), exit), ("", Some(code)), "{arguments:?}: {error}");

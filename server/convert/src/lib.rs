@@ -41,6 +41,23 @@ pub enum Source {
     Blackbox,
 }
 
+impl Source {
+    /// All of them, in the order in which [`recognize`] tries them.
+    pub const ALL: [Source; 5] =
+        [Source::Gatus, Source::UptimeFlare, Source::Kuma, Source::Upptime, Source::Blackbox];
+
+    /// The name of the program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Gatus => "Gatus",
+            Source::UptimeFlare => "UptimeFlare",
+            Source::Kuma => "Uptime Kuma",
+            Source::Upptime => "Upptime",
+            Source::Blackbox => "Prometheus's blackbox exporter",
+        }
+    }
+}
+
 /// A file of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFile {
@@ -125,19 +142,30 @@ impl Reading {
     }
 }
 
+fn read(source: Source, files: &[InputFile], options: &Options) -> Result<Reading, ConvertError> {
+    match source {
+        Source::Gatus => gatus::read(files, options),
+        Source::UptimeFlare => uptimeflare::read(files, options),
+        Source::Kuma => kuma::read(files, options),
+        Source::Upptime => upptime::read(files, options),
+        Source::Blackbox => blackbox::read(files, options),
+    }
+}
+
+/// Returns the first program whose configuration the files can be.
+///
+/// Each reader refuses files without what only its program has, such as `endpoints` or `workerConfig`.
+pub fn recognize(files: &[InputFile], options: &Options) -> Option<Source> {
+    Source::ALL.into_iter().find(|source| read(*source, files, options).is_ok())
+}
+
 /// Converts the files, which are one configuration together.
 pub fn convert(source: Source, files: &[InputFile], options: &Options) -> Result<Conversion, ConvertError> {
-    let (name, reading) = match source {
-        Source::Gatus => ("Gatus", gatus::read(files, options)?),
-        Source::UptimeFlare => ("UptimeFlare", uptimeflare::read(files, options)?),
-        Source::Kuma => ("Uptime Kuma", kuma::read(files, options)?),
-        Source::Upptime => ("Upptime", upptime::read(files, options)?),
-        Source::Blackbox => ("Prometheus's blackbox exporter", blackbox::read(files, options)?),
-    };
+    let reading = read(source, files, options)?;
     let notes = reading.note_variables(&options.environment);
     let Reading { general, sketch, monitors, .. } = reading;
     let general: Vec<_> = notes.into_iter().chain(general).collect();
-    let text = output::format_file(name, &general, &sketch, &monitors);
+    let text = output::format_file(source.name(), &general, &sketch, &monitors);
     let mut counts = Counts::default();
     for monitor in &monitors {
         let changed = monitor.notes.iter().any(|note| note.kind == NoteKind::Changed);

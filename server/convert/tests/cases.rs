@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use heapbeat_convert::{Conversion, InputFile, Options, Source, convert, parse_env_file};
+use heapbeat_convert::{Conversion, InputFile, Options, Source, convert, parse_env_file, recognize};
 use heapbeat_monitors::applied::LIST;
 use heapbeat_monitors::{MAX_MONITORS, MonitorConfig};
 
@@ -46,6 +46,16 @@ fn show(result: Result<Conversion, heapbeat_convert::ConvertError>) -> String {
             format!("{text}\n--- notes\n{notes}\n--- counts\n{counts}")
         }
         Err(error) => format!("--- error\n{error}\n"),
+    }
+}
+
+#[test]
+fn the_program_is_recognized_by_what_is_in_its_files() {
+    for (name, path) in inputs() {
+        let converted = convert_case(&name, &path).is_ok();
+        let file = InputFile { name: "input".to_owned(), text: fs::read_to_string(&path).unwrap() };
+        let recognized = recognize(&[file], &Options::default());
+        assert_eq!(recognized, converted.then(|| source_of(&path)), "{name}");
     }
 }
 
