@@ -234,7 +234,7 @@ statement-skipped-time = nicht geprüft: andere Prüfungen dauerten zu lange
 statement-skipped-platform = nicht geprüft: die Prüfung konnte nicht ausgeführt werden
 statement-skipped-edge = keine Daten: Überwachung unterbrochen, da alle Prüfungen gleichzeitig fehlschlugen
 statement-skipped-no-heartbeat = noch kein Heartbeat empfangen
-statement-skipped-secret = nicht geprüft: ein Geheimnis fehlt oder ist zu kurz
+statement-skipped-configuration = nicht geprüft: die Prüfung ist nicht vollständig eingerichtet
 statement-skipped-own-zone = nicht geprüft: Cloudflare antwortete sofort mit { $status } anstelle des Ziels, wie bei einer Zone desselben Kontos
 statement-skipped-forbidden = nicht geprüft: die Plattform lässt einen Worker diese Adresse nicht erreichen (von Cloudflare selbst oder privat)
 statement-no-recent-data = keine aktuellen Daten
@@ -344,10 +344,10 @@ statement-unwatched-time = Keine Daten zu { $count ->
     [one] { $count } Dienst
    *[other] { $count } Diensten
 } seit { $since_time }: andere Prüfungen dauern zu lange.
-statement-unwatched-secret = Keine Daten zu { $count ->
+statement-unwatched-configuration = Keine Daten zu { $count ->
     [one] { $count } Dienst
    *[other] { $count } Diensten
-} seit { $since_time }: ein benötigtes Geheimnis fehlt oder ist zu kurz.
+} seit { $since_time }: die Prüfung ist nicht vollständig eingerichtet.
 statement-unwatched-platform = Keine Daten zu { $count ->
     [one] { $count } Dienst
    *[other] { $count } Diensten

@@ -238,7 +238,7 @@ statement-skipped-time = not checked: other checks took too long
 statement-skipped-platform = not checked: the check could not run
 statement-skipped-edge = no data: monitoring is interrupted, as all checks failed at the same time
 statement-skipped-no-heartbeat = no heartbeat received yet
-statement-skipped-secret = not checked: a secret is missing or too short
+statement-skipped-configuration = not checked: the check is not configured completely
 statement-skipped-own-zone = not checked: Cloudflare answered at once with { $status } in the target’s place, as for a zone of the same account
 statement-skipped-forbidden = not checked: the platform does not let a Worker connect to this address (Cloudflare’s own, or private)
 statement-no-recent-data = no recent data
@@ -348,10 +348,10 @@ statement-unwatched-time = No data for { $count ->
     [one] { $count } monitor
    *[other] { $count } monitors
 } since { $since_time }: other checks take too long.
-statement-unwatched-secret = No data for { $count ->
+statement-unwatched-configuration = No data for { $count ->
     [one] { $count } monitor
    *[other] { $count } monitors
-} since { $since_time }: a secret that they name is missing or too short.
+} since { $since_time }: their checks are not configured completely.
 statement-unwatched-platform = No data for { $count ->
     [one] { $count } monitor
    *[other] { $count } monitors

@@ -234,7 +234,7 @@ statement-skipped-time = no comprobado: otras comprobaciones tardaron demasiado
 statement-skipped-platform = no comprobado: la comprobación no pudo ejecutarse
 statement-skipped-edge = sin datos: supervisión interrumpida, todas las comprobaciones fallaron a la vez
 statement-skipped-no-heartbeat = aún no se ha recibido ninguna señal de vida
-statement-skipped-secret = no comprobado: falta un secreto o es demasiado corto
+statement-skipped-configuration = no comprobado: la comprobación no está configurada por completo
 statement-skipped-own-zone = no comprobado: Cloudflare respondió de inmediato con { $status } en lugar del destino, como con una zona de la misma cuenta
 statement-skipped-forbidden = no comprobado: la plataforma no permite que un Worker se conecte a esta dirección (propia de Cloudflare o privada)
 statement-no-recent-data = sin datos recientes
@@ -344,10 +344,10 @@ statement-unwatched-time = Sin datos de { $count ->
     [one] { $count } servicio
    *[other] { $count } servicios
 } desde { $since_time }: otras comprobaciones tardan demasiado.
-statement-unwatched-secret = Sin datos de { $count ->
+statement-unwatched-configuration = Sin datos de { $count ->
     [one] { $count } servicio
    *[other] { $count } servicios
-} desde { $since_time }: falta un secreto necesario o es demasiado corto.
+} desde { $since_time }: la comprobación no está configurada por completo.
 statement-unwatched-platform = Sin datos de { $count ->
     [one] { $count } servicio
    *[other] { $count } servicios

@@ -237,7 +237,7 @@ statement-skipped-time = non vérifié : d’autres vérifications ont pris trop
 statement-skipped-platform = non vérifié : la vérification n’a pas pu s’exécuter
 statement-skipped-edge = aucune donnée : surveillance interrompue, toutes les vérifications ont échoué en même temps
 statement-skipped-no-heartbeat = aucun signal de vie reçu pour l’instant
-statement-skipped-secret = non vérifié : un secret manque ou est trop court
+statement-skipped-configuration = non vérifié : la vérification n’est pas entièrement configurée
 statement-skipped-own-zone = non vérifié : Cloudflare a répondu aussitôt { $status } à la place de la cible, comme pour une zone du même compte
 statement-skipped-forbidden = non vérifié : la plateforme ne laisse pas un Worker se connecter à cette adresse (de Cloudflare ou privée)
 statement-no-recent-data = aucune donnée récente
@@ -347,10 +347,10 @@ statement-unwatched-time = Aucune donnée pour { $count ->
     [one] { $count } service
    *[other] { $count } services
 } depuis { $since_time } : d’autres vérifications prennent trop de temps.
-statement-unwatched-secret = Aucune donnée pour { $count ->
+statement-unwatched-configuration = Aucune donnée pour { $count ->
     [one] { $count } service
    *[other] { $count } services
-} depuis { $since_time } : un secret nécessaire manque ou est trop court.
+} depuis { $since_time } : la vérification n’est pas entièrement configurée.
 statement-unwatched-platform = Aucune donnée pour { $count ->
     [one] { $count } service
    *[other] { $count } services

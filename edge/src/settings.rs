@@ -9,6 +9,7 @@ mod unknown_channels;
 
 use std::time::Duration;
 
+use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 use serde_json::Value;
 use worker::Env;
@@ -21,7 +22,7 @@ use crate::domain::quota::{FREE_PLAN, Quotas};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
 use crate::monitor_config::{
-    APPLIED_PREFIX, ConfigProblem, DEFAULT_SECRET, HttpUrl, MonitorConfig, MonitorId, SecretName,
+    APPLIED_PREFIX, ConfigProblem, DEFAULT_SECRET, HttpUrl, MonitorConfig, MonitorId, SecretName, Target,
 };
 use crate::notify::circuit::Obstacle;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
@@ -156,7 +157,7 @@ pub(crate) fn read_settings(env: &Env) -> WorkerSettings {
     };
     config.problems.append(&mut problems);
     report_misspelled_variables(env, &mut config, &settings.channels);
-    report_missing_secrets(&mut config, &settings.secrets);
+    report_unusable_secrets(&mut config, &settings.secrets);
     report_unknown_channels(&mut config, &settings.channels);
     WorkerSettings { config, ..settings }
 }
@@ -258,14 +259,22 @@ pub(crate) fn refuse_foreign_secrets(config: &mut MonitorConfig, listed: &[Strin
     });
 }
 
-/// Reports the monitors that name a secret that the Worker does not have.
-pub(crate) fn report_missing_secrets(config: &mut MonitorConfig, secrets: &SecretStore) {
+/// Reports the monitors that name a secret that the Worker does not have, and those whose requests cannot be signed as their secret is
+/// too short.
+pub(crate) fn report_unusable_secrets(config: &mut MonitorConfig, secrets: &SecretStore) {
     for monitor in &config.monitors {
+        let position = monitor.id.to_string();
         for secret in monitor.secrets() {
             if read_secret(&secrets.0, secret).is_none_or(|text| text.is_empty()) {
-                let position = monitor.id.to_string();
-                config.problems.push(describe_obstacle(position, secret, Obstacle::NoSecret));
+                config.problems.push(describe_obstacle(position.clone(), secret, Obstacle::NoSecret));
             }
+        }
+        let Target::Heapbeat { secret, .. } = &monitor.target else { continue };
+        let name = secret.as_ref().map_or(DEFAULT_SECRET, |name| name.as_str());
+        let text = read_text(&secrets.0, name).filter(|text| !text.is_empty());
+        if let Some(Err(error)) = text.map(|text| Secret::new(&text)) {
+            let reason = format!("its requests cannot be signed by the secret `{name}`: {error}");
+            config.problems.push(ConfigProblem { position, reason });
         }
     }
 }

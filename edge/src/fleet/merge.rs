@@ -102,7 +102,7 @@ fn merge_status(status: &mut StatusView, other: StatusView) {
 const COUNTED: [fn(u64, &str) -> Statement; 5] = [
     Statement::unwatched_requests,
     Statement::unwatched_time,
-    Statement::unwatched_secret,
+    Statement::unwatched_configuration,
     Statement::unwatched_platform,
     Statement::unwatched_no_tick,
 ];
@@ -208,7 +208,7 @@ mod tests {
             ..status(State::Up, Some(60_000), &[], 0, 1)
         };
         let secret =
-            |count, minute| Statement::unwatched_secret(count, &format!("2026-01-31T12:{minute}:00Z"));
+            |count, minute| Statement::unwatched_configuration(count, &format!("2026-01-31T12:{minute}:00Z"));
         let raised = Statement::interval_raised(5);
         let merged = merge_statuses(vec![
             HubResponse::Status(noticed(&[secret(4, "04"), raised.clone()])),

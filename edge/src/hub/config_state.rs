@@ -18,7 +18,7 @@ use crate::monitor_config::{ConfigProblem, MONITORS_PER_HUB, Monitor, MonitorCon
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 use crate::settings::{
-    WorkerSettings, report_missing_secrets, report_shared_secret, report_unknown_channels,
+    WorkerSettings, report_shared_secret, report_unknown_channels, report_unusable_secrets,
 };
 use crate::store::Setting;
 
@@ -164,7 +164,7 @@ impl ConfigState {
     /// Returns what keeps monitors that are to be applied from being probed as they say.
     pub(super) fn warnings_of(&self, applied: &[Monitor]) -> Vec<ConfigProblem> {
         let mut config = MonitorConfig { monitors: applied.to_vec(), problems: Vec::new() };
-        report_missing_secrets(&mut config, &self.settings.secrets);
+        report_unusable_secrets(&mut config, &self.settings.secrets);
         config.monitors.extend(self.settings.config.monitors.iter().cloned());
         report_shared_secret(&mut config, &self.settings.secrets);
         config
@@ -179,7 +179,7 @@ impl ConfigState {
         let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
         let mut applied =
             read_applied(list, self.settings.allow_private, fixed, room, &self.settings.applied_secrets);
-        report_missing_secrets(&mut applied, &self.settings.secrets);
+        report_unusable_secrets(&mut applied, &self.settings.secrets);
         report_unknown_channels(&mut applied, &self.settings.channels);
         let mut config = if first { fixed.clone() } else { MonitorConfig::default() };
         // An empty list in wrangler.toml is not a problem if monitors were applied.

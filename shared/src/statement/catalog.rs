@@ -79,7 +79,7 @@ catalog! {
     skipped_edge() = "skipped-edge",
         "no data: monitoring is interrupted, as all checks failed at the same time";
     skipped_no_heartbeat() = "skipped-no-heartbeat", "no heartbeat received yet";
-    skipped_secret() = "skipped-secret", "not checked: a secret is missing or too short";
+    skipped_configuration() = "skipped-configuration", "not checked: the check is not configured completely";
     skipped_own_zone(status: u16) = "skipped-own-zone",
         "not checked: Cloudflare answered at once with {status} in the target's place, as for a zone of the same account";
     skipped_forbidden() = "skipped-forbidden",
@@ -197,8 +197,8 @@ catalog! {
         "No data for {count} monitors since {since_time}: their checks need more requests than one round may send.";
     unwatched_time(count: u64, since_time: &str) = "unwatched-time",
         "No data for {count} monitors since {since_time}: other checks take too long.";
-    unwatched_secret(count: u64, since_time: &str) = "unwatched-secret",
-        "No data for {count} monitors since {since_time}: a secret that they name is missing or too short.";
+    unwatched_configuration(count: u64, since_time: &str) = "unwatched-configuration",
+        "No data for {count} monitors since {since_time}: their checks are not configured completely.";
     unwatched_platform(count: u64, since_time: &str) = "unwatched-platform",
         "No data for {count} monitors since {since_time}: their checks could not run.";
     unwatched_no_tick(count: u64, since_time: &str) = "unwatched-no-tick",

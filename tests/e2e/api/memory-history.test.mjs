@@ -61,7 +61,10 @@ test("a response that is unsigned or signed with another secret is not up", asyn
   const [state, reason] = await readReason("cache");
   assert.equal(state, "down");
   assert.match(reason, /not signed: it came from a cache/);
-  assert.deepEqual(await readReason("no-secret"), ["unobserved", "not checked: a secret is missing or too short"]);
+  assert.deepEqual(await readReason("no-secret"), [
+    "unobserved",
+    "not checked: the check is not configured completely",
+  ]);
 });
 
 test("samples arrive once, across missed ticks and across the hour in which they are compacted", async () => {

@@ -37,9 +37,11 @@ test("what the settings refer to and does not exist is a problem from the first 
   t.after(() => target.stop());
   const withSecret = (/** @type {string} */ id, /** @type {string} */ secret) =>
     defineMonitor(id, target.url, { kind: "http", headers: { authorization: { secret } } });
-  const edge = await Edge.start([withSecret("fixed", "NOT_SET")], {
+  const unsigned = defineMonitor("unsigned", `${target.url}/health`, { secret: "SHORT" });
+  const edge = await Edge.start([withSecret("fixed", "NOT_SET"), unsigned], {
     vars: {
       ADMIN_TOKEN,
+      SHORT: "0123456789",
       ALERTS: [
         { id: "ops", kind: "slack", secret: "NOT_SET_EITHER", quiet: "22:00-07:00", "time-zone": "Mars/Olympus" },
         { id: "hook", kind: "webhook", secret: "HOOK", template: '{"text":"{{titel}}"}' },
@@ -62,9 +64,20 @@ test("what the settings refer to and does not exist is a problem from the first 
     /^MAINTENANCE\.backup\.monitors: names the monitor `gone`, which does not exist/,
     /^applied: the Worker has no secret `MONITOR_MISSING`/,
     /^fixed: the Worker has no secret `NOT_SET`/,
+    /^unsigned: its requests cannot be signed by the secret `SHORT`: a secret needs at least 16 bytes/,
   ];
   assert.equal(found.length, expected.length, found.join("\n"));
   for (const [index, reason] of expected.entries()) assert.match(found[index], reason);
+  // Strangers learn that there is no check, and neither why nor the name of a secret.
+  const incomplete = "not checked: the check is not configured completely";
+  assert.deepEqual(await edge.readReasons(), [
+    ["fixed", "unobserved", incomplete],
+    ["unsigned", "unobserved", incomplete],
+    ["applied", "unobserved", incomplete],
+  ]);
+  for (const path of ["/", "/api/v1/status", "/monitors/unsigned"]) {
+    assert.doesNotMatch(await edge.readText(path), /secret|NOT_SET|SHORT|MISSING/i, path);
+  }
 });
 
 test("an edge without monitors serves an empty status and a page", async (t) => {

@@ -75,8 +75,8 @@ test("a monitor that cannot be asked is named with its reason, and all is not up
   await edge.tick();
   const { status, notices, notice_statements, monitors } = await edge.readStatus();
   assert.equal(status, "unobserved");
-  assert.match(notices[0], /^No data for 1 monitors since 2026-01-01T00:00:00Z: a secret/);
-  assert.equal(notice_statements[0].code, "unwatched-secret");
+  assert.match(notices[0], /^No data for 1 monitors since 2026-01-01T00:00:00Z: their checks are not configured/);
+  assert.equal(notice_statements[0].code, "unwatched-configuration");
   assert.deepEqual(
     monitors.map((/** @type {any} */ it) => [it.id, it.unwatched, it.checked]),
     [

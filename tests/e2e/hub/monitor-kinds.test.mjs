@@ -44,7 +44,7 @@ test("an http monitor sends its method, headers and body, and judges the respons
     ["good", "up", null],
     ["bad", "down", "condition failed: [BODY].status (UP) == DOWN"],
     ["busy", "degraded", "condition failed: len([BODY].queue) (3) < 3"],
-    ["no-secret", "unobserved", "not checked: a secret is missing or too short"],
+    ["no-secret", "unobserved", "not checked: the check is not configured completely"],
     ["small", "down", "response too large"],
   ]);
   const post = requests.find((request) => request.method === "POST");

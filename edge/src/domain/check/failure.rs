@@ -206,7 +206,8 @@ impl ProbeSkipped {
             ProbeSkipped::Platform => Statement::skipped_platform(),
             ProbeSkipped::EdgeOffline => Statement::skipped_edge(),
             ProbeSkipped::NoHeartbeatYet => Statement::skipped_no_heartbeat(),
-            ProbeSkipped::Secret => Statement::skipped_secret(),
+            // What exactly is missing is for the owner, not for strangers.
+            ProbeSkipped::Secret => Statement::skipped_configuration(),
             ProbeSkipped::OwnZone(status) => Statement::skipped_own_zone(status),
             ProbeSkipped::Forbidden => Statement::skipped_forbidden(),
         }

@@ -97,7 +97,7 @@ pub(super) fn unwatched_notices(unwatched: &[Unwatched<'_>]) -> Vec<Statement> {
     let kinds: [(Option<ProbeSkipped>, Notice); 5] = [
         (Some(ProbeSkipped::Budget), Statement::unwatched_requests),
         (Some(ProbeSkipped::Time), Statement::unwatched_time),
-        (Some(ProbeSkipped::Secret), Statement::unwatched_secret),
+        (Some(ProbeSkipped::Secret), Statement::unwatched_configuration),
         (Some(ProbeSkipped::Platform), Statement::unwatched_platform),
         (None, Statement::unwatched_no_tick),
     ];

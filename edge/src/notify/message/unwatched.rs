@@ -5,6 +5,7 @@ use heapbeat_shared::{Statement, UnixMillis};
 use super::batch::{list_lines, list_names};
 use super::text::{MAX_TEXT, one_line};
 use super::{Message, MessageEvent};
+use crate::domain::ProbeSkipped;
 use crate::domain::engine::Unwatched;
 use crate::domain::incident::Severity;
 use crate::domain::instant::rfc3339;
@@ -65,7 +66,7 @@ impl<'n> UnwatchedNews<'n> {
         let ended = || list_names(self.ended.iter().map(|(name, _)| name.as_str()), MAX_NAMES);
         let are_watched = self.ended.iter().all(|(_, end)| *end == WatchEnd::Watched);
         match (self.unwatched.as_slice(), self.ended.as_slice()) {
-            ([one], _) => format!("{}: {}", one.monitor.name, one.statement().text),
+            ([one], _) => format!("{}: {}", one.monitor.name, reason_for_owner(one)),
             ([_, ..], _) => format!("{} monitors are not checked: {}", self.unwatched.len(), names()),
             ([], [(name, WatchEnd::Watched)]) => format!("{name} is checked again"),
             ([], [(name, end)]) => format!("{name}: {}", end.sentence()),
@@ -78,7 +79,7 @@ impl<'n> UnwatchedNews<'n> {
         const INTRODUCTION: &str = "An outage of a monitor that is not checked is not noticed.\n";
         let mut lines = Vec::new();
         for it in &self.unwatched {
-            let (name, why) = (&it.monitor.name, it.statement().text);
+            let (name, why) = (&it.monitor.name, reason_for_owner(it));
             let trouble = match it.trouble {
                 Some(Severity::Down) => ", when it was down",
                 Some(Severity::Degraded) => ", when it was degraded",
@@ -91,6 +92,14 @@ impl<'n> UnwatchedNews<'n> {
         }
         let introduction = if self.unwatched.is_empty() { "" } else { INTRODUCTION };
         [introduction, &list_lines(lines.into_iter(), MAX_TEXT - introduction.len())].concat()
+    }
+}
+
+/// Returns why a monitor is not watched. The owner reads more than the public does.
+fn reason_for_owner(unwatched: &Unwatched<'_>) -> String {
+    match unwatched.reason {
+        Some(ProbeSkipped::Secret) => "not checked: a secret is missing or too short".to_owned(),
+        _ => unwatched.statement().text,
     }
 }
 
