@@ -9,6 +9,7 @@ mod check_memory;
 mod cli;
 mod clock;
 mod convert;
+mod daemon_command;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod error;

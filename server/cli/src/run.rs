@@ -28,6 +28,7 @@ use heapbeat_shared::units::parse_duration;
 use heapbeat_agents::injection::{is_invalid, is_off};
 
 use crate::agents::Agents;
+use crate::daemon_command::describe_daemon;
 use crate::error::RunError;
 use crate::open_files::raise_limit;
 use crate::setting_args::{SettingArgs, log_unknown_variables};
@@ -175,12 +176,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     logging::init(&config)?;
     log_unknown_variables::<RunArgs>("run", &OTHER_VARIABLES);
     warn_of_useless_options(&arguments.front, kind);
-    if std::env::var_os("HEAPBEAT_AGENT_SOCKET").is_some() {
-        tracing::warn!(
-            "heapbeat runs under another heapbeat: the outer one then knows neither heap nor functions; start it once, as npm start does if \
-             its script begins with it"
-        );
-    }
+    warn_of_command(&arguments.program.command);
     starter::follow_shell();
     if arguments.listen.is_some() && binds_passed_socket(&arguments.program.command) {
         return Err(RunError::SocketBoundTwice);
@@ -284,6 +280,19 @@ fn warn_of_useless_options(front: &FrontArgs, kind: FrontKind) {
             _ => "without the front, as heapbeat forwards nothing to the program",
         };
         tracing::warn!("{} has no effect {why}", option.flag);
+    }
+}
+
+/// Warns where heapbeat cannot see the program as it should.
+fn warn_of_command(command: &[OsString]) {
+    if let Some(remark) = describe_daemon(command.iter().filter_map(|word| word.to_str())) {
+        tracing::warn!("{remark}");
+    }
+    if std::env::var_os("HEAPBEAT_AGENT_SOCKET").is_some() {
+        tracing::warn!(
+            "heapbeat runs under another heapbeat: the outer one then knows neither heap nor functions; start it once, as npm start does if \
+             its script begins with it"
+        );
     }
 }
 

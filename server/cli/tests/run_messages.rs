@@ -142,3 +142,12 @@ fn an_option_that_does_nothing_is_said_to_and_a_variable_is_traced_to_its_flag()
     assert!(warning.contains("without the front"), "{warning}");
     server.wait_for_log("HEAPBEAT_HOLD is not a setting and has no effect; it is the flag --hold of");
 }
+
+#[test]
+fn a_program_that_is_left_to_a_daemon_is_remarked_on() {
+    let options = ["run", "--no-listen", "--side-port", "0", "--"];
+    let command = ["sh", "-c", "exec sleep 60; npx pm2 start app.js"];
+    let variables = [("PATH", PATH), ("HEAPBEAT_AGENT", "off")];
+    let server = Server::spawn(heapbeat_command(&[&options[..], &command].concat(), &variables));
+    server.wait_for_log("pm2 start leaves the program to a daemon and ends");
+}

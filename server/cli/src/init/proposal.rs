@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::command::Command;
 use super::project::Project;
 use super::start::{Form, Start, count_lines, find_start};
+use crate::daemon_command::describe_daemon;
 
 /// The address of this repository, whose images are in GitHub's registry under the same name.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
@@ -178,7 +179,7 @@ fn guard(start: &Start, runtime: Runtime) -> Edit {
 
 /// What is to be known besides about a start command.
 fn remarks(project: &Project, start: &Start) -> Vec<String> {
-    let mut remarks = Vec::new();
+    let mut remarks = Vec::from_iter(describe_daemon([start.command.text().as_str()]));
     if let Some(port) = start.command.fixed_port() {
         remarks.push(format!(
             "the program keeps port {port} for itself (--upstream), and the service listens on PORT, or 8080 where that is not set: it must \

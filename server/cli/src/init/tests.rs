@@ -15,7 +15,7 @@ struct Case {
 
 const EXPRESS: &str = r#"{ "name": "shop", "scripts": { "test": "node server.js", "start": "node server.js" }, "dependencies": { "express": "^5" } }"#;
 
-const CASES: [Case; 20] = [
+const CASES: [Case; 21] = [
     Case {
         name: "express",
         files: &[("package.json", EXPRESS)],
@@ -36,6 +36,17 @@ const CASES: [Case; 20] = [
         changed: &[("package.json", r#""start":"exec heapbeat run -- node a.js""#)],
         next: "a platform whose start command is npm start keeps npm in memory, some 60 MB: node_modules/.bin/heapbeat run -- as its start command \
                does not",
+    },
+    Case {
+        name: "express under pm2, with heapbeat installed",
+        files: &[(
+            "package.json",
+            r#"{"scripts":{"start":"pm2 start a.js"},"dependencies":{"express":"5","heapbeat":"^0.1.0"}}"#,
+        )],
+        recognized: "Express, which package.json starts: pm2 start a.js",
+        changed: &[("package.json", r#""start":"exec heapbeat run -- pm2 start a.js""#)],
+        next: "pm2 start leaves the program to a daemon and ends, so that heapbeat neither measures nor replaces it: start the program itself, \
+               such as node server.js or pm2-runtime start",
     },
     Case {
         name: "express on render",
