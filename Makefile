@@ -120,6 +120,17 @@ release: preflight ## Build the server as it is shipped: target/release/heapbeat
 package: release wasm ## Make the packages of npm and PyPI, archives and checksums: dist/
 	@$(NODE) tools/package.mjs
 
+# Without a release there is nothing to compare with. BASELINE=COMMIT compares with that commit.
+LATEST_RELEASE = $$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null || true)
+
+.PHONY: semver
+semver: preflight ## Check that the version fits the changes of the crates' API (needs cargo-semver-checks)
+	@baseline=$${BASELINE:-$(LATEST_RELEASE)}; \
+	if [ -z "$$baseline" ]; then echo "there is no earlier release to compare the crates' API with"; exit 0; fi; \
+	git rev-parse --quiet --verify "$$baseline^{commit}" >/dev/null || { echo "heapbeat: $$baseline is no commit of this clone" >&2; exit 2; }; \
+	echo "== API of the crates, compared with $$baseline"; \
+	cargo semver-checks --workspace --baseline-rev "$$baseline"
+
 # zig is the C compiler for all of them: `pip install cargo-zigbuild ziglang`.
 PORTABLE_TARGETS = aarch64-apple-darwin x86_64-apple-darwin x86_64-pc-windows-gnu
 
