@@ -126,7 +126,10 @@ impl Channels {
                     channels = channels.reject(&position, &ChannelError::DuplicateId(channel.id));
                 }
                 Ok(channel) => channels.list.push(channel),
-                Err(error) => channels = channels.reject(&position, &error),
+                Err(errors) => {
+                    channels =
+                        errors.iter().fold(channels, |channels, error| channels.reject(&position, error));
+                }
             }
         }
         channels
@@ -178,46 +181,80 @@ impl<'v> ChannelEntry<'v> {
             .collect()
     }
 
-    /// Rejects settings that no channel has, or not one of this kind.
-    fn check_settings(self, kind: &str) -> Result<(), ChannelError> {
+    /// Returns the settings that no channel has, or not one of this kind, as errors.
+    fn unfit_settings(self, kind: &str) -> Vec<ChannelError> {
         let has_kind = |kinds: &str| kinds.split(", ").any(|one| one == kind);
-        for name in self.0.as_object().into_iter().flat_map(|fields| fields.keys()) {
-            match SETTINGS.iter().find(|(known, _)| known == name) {
-                None => return Err(ChannelError::UnknownSetting(name.clone())),
-                Some((_, kinds)) if !has_kind(kinds) && has_kind(KINDS) && self.value(name).is_some() => {
-                    return Err(ChannelError::OtherKind { setting: name.clone(), kind: kind.to_owned() });
-                }
-                Some(_) => {}
+        let error_of = |name: &String| match SETTINGS.iter().find(|(known, _)| known == name) {
+            None => Some(ChannelError::UnknownSetting(name.clone())),
+            Some((_, kinds)) if !has_kind(kinds) && has_kind(KINDS) && self.value(name).is_some() => {
+                Some(ChannelError::OtherKind { setting: name.clone(), kind: kind.to_owned() })
             }
-        }
-        Ok(())
+            Some(_) => None,
+        };
+        self.0.as_object().into_iter().flat_map(|fields| fields.keys()).filter_map(error_of).collect()
     }
 }
 
-fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel, ChannelError> {
-    let (id, kind) = (entry.required_text("id")?, entry.required_text("kind")?);
-    let secret = entry.required_text("secret")?;
-    entry.check_settings(kind)?;
-    let id = id.parse::<ChannelId>()?;
-    let secret = SecretName::parse_sent(secret).map_err(ChannelError::Secret)?;
-    let service = parse_service(entry, kind)?;
-    let endpoint = entry.text("endpoint")?.map(str::to_owned);
-    if let Some(endpoint) = &endpoint
-        && !(endpoint.starts_with("https://") || allow_private && endpoint.starts_with("http://"))
-    {
-        return Err(ChannelError::Endpoint(shorten(endpoint, MAX_SHOWN)));
+/// What is wrong with an entry.
+#[derive(Debug, Default)]
+struct Errors(Vec<ChannelError>);
+
+impl Errors {
+    /// Returns the value, or keeps the error.
+    fn keep<T>(&mut self, result: Result<T, ChannelError>) -> Option<T> {
+        result.map_err(|error| self.0.push(error)).ok()
     }
+}
+
+/// Reads an entry, or returns everything that is wrong with it.
+fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel, Vec<ChannelError>> {
+    let mut errors = Errors::default();
+    let id = entry.required_text("id").and_then(|id| Ok(id.parse::<ChannelId>()?));
+    let id = errors.keep(id);
+    let kind = errors.keep(entry.required_text("kind"));
+    let secret = entry
+        .required_text("secret")
+        .and_then(|secret| SecretName::parse_sent(secret).map_err(ChannelError::Secret));
+    let secret = errors.keep(secret);
+    errors.0.extend(entry.unfit_settings(kind.unwrap_or_default()));
+    let service = kind.and_then(|kind| errors.keep(parse_service(entry, kind)));
+    let endpoint = errors.keep(parse_endpoint(entry, allow_private));
+    let reminder = errors.keep(parse_reminder(entry));
+    let quiet = errors.keep(parse_quiet_hours(entry));
+    match (id, service, secret, endpoint, reminder, quiet) {
+        (Some(id), Some(service), Some(secret), Some(endpoint), Some(reminder), Some(quiet))
+            if errors.0.is_empty() =>
+        {
+            Ok(Channel { id, service, secret, reminder, endpoint, quiet })
+        }
+        _ => Err(errors.0),
+    }
+}
+
+fn parse_endpoint(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Option<String>, ChannelError> {
+    let endpoint = entry.text("endpoint")?;
+    let is_allowed = |url: &str| url.starts_with("https://") || allow_private && url.starts_with("http://");
+    match endpoint.filter(|url| !is_allowed(url)) {
+        Some(url) => Err(ChannelError::Endpoint(shorten(url, MAX_SHOWN))),
+        None => Ok(endpoint.map(str::to_owned)),
+    }
+}
+
+fn parse_reminder(entry: ChannelEntry<'_>) -> Result<Option<Duration>, ChannelError> {
     let text = entry.text("reminder")?;
     let reminder = text.map(parse_duration).transpose()?;
-    if let Some(text) = text.filter(|_| reminder.is_some_and(|reminder| reminder < MIN_REMINDER)) {
-        return Err(ChannelError::ReminderTooShort(text.to_owned()));
+    match text.filter(|_| reminder.is_some_and(|reminder| reminder < MIN_REMINDER)) {
+        Some(text) => Err(ChannelError::ReminderTooShort(text.to_owned())),
+        None => Ok(reminder),
     }
+}
+
+fn parse_quiet_hours(entry: ChannelEntry<'_>) -> Result<Option<QuietHours>, ChannelError> {
     let (quiet, zone) = (entry.text("quiet")?, entry.text("time-zone")?);
     if zone.is_some() && quiet.is_none() {
         return Err(ChannelError::ZoneWithoutQuietHours);
     }
-    let quiet = quiet.map(|text| QuietHours::parse(text, zone)).transpose()?;
-    Ok(Channel { id, service, secret, reminder, endpoint, quiet })
+    Ok(quiet.map(|text| QuietHours::parse(text, zone)).transpose()?)
 }
 
 fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<ChannelKind, ChannelError> {

@@ -69,3 +69,24 @@ fn an_invalid_entry_is_reported_and_the_others_stay() {
         assert!(problem.reason.starts_with(reason), "{entry}: {}", problem.reason);
     }
 }
+
+#[test]
+fn every_mistake_of_an_entry_is_reported() {
+    let text = r#"[{"id":"A","kind":"slack","quiet":"22-7","time-zone":"UTC","color":"red","topic":"t","reminder":"never"}]"#;
+    let channels = Channels::parse(Some(text), false);
+    assert_eq!(channels.list, []);
+    let begins = [
+        "id: `A` is not a valid id",
+        "`secret` is missing",
+        "`color` is not a setting of a channel",
+        "topic: is not a setting of slack",
+        "reminder: a duration is a number and a unit",
+        "quiet: `22-7`",
+    ];
+    let reasons: Vec<_> = channels.problems.iter().map(|problem| problem.reason.as_str()).collect();
+    assert_eq!(reasons.len(), begins.len(), "{reasons:#?}");
+    for (reason, begin) in reasons.iter().zip(begins) {
+        assert!(reason.starts_with(begin), "{reason}");
+    }
+    assert!(channels.problems.iter().all(|problem| problem.position == "ALERTS[0]"));
+}
