@@ -1,0 +1,57 @@
+//! The texts of assessments.
+
+use super::*;
+
+#[test]
+fn an_assessment_is_formatted_as_sentence_report_and_json() {
+    let leak = Forecaster::of(series(600, slow_leak)).assess(LIMIT);
+    let sentence = leak.to_string();
+    assert!(
+        sentence.starts_with(
+            "Memory leaks 1.00 MB/min: none of the growth was given back; it reaches 512.0 MB in 6 h"
+        ),
+        "{sentence}"
+    );
+    let report = leak.report();
+    for part in [
+        "verdict      leaking\n",
+        "slope        1.00 MB/min (",
+        "limit        512.0 MB in 6 h",
+        "observed     9 min 59 s (",
+    ] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    let steady = Forecaster::of(series(600, |_| 1e8)).assess(LIMIT).to_string();
+    assert!(steady.starts_with("Memory is steady: its lowest values do not rise (growth below"), "{steady}");
+    let nothing = Forecaster::new().assess(LIMIT).to_string();
+    assert_eq!(nothing, "No verdict on memory: not enough data yet.");
+
+    let json: serde_json::Value = serde_json::from_str(&leak.to_json()).unwrap();
+    assert_eq!(
+        (&json["verdict"], &json["basis"], &json["part"]),
+        (&"leaking".into(), &"sustained_growth".into(), &"total".into())
+    );
+    assert_eq!(json["observed_seconds"], 599.0);
+    assert_eq!(json["sentence"], sentence);
+    for field in ["expected_seconds", "earliest_seconds", "latest_seconds"] {
+        assert!(json["time_to_limit"][field].as_f64().unwrap() > 20_000.0, "{field}");
+    }
+    assert_eq!(serde_json::from_value::<Assessment>(json).unwrap().verdict, Verdict::Leaking);
+}
+
+#[test]
+fn rates_are_formatted_in_a_suitable_unit() {
+    let mb = 1_048_576.0;
+    let cases = [
+        (20.0 * mb, "20.0 MB/s"),
+        (mb / 60.0, "1.00 MB/min"),
+        (mb / 600.0, "6.00 MB/h"),
+        (-mb / 60.0, "-1.00 MB/min"),
+        (mb / 60.0 * 0.99, "0.99 MB/min"),
+        (1.0, "3.5 kB/h"),
+        (0.0, "0 B/h"),
+    ];
+    for (rate, shown) in cases {
+        assert_eq!(Rate(rate).to_string(), shown);
+    }
+}
