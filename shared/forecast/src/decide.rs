@@ -112,6 +112,17 @@ impl Assessor<'_> {
         self.below_runtime_max(found)
     }
 
+    /// Takes back that something had grown if floors of flat memory could look the same.
+    pub(super) fn without_chance(&self, found: Assessment) -> Assessment {
+        let says_grown = matches!(found.basis, Basis::GivenBack | Basis::GrowthStopped | Basis::SingleStep);
+        let (channel, levels) = (self.kind.parts()[0].0, self.floors.levels().len());
+        let mut windows = (levels.saturating_sub(2)..levels).filter_map(|level| self.window(channel, level));
+        if says_grown && !windows.any(|window| window.has_grown()) {
+            return Assessment { basis: Basis::NoGrowth, ..found };
+        }
+        found
+    }
+
     fn window(&self, channel: usize, level: usize) -> Option<Window> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let skip = (self.elapsed / 5).min((WARM_UP * 1000.0) as u64);

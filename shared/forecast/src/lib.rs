@@ -172,8 +172,8 @@ impl Forecaster {
             runtime_max: self.runtime_max,
             quanta: self.quanta,
         };
-        let assessment = assessor.assess();
-        self.verdict.confirm(assessment, span.kind.knows_heap())
+        let assessment = self.verdict.confirm(assessor.assess(), span.kind.knows_heap());
+        assessor.without_chance(assessment)
     }
 
     /// Returns the time until `limit` at the rate of the last 2 to 16 seconds, if that is within `horizon`: a reason to sample more often and

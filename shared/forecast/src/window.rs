@@ -167,6 +167,15 @@ impl Window {
         }
     }
 
+    /// Returns whether anything had grown until the highest floor: clearly more than fell before, and than half of what comes and goes within
+    /// a bucket. In flat memory any floor may be the highest one.
+    pub(super) fn has_grown(&self) -> bool {
+        let y = &self.y;
+        let highest = (0..y.len()).max_by(|left, right| y[*left].total_cmp(&y[*right])).unwrap_or(0);
+        let (rise, fall) = (y[highest] - y[0], largest_fall(&y[..=highest]));
+        highest * 4 >= y.len() && rise > (CLEAR * fall).max(self.peak / CLEAR).max(self.total * NEGLIGIBLE)
+    }
+
     /// Returns the reason why a rise may stop, if there is one.
     fn doubt(&self, trend: &Trend, fall: f64) -> Option<Doubt> {
         let (early, late) = trend.halves;

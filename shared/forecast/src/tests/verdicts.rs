@@ -126,3 +126,35 @@ fn the_latest_time_of_growth_that_slows_down_is_later() {
     let latest = time.latest.as_secs_f64() / time.expected.as_secs_f64();
     assert!(found.verdict == Verdict::Leaking && (1.26..1.6).contains(&latest), "{latest}: {found:?}");
 }
+
+/// Returns noise between 0 and 1 for a second, the same for the same seed.
+fn noise(seed: u64, second: f64) -> f64 {
+    let state = (second.to_bits() ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let state = (state ^ state >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (state >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[test]
+fn nothing_is_said_to_have_grown_in_flat_memory_with_noise() {
+    let flat = |seed: u64| move |second: f64| (100.0 + 8.0 * noise(seed, second)) * 1_048_576.0;
+    for seconds in [400, 600, 1300] {
+        let bases: Vec<Basis> =
+            (0..20).map(|seed| Forecaster::of(series(seconds, flat(seed))).assess(LIMIT).basis).collect();
+        assert_eq!(bases, [Basis::NoGrowth; 20], "{seconds} s");
+    }
+}
+
+#[test]
+fn memory_that_grew_is_said_to_have_grown() {
+    type Shape = fn(f64) -> f64;
+    let shapes: [(Basis, Shape); 3] = [
+        (Basis::GivenBack, |t| if t < 900.0 { 100.0 + t / 10.0 } else { 110.0 }),
+        (Basis::SingleStep, |t| if t < 500.0 { 100.0 } else { 150.0 }),
+        (Basis::GrowthStopped, |t| 100.0 + t.min(600.0) / 10.0),
+    ];
+    for (basis, shape) in shapes {
+        let noisy = |t: f64| (shape(t) + 4.0 * noise(7, t)) * 1_048_576.0;
+        let found = Forecaster::of(series(1000, noisy)).assess(LIMIT);
+        assert_eq!((found.verdict, found.basis), (Verdict::Steady, basis), "{found:?}");
+    }
+}
