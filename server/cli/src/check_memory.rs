@@ -69,7 +69,7 @@ fn parse_pid(text: &str) -> Result<u32, String> {
     pid.ok_or_else(|| "a process id is a number above 0, as `pgrep -o node` prints one".to_owned())
 }
 
-fn parse_interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_interval(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(interval) if interval >= MIN_INTERVAL => Ok(interval),
         Ok(_) => Err("the interval must be 100ms or more".into()),

@@ -20,8 +20,13 @@ fn forecast_file(options: &[&str], content: &[u8]) -> (Output, String) {
 
 /// Returns a CSV series of one hour: a sample every ten seconds, which starts at 100 MB and rises by `slope` bytes per second.
 fn linear_series(slope: u64) -> String {
+    series_from(100, slope)
+}
+
+/// The same from another number of megabytes on.
+fn series_from(megabytes: u64, slope: u64) -> String {
     (0..360_u64).map(|i| i * 10).fold(String::new(), |mut csv, t| {
-        writeln!(csv, "{t},{}", 104_857_600 + slope * t).unwrap();
+        writeln!(csv, "{t},{}", megabytes * 1_048_576 + slope * t).unwrap();
         csv
     })
 }
@@ -52,6 +57,103 @@ fn a_leak_exits_1_and_one_with_less_than_an_hour_left_2() {
         assert!((0.99..=1.01).contains(&(seconds / left)), "{limit}: {seconds} is not {left}");
         assert_eq!((err.as_str(), code), ("", Some(expected)), "{limit}");
     }
+}
+
+/// 572 MB with a limit of 512 MB, flat and rising.
+#[test]
+fn memory_above_the_limit_is_said_first_and_exits_2() {
+    for (slope, verdict) in [(0, "steady"), (1_048_576 / 60, "leaking")] {
+        let series = series_from(572, slope);
+        let (out, _, code) = output_texts(&forecast_file(&["--limit", "512MB"], series.as_bytes()).0);
+        assert!(
+            out.starts_with(&format!("Memory is at {}", if slope == 0 { "572.0 MB, 60.0" } else { "631." })),
+            "{out}"
+        );
+        assert!(out.contains(" MB above the limit of 512.0 MB. Memory ") && !out.contains(" 0 s"), "{out}");
+        assert!(out.contains("  limit        512.0 MB, reached: memory is at "), "{out}");
+        assert!(out.contains(&format!("verdict      {verdict}\n")) && !out.contains("default"), "{out}");
+        assert_eq!(code, Some(2));
+        let (out, _, code) =
+            output_texts(&forecast_file(&["--limit", "512MB", "--json"], series.as_bytes()).0);
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(
+            (&json["verdict"], &json["limit_reached"], code),
+            (&verdict.into(), &true.into(), Some(2))
+        );
+        assert!(json["newest_bytes"].as_u64().unwrap() >= 572 * 1_048_576 && json["time_to_limit"].is_null());
+        assert!(json["sentence"].as_str().unwrap().contains("above the limit of 512.0 MB. "), "{out}");
+    }
+    // A limit that nobody set may be the wrong one.
+    let large = series_from(3000, 0);
+    let (out, _, code) = output_texts(&forecast_file(&[], large.as_bytes()).0);
+    assert!(out.ends_with("This limit is the default: set that of the process with --limit.\n"), "{out}");
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn a_series_that_is_too_short_and_above_the_limit_exits_2() {
+    let (out, _, code) = output_texts(&forecast_file(&["--limit", "1MB"], b"0,1048576\n").0);
+    assert!(out.starts_with("Memory is at the limit of 1.0 MB. No verdict on memory: "), "{out}");
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn lines_of_node_without_a_time_need_an_interval() {
+    let csv = linear_series(17_476);
+    let lines = |time: fn(&str) -> String| {
+        csv.lines().fold(String::new(), |all, line| {
+            let (seconds, bytes) = line.split_once(',').unwrap();
+            all + &format!("{{{}\"rss\":{bytes},\"heapTotal\":9,\"arrayBuffers\":1}}\n", time(seconds))
+        })
+    };
+    let without = lines(|_| String::new());
+    let (_, err, code) = output_texts(&forecast_file(&[], without.as_bytes()).0);
+    for part in [
+        "the time is missing (`time`, `timestamp`, ",
+        "{time: Date.now(), ...process.memoryUsage()}",
+        "--interval 10s",
+    ] {
+        assert!(err.contains(part), "{err}");
+    }
+    assert_eq!(code, Some(3));
+    let expected = output_texts(&forecast_file(&[], csv.as_bytes()).0);
+    assert_eq!(output_texts(&forecast_file(&["--interval", "10s"], without.as_bytes()).0), expected);
+    let sizes: Vec<&str> = csv.lines().map(|line| line.split_once(',').unwrap().1).collect();
+    let sizes = sizes.join("\n");
+    assert_eq!(output_texts(&forecast_file(&["--interval", "10s"], sizes.as_bytes()).0), expected);
+    let names: [fn(&str) -> String; 4] = [
+        |seconds| format!("\"time\":{seconds},"),
+        |seconds| format!("\"timestamp\":{seconds},"),
+        |seconds| format!("\"ts\":{seconds},"),
+        |seconds| format!("\"t\":{seconds},"),
+    ];
+    for name in names {
+        assert_eq!(output_texts(&forecast_file(&[], lines(name).as_bytes()).0), expected);
+    }
+}
+
+#[test]
+fn one_of_several_series_of_prometheus_is_selected() {
+    let values: Vec<String> = linear_series(17_476)
+        .lines()
+        .map(|line| line.split_once(',').unwrap())
+        .map(|(time, bytes)| format!("[{time},\"{bytes}\"]"))
+        .collect();
+    let series = |instance: &str| {
+        format!("{{\"metric\":{{\"instance\":\"{instance}\"}},\"values\":[{}]}}", values.join(","))
+    };
+    let text =
+        format!("{{\"status\":\"success\",\"data\":{{\"result\":[{},{}]}}}}", series("a"), series("b"));
+    let (_, err, code) = output_texts(&forecast_file(&[], text.as_bytes()).0);
+    assert!(
+        err.ends_with(
+            "there are 2: {instance=\"a\"}, {instance=\"b\"}; select one with --series 'instance=\"a\"'\n"
+        ),
+        "{err}"
+    );
+    assert_eq!(code, Some(3));
+    let selected = output_texts(&forecast_file(&["--series", "instance=\"a\""], text.as_bytes()).0);
+    assert_eq!(selected, output_texts(&forecast_file(&[], linear_series(17_476).as_bytes()).0));
 }
 
 #[test]

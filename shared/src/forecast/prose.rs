@@ -6,23 +6,50 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::assessment::{Assessment, Basis, Rate, TimeToLimit, Verdict};
+use crate::units::Bytes;
 
 impl Assessment {
-    /// Formats the assessment as one JSON object: the fields, and the sentence.
-    pub fn to_json(&self) -> String {
+    /// Formats the assessment as one JSON object: the fields, the newest reading, and the sentence.
+    pub fn to_json(&self, newest: Bytes) -> String {
         #[derive(Serialize)]
-        struct AssessmentJson<'a> {
+        struct AssessmentJson {
             #[serde(flatten)]
-            assessment: &'a Assessment,
+            assessment: Assessment,
+            newest_bytes: Bytes,
+            limit_reached: bool,
             sentence: String,
         }
-        let json = AssessmentJson { assessment: self, sentence: self.to_string() };
+        let json = AssessmentJson {
+            assessment: self.at_reading(newest),
+            newest_bytes: newest,
+            limit_reached: newest >= self.limit,
+            sentence: self.sentence(newest),
+        };
         serde_json::to_string(&json).expect("numbers and fixed words always serialize")
     }
 
-    /// Formats the assessment as several lines for a terminal, without colors, each with a newline.
-    pub fn report(&self) -> String {
-        TerminalText(self).to_string()
+    /// Formats the assessment as several lines for a terminal, without colors, each with a newline. `newest` is the newest reading.
+    pub fn report(&self, newest: Bytes) -> String {
+        TerminalText { assessment: &self.at_reading(newest), newest }.to_string()
+    }
+
+    /// Returns the assessment after the newest reading: if that has reached the limit, there is no time until then.
+    fn at_reading(&self, newest: Bytes) -> Assessment {
+        Assessment { time_to_limit: self.time_to_limit.filter(|_| newest < self.limit), ..*self }
+    }
+
+    /// Returns the sentence. If the newest reading has reached the limit, that is the first one.
+    fn sentence(&self, newest: Bytes) -> String {
+        let assessment = self.at_reading(newest);
+        match newest.0.checked_sub(self.limit.0) {
+            None => assessment.to_string(),
+            Some(0) => format!("Memory is at the limit of {}. {assessment}", self.limit),
+            Some(above) => format!(
+                "Memory is at {newest}, {} above the limit of {}. {assessment}",
+                Bytes(above),
+                self.limit
+            ),
+        }
     }
 
     /// Returns the reason for the verdict, as the second half of a sentence.
@@ -68,7 +95,11 @@ impl fmt::Display for Assessment {
         if let Some(time) = self.time_to_limit {
             let (expected, earliest, latest) =
                 (ShortDuration(time.expected), ShortDuration(time.earliest), ShortDuration(time.latest));
-            write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
+            if time.expected.as_secs() == 0 {
+                write!(f, "; its usual peaks reach {} now", self.limit)?;
+            } else {
+                write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
+            }
         }
         if self.runtime_max.is_some() && self.verdict == Verdict::Steady {
             write!(f, "; a leak inside the heap of the runtime cannot be seen from outside")?;
@@ -82,16 +113,23 @@ impl fmt::Display for Assessment {
 }
 
 /// The lines of [`Assessment::report`].
-struct TerminalText<'a>(&'a Assessment);
+struct TerminalText<'a> {
+    assessment: &'a Assessment,
+    newest: Bytes,
+}
 
 impl fmt::Display for TerminalText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let assessment = self.0;
-        writeln!(f, "{assessment}\n\n  verdict      {}", assessment.verdict.as_str())?;
+        let TerminalText { assessment, newest } = *self;
+        let sentence = assessment.sentence(newest);
+        writeln!(f, "{sentence}\n\n  verdict      {}", assessment.verdict.as_str())?;
         if let Some(slope) = assessment.slope {
             writeln!(f, "  slope        {} ({} to {})", slope.expected, slope.low, slope.high)?;
         }
         match assessment.time_to_limit {
+            Some(time) if time.expected.as_secs() == 0 => {
+                writeln!(f, "  limit        {}, which its usual peaks reach now", assessment.limit)?;
+            }
             Some(TimeToLimit { expected, earliest, latest }) => writeln!(
                 f,
                 "  limit        {} in {} ({} to {})",
@@ -100,6 +138,9 @@ impl fmt::Display for TerminalText<'_> {
                 ShortDuration(earliest),
                 ShortDuration(latest)
             )?,
+            None if newest >= assessment.limit => {
+                writeln!(f, "  limit        {}, reached: memory is at {newest}", assessment.limit)?;
+            }
             None => writeln!(f, "  limit        {}, no forecast", assessment.limit)?,
         }
         match assessment.detectable {

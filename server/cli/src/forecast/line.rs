@@ -45,16 +45,21 @@ impl From<Point> for SeriesSample {
     }
 }
 
-/// Parses a line without its line break. A header is allowed before the first sample.
-pub(super) fn parse_line(text: &str, header_allowed: bool) -> Result<SeriesLine, String> {
+/// Parses a line without its line break. A header is allowed before the first sample. If `at` is given, that is the time of the line, which
+/// needs none.
+pub(super) fn parse_line(
+    text: &str,
+    header_allowed: bool,
+    at: Option<UnixMillis>,
+) -> Result<SeriesLine, String> {
     if text.is_empty() {
         Ok(SeriesLine::Blank)
     } else if let Some(comment) = text.strip_prefix('#') {
         Ok(parse_event(comment.trim()).map_or(SeriesLine::Blank, SeriesLine::Event))
     } else if text.starts_with('{') {
-        parse_json(text)
+        parse_json(text, at)
     } else {
-        parse_csv(text, header_allowed)
+        parse_csv(text, header_allowed, at)
     }
 }
 
@@ -67,22 +72,26 @@ fn parse_event(word: &str) -> Option<Reset> {
     }
 }
 
-/// Parses two fields with any of the usual delimiters between them, with or without quotes and blanks.
-fn parse_csv(text: &str, header_allowed: bool) -> Result<SeriesLine, String> {
+/// Parses two fields with any of the usual delimiters between them, with or without quotes and blanks. With a time `at`, the first one may
+/// be missing.
+fn parse_csv(text: &str, header_allowed: bool, at: Option<UnixMillis>) -> Result<SeriesLine, String> {
     let expected = "a line is `time,bytes`, such as `0,104857600` or `2025-01-01T00:00:00Z,100MB`";
-    let delimiter = text.bytes().find(|byte| b",;\t".contains(byte));
-    let delimiter = delimiter.ok_or_else(|| format!("there is no comma; {expected}"))?;
     // No time and no size contains a delimiter.
-    let mut fields = text.split(char::from(delimiter)).map(|field| field.trim().trim_matches('"').trim());
-    let (time, bytes) = match [fields.next(), fields.next(), fields.next()] {
-        [Some(time), Some(bytes), None] => (time, bytes),
-        [_, None, _] => return Err(format!("there is only one field; {expected}")),
-        _ => return Err(format!("there are more than two fields; {expected}")),
-    };
-    if header_allowed && is_column_name(time) && is_column_name(bytes) {
+    let delimiter = text.bytes().find(|byte| b",;\t".contains(byte)).unwrap_or(b',');
+    let fields: Vec<&str> =
+        text.splitn(4, char::from(delimiter)).map(|field| field.trim().trim_matches('"').trim()).collect();
+    if header_allowed && fields.len() < 3 && fields.iter().all(|field| is_column_name(field)) {
         return Ok(SeriesLine::Blank);
     }
-    let at = parse_time(time).ok_or_else(|| format!("`{time}` is not a time; {expected}"))?;
+    let (time, bytes) = match (fields.as_slice(), at) {
+        (&[bytes] | &[_, bytes], Some(at)) => (Ok(at), bytes),
+        (&[time, bytes], None) => (parse_time(time).ok_or(time), bytes),
+        ([_], None) => {
+            return Err(format!("the time is missing: {expected}; --interval 10s reads lines without times"));
+        }
+        _ => return Err(format!("there are more than two fields; {expected}")),
+    };
+    let at = time.map_err(|time| format!("`{time}` is not a time; {expected}"))?;
     let total = parse_size(bytes).ok_or_else(|| format!("`{bytes}` is not a size in bytes; {expected}"))?;
     Ok(SeriesLine::Sample(Point::single(at, total).into()))
 }
@@ -120,8 +129,10 @@ struct JsonLine {
     seconds: Option<f64>,
     /// Milliseconds, as in reports.
     at: Option<Time>,
-    #[serde(alias = "timestamp", alias = "ts")]
     time: Option<Time>,
+    timestamp: Option<Time>,
+    ts: Option<Time>,
+    t: Option<Time>,
     event: Option<String>,
     #[serde(flatten)]
     figures: Figures,
@@ -143,8 +154,29 @@ struct JsonForecast {
     runtime_max_bytes: Option<Bytes>,
 }
 
-fn parse_json(text: &str) -> Result<SeriesLine, String> {
-    let expected = r#"a line is an object such as {"seconds":0,"bytes":104857600}"#;
+impl JsonLine {
+    /// Returns the time; `None` if the line has none, an error if it is none.
+    fn time(&self) -> Result<Option<UnixMillis>, String> {
+        let named = [&self.time, &self.timestamp, &self.ts, &self.t].into_iter().flatten().next();
+        let time = match (&self.at, self.seconds, named) {
+            // Before 1973, milliseconds look like seconds.
+            (Some(Time::Number(millis)), None, None) if millis.abs() < MILLIS_FROM => {
+                seconds_to_millis(millis / 1000.0)
+            }
+            (_, Some(seconds), _) => Time::Number(seconds).to_millis(),
+            (_, None, Some(time)) | (Some(time), None, None) => time.to_millis(),
+            (None, None, None) => return Ok(None),
+        };
+        time.map(Some).ok_or_else(|| "the time is neither a number nor ISO 8601".to_owned())
+    }
+}
+
+/// What a line without a time lacks.
+const TIME_MISSING: &str = "the time is missing (`time`, `timestamp`, `ts`, `t`, `at` or `seconds`): Node writes it with \
+    JSON.stringify({time: Date.now(), ...process.memoryUsage()}), and --interval 10s reads lines without times";
+
+fn parse_json(text: &str, at: Option<UnixMillis>) -> Result<SeriesLine, String> {
+    let expected = r#"a line is an object such as {"time":1735689600,"bytes":104857600}"#;
     let fields: JsonLine = serde_json::from_str(text).map_err(|error| format!("{error}; {expected}"))?;
     if let Some(word) = &fields.event {
         let known = "the events are `restart`, `purge` and `limit`";
@@ -152,15 +184,10 @@ fn parse_json(text: &str) -> Result<SeriesLine, String> {
             .map(SeriesLine::Event)
             .ok_or_else(|| format!("`{word}` is unknown; {known}"));
     }
-    let at = match (fields.at, fields.seconds.map(Time::Number).or(fields.time)) {
-        // Before 1973, milliseconds look like seconds.
-        (Some(Time::Number(millis)), None) if millis.abs() < MILLIS_FROM => {
-            seconds_to_millis(millis / 1000.0)
-        }
-        (Some(time), None) | (_, Some(time)) => time.to_millis(),
-        (None, None) => return Err(format!("the fields `seconds` and `at` are both missing; {expected}")),
+    let at = match at {
+        Some(at) => at,
+        None => fields.time().map_err(|error| format!("{error}; {expected}"))?.ok_or(TIME_MISSING)?,
     };
-    let at = at.ok_or_else(|| format!("`seconds` or `at` is not a time; {expected}"))?;
     let runtime_max = fields.forecast.and_then(|forecast| forecast.runtime_max_bytes);
     let mut figures = fields.sample.unwrap_or(fields.figures);
     if fields.heap_known == Some(false) {
@@ -200,7 +227,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Result<SeriesLine, String> {
-        parse_line(text, false)
+        parse_line(text, false, None)
     }
 
     fn single(millis: i64, total: u64) -> SeriesLine {

@@ -5,12 +5,13 @@
 //! order of time is refused.
 
 use std::io::{self, BufRead, Read};
+use std::time::Duration;
 
 use heapbeat_forecast::{Assessment, Forecaster, Reset};
 use heapbeat_shared::{Bytes, UnixMillis};
 
 use super::line::{SeriesLine, SeriesSample, parse_line};
-use super::prometheus::{is_prometheus, read_prometheus};
+use super::prometheus::{Labels, is_prometheus, read_prometheus};
 
 /// Size limit of a line, in bytes. A line of figures has about fifty, one of `check-memory --json` with all routes and events some ten
 /// thousand.
@@ -45,8 +46,11 @@ pub(super) enum SeriesFileError {
         reason: String,
     },
     /// It is a response of Prometheus, but not one with a series.
-    #[error("this response of Prometheus has no series: {0}")]
+    #[error("this response of Prometheus cannot be assessed: {0}")]
     Prometheus(String),
+    /// A series of a response was selected, but it is none.
+    #[error("this is no response of Prometheus, so that --series selects nothing")]
+    NotPrometheus,
     /// There is no sample.
     #[error(
         "there is no sample in {lines} lines; a line is `time,bytes`, such as `0,104857600`, or one JSON object"
@@ -69,10 +73,21 @@ pub(super) enum SeriesFileError {
     },
 }
 
+/// How to read a series.
+#[derive(Debug, Default)]
+pub(super) struct SeriesOptions {
+    /// The time from each line to the next, which then need no times.
+    pub(super) interval: Option<Duration>,
+    /// The labels of the series in a response of Prometheus that has several.
+    pub(super) labels: Labels,
+}
+
 /// A series that was read.
 #[derive(Debug, Default)]
 pub(super) struct SeriesReader {
     forecaster: Forecaster,
+    /// The newest reading.
+    newest: Bytes,
     /// Number of samples, and of those that are older than the one before; the line of the first of those.
     samples: u64,
     late: u64,
@@ -97,7 +112,7 @@ impl SeriesReader {
             self.first_late = if self.late == 1 { line } else { self.first_late };
             return;
         }
-        self.last = Some(sample.point.at);
+        (self.last, self.newest) = (Some(sample.point.at), sample.point.total);
         if sample.runtime_max.is_some() {
             self.forecaster.set_runtime_max(sample.runtime_max);
         }
@@ -118,18 +133,34 @@ impl SeriesReader {
         }
     }
 
-    /// Assesses the series against a limit, or the one that its lines have.
-    pub(super) fn assess(&mut self, limit: Option<Bytes>, default: Bytes) -> Assessment {
-        self.forecaster.assess(limit.or(self.limit).unwrap_or(default))
+    /// Returns the newest reading.
+    pub(super) const fn newest(&self) -> Bytes {
+        self.newest
+    }
+
+    /// Returns the limit that its lines have.
+    pub(super) const fn limit(&self) -> Option<Bytes> {
+        self.limit
+    }
+
+    /// Assesses the series against a limit.
+    pub(super) fn assess(&mut self, limit: Bytes) -> Assessment {
+        self.forecaster.assess(limit)
     }
 }
 
 /// Reads a series.
-pub(super) fn read_series(mut input: impl BufRead) -> Result<SeriesReader, SeriesFileError> {
+pub(super) fn read_series(
+    mut input: impl BufRead,
+    options: &SeriesOptions,
+) -> Result<SeriesReader, SeriesFileError> {
     let mut series = SeriesReader::default();
     if is_prometheus(input.fill_buf()?) {
-        read_prometheus(input, &mut series)?;
+        read_prometheus(input, &options.labels, &mut series)?;
         return series.finish(1);
+    }
+    if !options.labels.is_empty() {
+        return Err(SeriesFileError::NotPrometheus);
     }
     let (mut lines, mut line) = (0, Vec::new());
     loop {
@@ -139,7 +170,7 @@ pub(super) fn read_series(mut input: impl BufRead) -> Result<SeriesReader, Serie
             return series.finish(lines);
         }
         lines += 1;
-        match decode_line(&line, lines, series.samples == 0)? {
+        match decode_line(&line, lines, series.samples, options.interval)? {
             SeriesLine::Blank => {}
             SeriesLine::Sample(sample) => series.add(sample, lines),
             SeriesLine::Event(reset) => series.reset(reset),
@@ -147,14 +178,22 @@ pub(super) fn read_series(mut input: impl BufRead) -> Result<SeriesReader, Serie
     }
 }
 
-fn decode_line(line: &[u8], number: u64, header_allowed: bool) -> Result<SeriesLine, SeriesFileError> {
+/// Decodes a line. `samples` is the number of those before, each of which an interval precedes if there is one.
+fn decode_line(
+    line: &[u8],
+    number: u64,
+    samples: u64,
+    interval: Option<Duration>,
+) -> Result<SeriesLine, SeriesFileError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     if line.len() > MAX_LINE_BYTES {
         return Err(SeriesFileError::LineTooLong(number));
     }
     let text = std::str::from_utf8(line).map_err(|_| SeriesFileError::NotText(number))?;
     let text = text.trim_start_matches('\u{feff}').trim();
-    parse_line(text, header_allowed).map_err(|reason| SeriesFileError::Malformed {
+    let after = |interval: Duration| interval.saturating_mul(u32::try_from(samples).unwrap_or(u32::MAX));
+    let at = interval.map(|interval| UnixMillis(0).plus(after(interval)));
+    parse_line(text, samples == 0, at).map_err(|reason| SeriesFileError::Malformed {
         line: number,
         text: text[..text.floor_char_boundary(SHOWN_BYTES)].to_owned(),
         reason,
@@ -169,20 +208,24 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Option<Bytes> = Some(Bytes::from_mb(512));
+    const LIMIT: Bytes = Bytes::from_mb(512);
+
+    fn read(input: impl BufRead) -> Result<SeriesReader, SeriesFileError> {
+        read_series(input, &SeriesOptions::default())
+    }
 
     fn assess(input: impl BufRead) -> Assessment {
-        read_series(input).unwrap().assess(LIMIT, Bytes::ZERO)
+        read(input).unwrap().assess(LIMIT)
     }
 
     fn error(text: &[u8]) -> String {
-        read_series(text).unwrap_err().to_string()
+        read(text).unwrap_err().to_string()
     }
 
     #[test]
     fn an_error_names_the_line_its_text_and_the_reason() {
         let cases = [
-            ("12", "there is no comma"),
+            ("12", "the time is missing: a line is `time,bytes`"),
             ("1,2,3", "more than two fields"),
             ("x,2", "`x` is not a time;"),
             ("1,-2", "`-2` is not a size"),
@@ -191,7 +234,7 @@ mod tests {
             ("1,inf", "`inf` is not a size"),
             ("1e300,2", "`1e300` is not a time"),
             ("{", "EOF while parsing"),
-            (r#"{"bytes":1}"#, "the fields `seconds` and `at` are both missing"),
+            (r#"{"bytes":1}"#, "the time is missing (`time`, "),
             (r#"{"seconds":1}"#, "the fields `bytes`, `rss`"),
             (r#"{"seconds":1,"bytes":-1}"#, "`bytes` is -1"),
             (r#"{"event":"party"}"#, "`party` is unknown"),
@@ -206,7 +249,7 @@ mod tests {
     #[test]
     fn headers_byte_order_marks_and_line_ends_of_other_systems_are_accepted() {
         let text = "\u{feff}seconds,rss\r\n0,5\r\n\r\n1,6\r\n";
-        assert!(read_series(text.as_bytes()).is_ok());
+        assert!(read(text.as_bytes()).is_ok());
         // A line of names is a header only before the first sample.
         assert!(error(format!("{text}seconds,rss").as_bytes()).starts_with("line 5, `seconds,rss`"));
     }
@@ -259,7 +302,7 @@ mod tests {
             error.starts_with("2 of 5 samples are older than the one before, the first in line 3; "),
             "{error}"
         );
-        assert!(read_series(&b"0,1\n0,2\n1,3\n"[..]).is_ok(), "two samples of one instant are in order");
+        assert!(read(&b"0,1\n0,2\n1,3\n"[..]).is_ok(), "two samples of one instant are in order");
     }
 
     #[test]
@@ -278,12 +321,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_the_reader_panic(text in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read_series(&text[..]);
+            let _ = read(&text[..]);
         }
 
         #[test]
         fn nothing_like_a_line_makes_the_parser_panic(text in r#"[{}"a-z0-9.,:;# e+-]{0,60}"#) {
-            let _ = read_series(text.as_bytes());
+            let _ = read(text.as_bytes());
         }
     }
 }

@@ -45,7 +45,7 @@ proptest! {
             let _ = forecaster.time_to_limit_within(Bytes(limit), Duration::MAX);
         }
         let assessment = forecaster.assess(Bytes(limit));
-        let _ = (assessment.report(), assessment.to_json());
+        let _ = (assessment.report(Bytes(limit / 2)), assessment.to_json(Bytes(limit / 2)));
     }
 
     #[test]
@@ -55,7 +55,7 @@ proptest! {
     ) {
         let points = figures.iter().zip(0i64..).map(|(total, i)| Point::single(UnixMillis(i * every), Bytes(*total)));
         let assessment = Forecaster::of(points).assess(Bytes(u64::MAX));
-        let _ = (assessment.report(), assessment.to_json());
+        let _ = (assessment.report(Bytes(0)), assessment.to_json(Bytes(u64::MAX)));
         if let Some(time) = assessment.time_to_limit {
             prop_assert!(time.earliest <= time.expected && time.expected <= time.latest);
         }

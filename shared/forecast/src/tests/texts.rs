@@ -12,7 +12,7 @@ fn an_assessment_is_formatted_as_sentence_report_and_json() {
         ),
         "{sentence}"
     );
-    let report = leak.report();
+    let report = leak.report(Bytes::from_mb(110));
     for part in [
         "verdict      leaking\n",
         "slope        1.00 MB/min (",
@@ -26,7 +26,7 @@ fn an_assessment_is_formatted_as_sentence_report_and_json() {
     let nothing = Forecaster::new().assess(LIMIT).to_string();
     assert_eq!(nothing, "No verdict on memory: not enough data yet.");
 
-    let json: serde_json::Value = serde_json::from_str(&leak.to_json()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&leak.to_json(Bytes::from_mb(110))).unwrap();
     assert_eq!(
         (&json["verdict"], &json["basis"], &json["part"]),
         (&"leaking".into(), &"sustained_growth".into(), &"total".into())
@@ -37,6 +37,17 @@ fn an_assessment_is_formatted_as_sentence_report_and_json() {
         assert!(json["time_to_limit"][field].as_f64().unwrap() > 20_000.0, "{field}");
     }
     assert_eq!(serde_json::from_value::<Assessment>(json).unwrap().verdict, Verdict::Leaking);
+}
+
+#[test]
+fn a_limit_whose_time_is_over_has_no_seconds_left() {
+    // 110 MB, with peaks of 20 MB every few seconds.
+    let peaks = |t: f64| slow_leak(t) + if t % 4.0 < 1.0 { 20.0 * 1_048_576.0 } else { 0.0 };
+    let leak = Forecaster::of(series(600, peaks)).assess(Bytes::from_mb(120));
+    let sentence = leak.to_string();
+    assert!(sentence.ends_with("given back; its usual peaks reach 120.0 MB now."), "{sentence}");
+    let report = leak.report(Bytes::from_mb(110));
+    assert!(report.contains("  limit        120.0 MB, which its usual peaks reach now\n"), "{report}");
 }
 
 #[test]
