@@ -26,6 +26,9 @@ const FILES_WRITTEN_EVERY: Duration = Duration::from_secs(3600);
 /// Part of V8's limit that is kept for the young generation.
 const YOUNG_GENERATION: u64 = 48 << 20;
 
+/// Size of V8's old generation up to which it gives up earlier, as it collects more than it works.
+const SMALL_HEAP: u64 = 128 << 20;
+
 /// Longest name of a function, and longest path, that is passed on; in characters.
 const MAX_TEXT: usize = 300;
 
@@ -200,9 +203,14 @@ fn to_purge_report(answer: &PurgeAnswer) -> PurgeReport {
 }
 
 /// The part of a runtime's limit that objects can use. V8 counts three semi-spaces of the young generation (16 MB each by default) into
-/// its limit, and gives up when the rest, the old generation, is nearly full: with caps of 200 and 512 MB at 88 to 99 % of the cap (Node 20).
+/// its limit, and gives up when the rest, the old generation, is nearly full: with caps of 200 and 512 MB at 88 to 99 % of the cap, with 64 MB
+/// at 80 to 96 % (Node 20). Below 48 MB the semi-spaces may have been made smaller as well.
 fn usable_limit(runtime: &str, limit: u64) -> Bytes {
-    Bytes(if runtime == "node" { limit - YOUNG_GENERATION.min(limit / 4) } else { limit })
+    if runtime != "node" {
+        return Bytes(limit);
+    }
+    let old = limit - YOUNG_GENERATION.min(limit / 2);
+    Bytes(if old <= SMALL_HEAP { old - old / 8 } else { old })
 }
 
 /// A program chooses its texts itself: without control characters and those that change the direction of text they cannot forge lines of

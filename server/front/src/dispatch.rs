@@ -1,6 +1,7 @@
 //! What happens to a request: it is refused, answered by an operator route, shed, or forwarded to the program.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -115,7 +116,9 @@ pub(crate) async fn dispatch(
     };
     client.framing.answer_upgrade(number, answer.tunnel);
     let mut response = answer.response;
-    let closing = client.kind == PermitKind::Reserve || *shared.stage.borrow() != Stage::Open;
+    let closing = client.kind == PermitKind::Reserve
+        || *shared.stage.borrow() != Stage::Open
+        || shared.closes_soon.load(Ordering::Relaxed);
     if closing && !answer.tunnel {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

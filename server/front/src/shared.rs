@@ -1,6 +1,6 @@
 //! State that all connections share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) statistics: Arc<StatisticsRecorder>,
     pub(crate) connections: Arc<ConnectionLimit>,
     pub(crate) stage: watch::Sender<Stage>,
+    /// Whether the front closes soon, so that clients are told to open other connections.
+    pub(crate) closes_soon: AtomicBool,
     tunnels: AtomicUsize,
     /// Where requests are looked at that are still in the kernel's buffer.
     scratch: Mutex<Vec<u8>>,
@@ -72,6 +74,7 @@ impl Shared {
             statistics: Arc::default(),
             connections: ConnectionLimit::new(config.limits.max_connections),
             stage: watch::channel(Stage::Open).0,
+            closes_soon: AtomicBool::new(false),
             tunnels: AtomicUsize::new(0),
             // One byte more than a head may have, so that a longer one is seen.
             scratch: Mutex::new(vec![0; config.limits.max_header + 1]),

@@ -204,6 +204,7 @@ impl Supervisor {
                 self.external.iter_mut().for_each(|external| external.recorder.record_stop(signal.name()));
                 self.stops += 1;
                 self.log_stop(signal.name());
+                self.with_requests(|it| it.gateway.announce_close());
             }
             _ => {}
         }

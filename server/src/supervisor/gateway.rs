@@ -99,6 +99,9 @@ pub trait Gateway: fmt::Debug {
     /// Tells whether memory is short, so that requests that waited are passed on by fewer at a time.
     fn set_memory_short(&mut self, short: bool);
 
+    /// Announces that no more connections will be accepted soon: clients are told with each response to open another one.
+    fn announce_close(&mut self);
+
     /// Accepts no more connections. Open ones end with their current response.
     fn close(&mut self);
 

@@ -201,6 +201,7 @@ impl Machine {
         let number = self.last_number;
         self.workers.push(Worker::starting(number, role, now));
         effects.push(Effect::Start(number));
+        self.serve_until_the_end(number, effects);
         number
     }
 }

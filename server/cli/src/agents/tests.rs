@@ -19,6 +19,7 @@ fn a_duration_that_is_none_is_zero() {
 #[test]
 fn the_young_generation_is_not_room_for_objects_that_stay() {
     assert_eq!(usable_limit("node", 248 << 20), Bytes::from_mb(200));
-    assert_eq!(usable_limit("node", 64 << 20), Bytes::from_mb(48));
+    assert_eq!(usable_limit("node", 112 << 20), Bytes::from_mb(56));
+    assert_eq!(usable_limit("node", 64 << 20), Bytes::from_mb(28));
     assert_eq!(usable_limit("ruby", 248 << 20), Bytes::from_mb(248));
 }

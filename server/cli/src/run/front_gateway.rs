@@ -233,6 +233,10 @@ impl Gateway for FrontGateway {
         self.handle.set_memory_short(short);
     }
 
+    fn announce_close(&mut self) {
+        self.handle.announce_close();
+    }
+
     fn close(&mut self) {
         self.handle.close();
     }

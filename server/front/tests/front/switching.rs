@@ -151,7 +151,7 @@ async fn requests_wait_within_bounds() {
         let response = client.response().await.unwrap();
         assert_eq!((response.status(), response.header("retry-after")), (503, Some("5")));
         assert_eq!(response.header("content-type"), Some("application/problem+json"));
-        assert!(response.text().contains("300ms"), "{}", response.text());
+        assert!(response.text().contains("0.3 s"), "{}", response.text());
     }
     let waits = front.handle.statistics().held;
     assert_eq!((waits.now, waits.total, waits.refused), (0, 2, 3));
@@ -215,6 +215,22 @@ async fn requests_that_cannot_wait_as_long_as_an_outage_are_answered_at_once() {
     let program = Program::named("back");
     front.handle.activate(program.upstream(1));
     assert_eq!(waiting.response().await.unwrap().text(), "back");
+}
+
+#[tokio::test]
+async fn before_the_front_closes_responses_end_their_connections_and_new_ones_are_accepted() {
+    let program = Program::named("here");
+    let front = TestFront::start(FrontConfig::default());
+    front.handle.activate(program.upstream(1));
+    let mut kept = front.connect().await;
+    for expected in [None, Some("close")] {
+        kept.send(GET).await;
+        let response = kept.response().await.unwrap();
+        assert_eq!((response.text().as_str(), response.header("connection")), ("here", expected));
+        front.handle.announce_close();
+    }
+    assert_eq!(kept.rest().await, b"");
+    assert_eq!(front.request(GET).await.text(), "here");
 }
 
 type Announcement = fn(&FrontHandle);

@@ -60,6 +60,12 @@ impl Supervisor {
     pub(super) fn finish_requests(&mut self) {
         let Some(requests) = &mut self.requests else { return };
         requests.gateway.close();
+        let waiting = requests.gateway.waiting();
+        if waiting > 0 {
+            tracing::warn!(
+                "no instance got ready for {waiting} requests that waited; they are answered with 503"
+            );
+        }
         requests.gateway.refuse_waiting();
         let deadline = Instant::now() + FINISH;
         while !requests.gateway.is_closed() && Instant::now() < deadline {

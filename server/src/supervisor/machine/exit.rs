@@ -20,7 +20,8 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(worker) = self.remove(number) else { return };
-        effects.push(Effect::Investigate(number, exit, worker.stop_reason));
+        let failed = self.has_failed_before_the_stop(&worker, exit);
+        effects.push(Effect::Investigate(number, exit, worker.stop_reason.filter(|_| !failed)));
         self.note_drain(&worker, now);
         self.after_exit(&worker, Some(exit), now, random, effects);
     }
@@ -35,7 +36,7 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         if self.stopping.is_some() {
-            return self.exited_while_stopping(worker, exit, now, effects);
+            return self.exited_while_stopping(worker, exit, now, random, effects);
         }
         let code = code_of(exit);
         match worker.role {
@@ -81,7 +82,7 @@ impl Machine {
 
     /// Starts a worker in place of one that has failed: at once if that one had been ready, else after a pause that grows with each
     /// failure; in any case not before the restart budget allows it.
-    fn retry(&mut self, was_ready: bool, now: Duration, random: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn retry(&mut self, was_ready: bool, now: Duration, random: u32, effects: &mut Vec<Effect>) {
         self.failures = if was_ready { 0 } else { self.failures + 1 };
         let wanted_at = now + self.policy.restart_delay(self.failures, random);
         let Reservation { at: retry_at, newly_spent } = self.restart_budget.reserve(wanted_at);

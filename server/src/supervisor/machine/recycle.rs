@@ -280,6 +280,7 @@ impl Machine {
             effects.push(Effect::Log(Notice::Started(number, start_time)));
             effects.extend((may_serve && !waits).then_some(Effect::Activate(number)));
         }
+        self.forget_failures_before_the_stop();
         self.replacement_failed_before = false;
         self.start_sizes.record(size.max(start_size));
         if role == Role::Replacement || follows_drained {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use heapbeat_shared::exit::{ProcessExit, StopReason};
 
 use super::exit::code_of;
-use super::{Command, Effect, Machine, Role, StopSignal, Succession, SupervisorPolicy, Worker};
+use super::{Command, Effect, Machine, Role, StopSignal, Succession, SupervisorPolicy, Worker, WorkerNumber};
 use crate::supervisor::policy::FrontPolicy;
 
 const SIGINT: i32 = 2;
@@ -60,7 +60,8 @@ impl Machine {
             stopping.service_end = None;
         }
         let service_end = stopping.service_end;
-        self.retry_at = None;
+        // Requests may wait for the next attempt.
+        self.retry_at = self.retry_at.filter(|at| service_end.is_some_and(|end| *at < end.at));
         // From now on nothing makes room, and requests that wait are to be served before the front closes.
         for number in self.held_workers() {
             self.end_hold(number, effects);
@@ -80,8 +81,16 @@ impl Machine {
                 }
             }
         }
-        if self.workers.is_empty() {
-            effects.push(Effect::Exit(0));
+        self.exit_if_all_is_over(effects);
+    }
+
+    /// Exits when no worker runs and no other one is to follow.
+    fn exit_if_all_is_over(&self, effects: &mut Vec<Effect>) {
+        if let Some(stopping) = &self.stopping
+            && self.workers.is_empty()
+            && self.retry_at.is_none()
+        {
+            effects.push(Effect::Exit(stopping.code));
         }
     }
 
@@ -92,17 +101,47 @@ impl Machine {
             stopping.code = 1;
             stopping.service_end = None;
         }
+        self.retry_at = None;
+        self.exit_if_all_is_over(effects);
     }
 
     /// Handles the end of the last connection to the front: whatever was in flight has ended with it.
     pub(super) fn front_closed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if let Some(stopping) = &mut self.stopping {
             stopping.service_end = None;
+            self.retry_at = None;
         }
         for worker in &mut self.workers {
             worker.abort_requests_at = None;
             worker.finish_requests(now, effects);
         }
+        self.exit_if_all_is_over(effects);
+    }
+
+    /// Makes a worker that was started during a stop serve until its end.
+    pub(super) fn serve_until_the_end(&mut self, number: WorkerNumber, effects: &mut Vec<Effect>) {
+        let Some(end) = self.stopping.as_ref().and_then(|stopping| stopping.service_end) else { return };
+        if let Some(worker) = self.worker(number) {
+            worker.begin_stop(&end, effects);
+        }
+    }
+
+    /// Notes that a worker got ready during a stop: those before it that failed do not count.
+    pub(super) fn forget_failures_before_the_stop(&mut self) {
+        if let Some(stopping) = self.stopping.as_mut().filter(|stopping| stopping.service_end.is_some()) {
+            stopping.code = 0;
+        }
+    }
+
+    /// Whether a worker has failed before it was told to stop: that a stop was requested is not the reason.
+    pub(super) fn has_failed_before_the_stop(&self, worker: &Worker, exit: ProcessExit) -> bool {
+        self.stopping.is_some() && worker.request_drain.is_some() && !self.is_expected(worker, Some(exit))
+    }
+
+    /// Whether a worker was killed by the supervisor, or ended by the signal that requested the stop, and so has not failed.
+    fn is_expected(&self, worker: &Worker, exit: Option<ProcessExit>) -> bool {
+        let is_stop = |signal| is_stop(&self.policy, signal);
+        worker.termination.is_some() || exit.is_some_and(|exit| exit.is_end_by(is_stop))
     }
 
     /// Decides what follows a worker that has exited, or could not be started, after a stop was requested.
@@ -111,36 +150,25 @@ impl Machine {
         worker: &Worker,
         exit: Option<ProcessExit>,
         now: Duration,
+        random: u32,
         effects: &mut Vec<Effect>,
     ) {
-        // A worker that was killed by the supervisor, or ended by the signal that requested the stop, has not failed.
-        let expected = worker.termination.is_some()
-            || exit.is_some_and(|exit| exit.is_end_by(|signal| is_stop(&self.policy, signal)));
-        let drained_first = worker.succession == Succession::DrainsFirst;
-        let crashed = !expected && worker.ready_at.is_some() && exit != Some(ProcessExit::Code(0));
-        if self.workers.is_empty()
-            && (drained_first || crashed)
-            && let Some(end) = self.time_for_another(now)
-        {
-            let next = self.start(Role::Serving, now, effects);
-            if let Some(next) = self.worker(next) {
-                next.stop_reason = Some(StopReason::Stop);
-                next.begin_stop(&end, effects);
-            }
-            return;
-        }
+        let expected = self.is_expected(worker, exit);
         let Some(stopping) = &mut self.stopping else { return };
         let code = if expected { 0 } else { code_of(exit) };
         stopping.code = stopping.code.max(code);
-        if self.workers.is_empty() {
-            effects.push(Effect::Exit(stopping.code));
+        let drained_first = worker.succession == Succession::DrainsFirst;
+        let crashed = !expected && exit != Some(ProcessExit::Code(0));
+        if self.workers.is_empty()
+            && (drained_first || crashed)
+            && let Some(end) = stopping.service_end
+            && now + self.expected_start() < end.at
+        {
+            let was_ready = drained_first || worker.ready_at.is_some();
+            self.retry(was_ready, now, random, effects);
+            self.retry_at = self.retry_at.filter(|at| *at < end.at);
         }
-    }
-
-    /// Returns when service ends if another worker can get ready before, and the restart budget allows one.
-    fn time_for_another(&mut self, now: Duration) -> Option<ServiceEnd> {
-        let end = self.stopping.as_ref()?.service_end?;
-        (now + self.expected_start() < end.at && self.restart_budget.reserve(now).at == now).then_some(end)
+        self.exit_if_all_is_over(effects);
     }
 }
 

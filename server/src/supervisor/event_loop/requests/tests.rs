@@ -66,6 +66,8 @@ impl Gateway for FakeGateway {
 
     fn set_memory_short(&mut self, _: bool) {}
 
+    fn announce_close(&mut self) {}
+
     fn close(&mut self) {}
 
     fn is_closed(&self) -> bool {

@@ -150,7 +150,37 @@ fn what_nobody_stopped_is_followed_by_another_worker_until_the_front_has_closed(
     // It never got ready.
     let mut machine = machine_behind_front();
     play(&mut machine, &[], &[(0.0, Tick), (1.0, StopRequested(TERM))]);
-    assert_eq!(quiet(play(&mut machine, &[], &[(1.1, Exited(1, ProcessExit::Code(3)))])), [Exit(3)]);
+    let effects = play(&mut machine, &[], &[(1.1, Exited(1, ProcessExit::Code(3)))]);
+    assert_eq!(effects, [Investigate(1, ProcessExit::Code(3), None), Start(2)], "the stop is not the reason");
+    assert_eq!(quiet(play(&mut machine, &[], &[(1.2, Exited(2, ProcessExit::Code(3)))])), []);
+    assert_eq!(quiet(play(&mut machine, &[], &[(1.8, Tick)])).last(), Some(&Start(3)), "after a pause");
+    assert_eq!(
+        quiet(play(&mut machine, &[], &[(3.0, Tick), (3.1, FrontClosed)])).last(),
+        Some(&Send(3, Command::Stop(TERM, 1)))
+    );
+    assert_eq!(quiet(play(&mut machine, &[], &[(3.2, Exited(3, ProcessExit::Signal(15)))])), [Exit(3)]);
+}
+
+#[test]
+fn a_stop_in_a_pause_between_two_attempts_waits_for_the_next_one_until_the_front_has_closed() {
+    let failed =
+        [(0.0, Tick), (0.1, Exited(1, ProcessExit::Code(3))), (0.2, Exited(2, ProcessExit::Code(3)))];
+    let stopped = || {
+        let mut machine = machine_behind_front();
+        play(&mut machine, &[], &failed);
+        assert_eq!(quiet(play(&mut machine, &[], &[(0.3, StopRequested(TERM))])), []);
+        machine
+    };
+    let mut machine = stopped();
+    assert_eq!(quiet(play(&mut machine, &[], &[(0.8, Tick)])).last(), Some(&Start(3)));
+    assert!(play(&mut machine, &[], &[(1.5, Ready(3))]).contains(&Activate(3)));
+    play(&mut machine, &[], &[(2.3, Tick), (2.4, FrontClosed)]);
+    assert_eq!(quiet(play(&mut machine, &[], &[(2.5, Exited(3, ProcessExit::Signal(15)))])), [Exit(0)]);
+
+    let mut machine = stopped();
+    assert_eq!(play(&mut machine, &[], &[(0.4, FrontClosed)]), [Exit(0)]);
+    let mut machine = stopped();
+    assert_eq!(play(&mut machine, &[], &[(0.4, StopRequested(TERM))])[..1], [Exit(0)], "a second signal");
 }
 
 /// What the machine's effects bring about, with one request that arrives when the stop is requested.
@@ -161,6 +191,8 @@ struct World {
     coming: Vec<(Duration, MachineEvent)>,
     /// Times from a start until the worker is ready, from its drain until it has no requests, and from the request to stop until it exits.
     times: [Duration; 3],
+    /// Number of workers that exit instead of getting ready.
+    failing: u32,
     active: Vec<WorkerNumber>,
     closing: bool,
     waits: bool,
@@ -171,16 +203,8 @@ impl World {
     fn new(machine: Machine, times: [f64; 3]) -> Self {
         let (active, log) = (Vec::new(), Vec::new());
         let coming = vec![(Duration::ZERO, Tick)];
-        World {
-            machine,
-            now: Duration::ZERO,
-            coming,
-            times: times.map(secs),
-            active,
-            closing: false,
-            waits: false,
-            log,
-        }
+        let (now, times) = (Duration::ZERO, times.map(secs));
+        World { machine, now, coming, times, failing: 0, active, closing: false, waits: false, log }
     }
 
     fn plan(&mut self, after: Duration, event: MachineEvent) {
@@ -216,6 +240,9 @@ impl World {
         let [start, drain, stop] = self.times;
         for effect in effects {
             match &effect {
+                Start(number) if *number <= self.failing => {
+                    self.plan(start / 2, Exited(*number, ProcessExit::Code(3)));
+                }
                 Start(number) => self.plan(start, Ready(*number)),
                 Activate(number) => self.active.push(*number),
                 Drain(number) => {
@@ -249,8 +276,10 @@ proptest! {
     fn a_request_that_waits_when_a_stop_is_requested_is_served(
         // Whether two may run at a time, and when what happens to the serving worker, if anything, in seconds.
         single: bool,
-        happens in proptest::option::of((any::<bool>(), 10.0..60.0_f64)),
-        times in [0.05..5.0_f64, 0.0..4.0_f64, 0.0..4.0_f64],
+        happens in proptest::option::of((any::<bool>(), 20.0..60.0_f64)),
+        // Workers that do not get ready at first.
+        failing in 0..5_u32,
+        times in [0.05..3.0_f64, 0.0..4.0_f64, 0.0..4.0_f64],
         stop_after in 0.0..12.0_f64,
         by_terminal: bool,
     ) {
@@ -258,15 +287,16 @@ proptest! {
         policy.front = Some(FrontPolicy { hold: secs(30.0), drain_window: secs(2.0) });
         policy.one_at_a_time = single;
         let mut world = World::new(Machine::new(policy), times);
+        world.failing = failing;
         let begun = happens.map_or(0.0, |(killed, at)| {
-            let event = if killed { Exited(1, KILLED) } else { ReplaceRequested };
+            let event = if killed { Exited(failing + 1, KILLED) } else { ReplaceRequested };
             world.coming.push((secs(at), event));
             at
         });
         let stop = secs(begun + stop_after);
         world.run(stop);
         if happens.is_some_and(|(killed, _)| killed) {
-            world.active.retain(|number| *number != 1);
+            world.active.retain(|number| *number != failing + 1);
         }
         let signal = if by_terminal { StopSignal::Interrupt } else { TERM };
         world.waits = world.active.is_empty();
