@@ -35,6 +35,14 @@ pub(super) struct ServiceEnd {
     pub(super) time_to_stop: Duration,
 }
 
+impl ServiceEnd {
+    /// Whether other workers are started until then. After Ctrl-C a person waits, and a worker that exits has had it from the terminal; one
+    /// that is started later would not have.
+    fn starts_others(&self) -> bool {
+        self.signal == StopSignal::Terminate
+    }
+}
+
 impl Machine {
     pub(super) fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
         let policy = self.policy;
@@ -61,7 +69,8 @@ impl Machine {
         }
         let service_end = stopping.service_end;
         // Requests may wait for the next attempt.
-        self.retry_at = self.retry_at.filter(|at| service_end.is_some_and(|end| *at < end.at));
+        let next_end = service_end.filter(ServiceEnd::starts_others);
+        self.retry_at = self.retry_at.filter(|at| next_end.is_some_and(|end| *at < end.at));
         // From now on nothing makes room, and requests that wait are to be served before the front closes.
         for number in self.held_workers() {
             self.end_hold(number, effects);
@@ -73,7 +82,8 @@ impl Machine {
                 // It has no requests yet.
                 (Role::Replacement, _) => worker.kill(effects),
                 // Another one follows it, for the requests that wait.
-                (Role::Draining(_), Some(_)) if worker.succession == Succession::DrainsFirst => {}
+                (Role::Draining(_), Some(end))
+                    if end.starts_others() && worker.succession == Succession::DrainsFirst => {}
                 (Role::Serving | Role::Draining(_), Some(end)) => worker.begin_stop(&end, effects),
                 (Role::Serving | Role::Draining(_), None) => {
                     worker.abort_requests(effects);
@@ -161,7 +171,7 @@ impl Machine {
         let crashed = !expected && exit != Some(ProcessExit::Code(0));
         if self.workers.is_empty()
             && (drained_first || crashed)
-            && let Some(end) = stopping.service_end
+            && let Some(end) = stopping.service_end.filter(ServiceEnd::starts_others)
             && now + self.expected_start() < end.at
         {
             let was_ready = drained_first || worker.ready_at.is_some();
