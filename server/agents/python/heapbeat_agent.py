@@ -36,8 +36,9 @@ TYPES_SAMPLE = 20_000
 TYPES_GROWTH = 50_000
 #: Frames that tracemalloc records of each allocation.
 FRAMES = 12
-#: Memory blocks by which the process has grown, after which tracemalloc is stopped early, as each costs memory.
-MAX_TRACED_BLOCKS = 200_000
+#: Memory blocks by which the process has grown, after which tracemalloc is stopped early, as each costs about 0.3 kB while the traces are taken:
+#: 15 MB, on a machine that may be short of memory.
+MAX_TRACED_BLOCKS = 50_000
 #: Shares of the time, each of a busy program whose requests would wait for tracemalloc, which is stopped early then: it runs itself, or it
 #: never sleeps (on a machine busy with other work it then waits for a processor). With twelve frames an answer of FastAPI takes 33 times
 #: the processor time (3.0 ms instead of 0.09). A program that only waits often, as all do on such a machine, is not busy.
