@@ -164,7 +164,14 @@ impl HeapMonitor {
         now: Instant,
     ) -> Option<String> {
         self.allow_naming(now);
-        self.request_holders(agents, family, recording_seconds(left), now);
+        // What was asked before an alert does not count: it may have found nothing.
+        if self.holders_requested.is_none_or(|at| now.duration_since(at) >= HOLDERS_PAUSE) {
+            self.holders_requested = Some(now);
+            let seconds = recording_seconds(left);
+            for pid in family {
+                agents.request_holders(*pid, seconds);
+            }
+        }
         self.logged = self.growing.first().cloned();
         if !self.growing.is_empty() {
             return Some(format!("Live memory grows: {}.", describe_growing(&self.growing)));
@@ -180,29 +187,16 @@ impl HeapMonitor {
 
     /// Requests the functions that hold the memory although there is no alert yet, as only `left` is left until the program is replaced.
     /// They are to be known well before.
-    pub(super) fn look_ahead(
-        &mut self,
-        agents: &mut dyn AgentLink,
-        family: &[u32],
-        left: Duration,
-        now: Instant,
-    ) {
-        self.request_holders(agents, family, recording_seconds(Some(left / 2)), now);
+    pub(super) fn look_ahead(agents: &mut dyn AgentLink, family: &[u32], left: Duration) {
+        let seconds = recording_seconds(Some(left / 2));
+        for pid in family {
+            agents.request_holders(*pid, seconds);
+        }
     }
 
     /// Names functions for a while.
     pub(super) fn allow_naming(&mut self, now: Instant) {
         self.naming_until = Some(now + NAMING_TIME);
-    }
-
-    fn request_holders(&mut self, agents: &mut dyn AgentLink, family: &[u32], seconds: u32, now: Instant) {
-        if self.holders_requested.is_some_and(|at| now.duration_since(at) < HOLDERS_PAUSE) {
-            return;
-        }
-        self.holders_requested = Some(now);
-        for pid in family {
-            agents.request_holders(*pid, seconds);
-        }
     }
 
     /// Returns the function whose memory grows fastest, if it is to be named now and was not already.

@@ -12,9 +12,9 @@ const FAST: Duration = Duration::from_secs(60);
 /// Shortest time between two requests, as an agent that has to record allocations slows the program meanwhile.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Share of the limit, in percent, by which an instance has grown that leaked, and by which the next one has grown that seems to leak as well.
+/// Share of the limit, in percent, by which an instance has grown that leaked, and by which one has grown that seems to leak.
 const LEAKED: u64 = 25;
-const LEAKS_AGAIN: u64 = 10;
+const SEEMS_TO_LEAK: u64 = 10;
 
 /// How fast the instances of a program fill their memory.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl FastLeak {
 
     /// Whether an instance grows as the one before did that leaked fast.
     pub(super) fn is_repeated(&self, growth: GrowthSoFar) -> bool {
-        self.former_life.is_some() && growth.reaches(LEAKS_AGAIN)
+        self.former_life.is_some() && growth.reaches(SEEMS_TO_LEAK)
     }
 
     /// Returns the time that is left to look for the function, if it is to be looked for now: until the limit, which is reached after
@@ -60,8 +60,11 @@ impl FastLeak {
         if self.asked_at.is_some_and(|at| now.duration_since(at) < PAUSE) {
             return None;
         }
-        let again = self.former_life.filter(|_| self.is_repeated(growth));
-        let again = again.map(|life| life.saturating_sub(growth.age));
+        // What it needed to start is no leak.
+        if !growth.reaches(SEEMS_TO_LEAK) {
+            return None;
+        }
+        let again = self.former_life.map(|life| life.saturating_sub(growth.age));
         let left = to_limit.filter(|left| *left <= NEAR).into_iter().chain(again).min()?;
         self.asked_at = Some(now);
         Some(left)
@@ -85,6 +88,7 @@ mod tests {
         let cases = [
             (None, (40, 5), Some(20), Some(20)),
             (None, (40, 5), Some(31), None),
+            (None, (9, 1), Some(20), None),
             (None, (40, 5), None, None),
             (Some((60, 12)), (9, 2), None, None),
             (Some((60, 12)), (10, 3), None, Some(9)),

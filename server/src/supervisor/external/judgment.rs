@@ -13,6 +13,7 @@ use crate::overload::ladder::{Ladder, LadderRules, Observation, ReplacementStatu
 use crate::overload::sample_interval::GrowthTracker;
 use crate::supervisor::agent_link::AgentLink;
 use crate::supervisor::alert_cause::Judged;
+use crate::supervisor::heap_monitor::HeapMonitor;
 use crate::supervisor::machine::{MachineEvent, WorkerNumber};
 use crate::supervisor::renewal::Renewal;
 
@@ -138,7 +139,7 @@ impl ProgramMonitor {
         let Some(agents) = agents else { return };
         let growth = self.growth_so_far(now.duration_since(self.epoch));
         if let Some(left) = self.fast_leak.time_to_look(growth, to_limit, now) {
-            self.heap_monitor.look_ahead(agents, &serving.family(), left, now);
+            HeapMonitor::look_ahead(agents, &serving.family(), left);
         }
         if self.fast_leak.is_repeated(growth) {
             self.heap_monitor.allow_naming(now);
