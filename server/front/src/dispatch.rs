@@ -1,7 +1,6 @@
 //! What happens to a request: it is refused, answered by an operator route, shed, or forwarded to the program.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -116,9 +115,7 @@ pub(crate) async fn dispatch(
     };
     client.framing.answer_upgrade(number, answer.tunnel);
     let mut response = answer.response;
-    let closing = client.kind == PermitKind::Reserve
-        || *shared.stage.borrow() != Stage::Open
-        || shared.closes_soon.load(Ordering::Relaxed);
+    let closing = client.kind == PermitKind::Reserve || *shared.stage.borrow() != Stage::Open;
     if closing && !answer.tunnel {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -205,7 +204,7 @@ impl FrontHandle {
     /// Announces that the front closes soon: each response ends its connection from now on, so that no client sends a request on a kept one
     /// at the moment when it is closed. New connections are accepted.
     pub fn announce_close(&self) {
-        self.shared.closes_soon.store(true, Ordering::Relaxed);
+        self.advance(Stage::Leaving);
     }
 
     /// Closes the listeners. Open connections end with their current response.

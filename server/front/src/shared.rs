@@ -1,6 +1,6 @@
 //! State that all connections share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ const MANY_TUNNELS: usize = 512;
 pub(crate) enum Stage {
     /// Connections are accepted.
     Open,
+    /// They still are, but each response ends its connection.
+    Leaving,
     /// No new connections; open ones end with their current response.
     Closing,
     /// Everything ends.
@@ -44,8 +46,6 @@ pub(crate) struct Shared {
     pub(crate) statistics: Arc<StatisticsRecorder>,
     pub(crate) connections: Arc<ConnectionLimit>,
     pub(crate) stage: watch::Sender<Stage>,
-    /// Whether the front closes soon, so that clients are told to open other connections.
-    pub(crate) closes_soon: AtomicBool,
     tunnels: AtomicUsize,
     /// Where requests are looked at that are still in the kernel's buffer.
     scratch: Mutex<Vec<u8>>,
@@ -74,7 +74,6 @@ impl Shared {
             statistics: Arc::default(),
             connections: ConnectionLimit::new(config.limits.max_connections),
             stage: watch::channel(Stage::Open).0,
-            closes_soon: AtomicBool::new(false),
             tunnels: AtomicUsize::new(0),
             // One byte more than a head may have, so that a longer one is seen.
             scratch: Mutex::new(vec![0; config.limits.max_header + 1]),

@@ -160,7 +160,7 @@ impl Supervisor {
                     let is_new = !std::mem::replace(&mut live.was_ready, true);
                     self.external.iter_mut().for_each(|external| external.recorder.record_ready(number));
                     if is_new {
-                        // From now on it is judged, and whoever got an answer of it gets its figures from `/health` as well.
+                        // It is judged from now on, and `/health` has its figures as soon as clients get its answers.
                         self.measure(&mut events);
                     }
                 }

@@ -167,10 +167,7 @@ impl HeapMonitor {
         // What was asked before an alert does not count: it may have found nothing.
         if self.holders_requested.is_none_or(|at| now.duration_since(at) >= HOLDERS_PAUSE) {
             self.holders_requested = Some(now);
-            let seconds = recording_seconds(left);
-            for pid in family {
-                agents.request_holders(*pid, seconds);
-            }
+            request_holders(agents, family, left);
         }
         self.logged = self.growing.first().cloned();
         if !self.growing.is_empty() {
@@ -185,13 +182,10 @@ impl HeapMonitor {
         former.or_else(|| describe_types(agents.growing_types(family)))
     }
 
-    /// Requests the functions that hold the memory although there is no alert yet, as only `left` is left until the program is replaced.
-    /// They are to be known well before.
+    /// Requests the functions that hold the memory although there is no alert yet, as the program is replaced after `left`. They are to be
+    /// known well before.
     pub(super) fn look_ahead(agents: &mut dyn AgentLink, family: &[u32], left: Duration) {
-        let seconds = recording_seconds(Some(left / 2));
-        for pid in family {
-            agents.request_holders(*pid, seconds);
-        }
+        request_holders(agents, family, Some(left / 2));
     }
 
     /// Names functions for a while.
@@ -268,6 +262,14 @@ fn describe_limits(totals: &HeapTotals, limit: Bytes) -> Option<String> {
     Some(format!(
         "{whose}, more than the memory limit of {limit}: they collect garbage later than would be good; {advice}"
     ))
+}
+
+/// Requests the functions that hold the memory, to be known before `left` is over.
+fn request_holders(agents: &mut dyn AgentLink, family: &[u32], left: Option<Duration>) {
+    let seconds = recording_seconds(left);
+    for pid in family {
+        agents.request_holders(*pid, seconds);
+    }
 }
 
 /// Returns how long an agent is to record if the limit is reached after `left`.

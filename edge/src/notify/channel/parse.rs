@@ -200,8 +200,8 @@ impl<'v> ChannelEntry<'v> {
 struct Errors(Vec<ChannelError>);
 
 impl Errors {
-    /// Returns the value, or keeps the error.
-    fn keep<T>(&mut self, result: Result<T, ChannelError>) -> Option<T> {
+    /// Returns the value, or notes the error.
+    fn note<T>(&mut self, result: Result<T, ChannelError>) -> Option<T> {
         result.map_err(|error| self.0.push(error)).ok()
     }
 }
@@ -210,17 +210,17 @@ impl Errors {
 fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel, Vec<ChannelError>> {
     let mut errors = Errors::default();
     let id = entry.required_text("id").and_then(|id| Ok(id.parse::<ChannelId>()?));
-    let id = errors.keep(id);
-    let kind = errors.keep(entry.required_text("kind"));
+    let id = errors.note(id);
+    let kind = errors.note(entry.required_text("kind"));
     let secret = entry
         .required_text("secret")
         .and_then(|secret| SecretName::parse_sent(secret).map_err(ChannelError::Secret));
-    let secret = errors.keep(secret);
+    let secret = errors.note(secret);
     errors.0.extend(entry.unfit_settings(kind.unwrap_or_default()));
-    let service = kind.and_then(|kind| errors.keep(parse_service(entry, kind)));
-    let endpoint = errors.keep(parse_endpoint(entry, allow_private));
-    let reminder = errors.keep(parse_reminder(entry));
-    let quiet = errors.keep(parse_quiet_hours(entry));
+    let service = kind.and_then(|kind| errors.note(parse_service(entry, kind)));
+    let endpoint = errors.note(parse_endpoint(entry, allow_private));
+    let reminder = errors.note(parse_reminder(entry));
+    let quiet = errors.note(parse_quiet_hours(entry));
     match (id, service, secret, endpoint, reminder, quiet) {
         (Some(id), Some(service), Some(secret), Some(endpoint), Some(reminder), Some(quiet))
             if errors.0.is_empty() =>

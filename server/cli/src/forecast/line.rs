@@ -155,7 +155,7 @@ struct JsonForecast {
 }
 
 impl JsonLine {
-    /// Returns the time; `None` if the line has none, an error if it is none.
+    /// Returns the time; `None` if the line has none, an error if its value is no time.
     fn time(&self) -> Result<Option<UnixMillis>, String> {
         let named = [&self.time, &self.timestamp, &self.ts, &self.t].into_iter().flatten().next();
         let time = match (&self.at, self.seconds, named) {

@@ -48,7 +48,7 @@ pub(super) enum SeriesFileError {
     /// It is a response of Prometheus, but not one with a series.
     #[error("this response of Prometheus cannot be assessed: {0}")]
     Prometheus(String),
-    /// A series of a response was selected, but it is none.
+    /// A series of a response of Prometheus was selected, but the input is something else.
     #[error("this is no response of Prometheus, so that --series selects nothing")]
     NotPrometheus,
     /// There is no sample.

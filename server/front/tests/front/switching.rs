@@ -251,7 +251,7 @@ async fn requests_that_wait_already_are_answered_when_an_outage_or_the_end_is_an
         first.send(get).await;
         second.send(post).await;
         until("both wait", || front.handle.waiting() == 2).await;
-        // Whoever is there when the front closes is answered as well.
+        // Requests that wait when the front closes are answered as well.
         front.handle.close();
         announce(&front.handle);
         for waiting in [&mut first, &mut second] {

@@ -76,3 +76,16 @@ pub(crate) fn heap(pid: u32, used: u64, limit: u64, at: Instant) -> ProcessHeap 
         is_stale: false,
     }
 }
+
+/// Returns a function of a process that grew by 80 MB within 40 s.
+pub(crate) fn function(pid: u32, name: &str, file: &str) -> GrowingFunction {
+    GrowingFunction {
+        pid,
+        function: name.into(),
+        file: file.into(),
+        line: 12,
+        bytes: Bytes(90 * MB),
+        growth: Bytes(80 * MB),
+        span: Duration::from_secs(40),
+    }
+}

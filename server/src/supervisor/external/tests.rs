@@ -2,8 +2,7 @@ use heapbeat_forecast::Verdict;
 
 use super::*;
 use crate::config::Config;
-use crate::supervisor::agent_link::GrowingFunction;
-use crate::supervisor::agent_link::fake::{FakeAgents, heap};
+use crate::supervisor::agent_link::fake::{FakeAgents, function, heap};
 
 const MB: u64 = 1 << 20;
 
@@ -25,41 +24,56 @@ fn guarded(limit: Bytes) -> ExternalProgram {
     }
 }
 
+/// An instance that serves alone.
+struct Instance {
+    number: WorkerNumber,
+    pid: u32,
+    age: Duration,
+    memory: Bytes,
+}
+
+impl Instance {
+    /// Judges the instance once, and returns the function that is named.
+    fn judge(
+        &self,
+        monitor: &mut ProgramMonitor,
+        agents: &mut FakeAgents,
+        now: Instant,
+    ) -> Option<EventKind> {
+        let instance = MonitoredProcess {
+            number: self.number,
+            pid: Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap(),
+            age: self.age,
+            ready: Some(true),
+            serves: true,
+            family: &[self.pid],
+        };
+        let serving = Serving { instances: vec![instance], memory: self.memory };
+        monitor.follow_change(&serving, now);
+        monitor.observe_heaps(&serving, Some(agents), now);
+        monitor.apply_ladder(&serving, Some(agents), now);
+        monitor.heap_monitor.name_function(now)
+    }
+}
+
+fn agents_of(pid: u32) -> FakeAgents {
+    FakeAgents { growing: vec![function(pid, "listOrders", "/app/orders.js")], ..FakeAgents::default() }
+}
+
 #[test]
 fn a_leak_is_told_and_named_once_even_if_the_program_is_replaced_before_it_reaches_a_threshold() {
     let mut monitor = ProgramMonitor::new(guarded(Bytes(4096 * MB)), None).unwrap();
     let start = monitor.epoch;
-    let function = GrowingFunction {
-        pid: 7,
-        function: "listOrders".into(),
-        file: "/app/orders.js".into(),
-        line: 12,
-        bytes: Bytes(90 * MB),
-        growth: Bytes(80 * MB),
-        span: Duration::from_secs(40),
-    };
     for (number, pid) in [(1, 7), (2, 8)] {
         let began = start + Duration::from_secs(1000 * u64::from(number));
-        let growing = vec![GrowingFunction { pid, ..function.clone() }];
-        let mut agents = FakeAgents { growing, ..FakeAgents::default() };
+        let mut agents = agents_of(pid);
         let mut told_at = None;
         for second in 0..900_u64 {
             let now = began + Duration::from_secs(second);
             agents.heaps = vec![heap(pid, 50 + second, 4096, now)];
-            let instance = MonitoredProcess {
-                number,
-                pid: Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
-                age: Duration::from_secs(second),
-                ready: Some(true),
-                serves: true,
-                family: &[pid],
-            };
-            let serving = Serving { instances: vec![instance], memory: Bytes((100 + second) * MB) };
-            monitor.follow_change(&serving, now);
-            monitor.observe_heaps(&serving, Some(&mut agents), now);
-            monitor.apply_ladder(&serving, Some(&mut agents), now);
+            let (age, memory) = (Duration::from_secs(second), Bytes((100 + second) * MB));
+            let named = Instance { number, pid, age, memory }.judge(&mut monitor, &mut agents, now);
             assert_eq!(monitor.pressure, Pressure::Calm, "{second}");
-            let named = monitor.heap_monitor.name_function(now);
             if named.is_some() {
                 assert_eq!(told_at, None, "named at {second} again");
                 told_at = Some(second);
@@ -82,35 +96,15 @@ fn a_fast_leak_is_looked_for_before_an_alert_and_named_if_the_instance_before_le
     let mut began = start;
     for (index, (rate, life, asked, named)) in (0_u32..).zip(lives) {
         let (number, pid) = (index + 1, index + 7);
-        let growing = vec![GrowingFunction {
-            pid,
-            function: "listOrders".into(),
-            file: "/app/orders.js".into(),
-            line: 12,
-            bytes: Bytes(90 * MB),
-            growth: Bytes(80 * MB),
-            span: Duration::from_secs(4),
-        }];
-        let mut agents = FakeAgents { growing, ..FakeAgents::default() };
+        let mut agents = agents_of(pid);
         let mut was_named = false;
         for tick in 0..=4 * life {
             let (age, now) = (Duration::from_millis(250 * tick), began + Duration::from_millis(250 * tick));
             let memory = 40 + rate * tick / 4;
             agents.heaps = vec![heap(pid, memory, 256, now)];
-            let instance = MonitoredProcess {
-                number,
-                pid: Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
-                age,
-                ready: Some(true),
-                serves: true,
-                family: &[pid],
-            };
-            let serving = Serving { instances: vec![instance], memory: Bytes(memory * MB) };
-            monitor.spans.entry(number).or_insert((serving.memory, serving.memory)).1 = serving.memory;
-            monitor.follow_change(&serving, now);
-            monitor.observe_heaps(&serving, Some(&mut agents), now);
-            monitor.apply_ladder(&serving, Some(&mut agents), now);
-            let name = monitor.heap_monitor.name_function(now);
+            let memory = Bytes(memory * MB);
+            monitor.spans.entry(number).or_insert((memory, memory)).1 = memory;
+            let name = Instance { number, pid, age, memory }.judge(&mut monitor, &mut agents, now);
             was_named |= name.is_some() && monitor.pressure == Pressure::Calm;
         }
         began += Duration::from_secs(life) + Duration::from_millis(250);

@@ -1,20 +1,8 @@
 use super::*;
 use crate::supervisor::agent_link::ProcessHeap;
-use crate::supervisor::agent_link::fake::{FakeAgents, heap};
+use crate::supervisor::agent_link::fake::{FakeAgents, function, heap};
 
 const MB: u64 = 1 << 20;
-
-fn function(pid: u32, name: &str, file: &str) -> GrowingFunction {
-    GrowingFunction {
-        pid,
-        function: name.into(),
-        file: file.into(),
-        line: 12,
-        bytes: Bytes(90 * MB),
-        growth: Bytes(80 * MB),
-        span: Duration::from_secs(40),
-    }
-}
 
 fn freed(megabytes: u64) -> PurgeReport {
     PurgeReport {

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::exit::StopReason;
-
 use super::stopping::ServiceEnd;
 use super::{Command, Effect, Machine, Role, StopSignal, SupervisorPolicy, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
@@ -85,7 +83,6 @@ impl Worker {
 
     /// Awaits the requests in flight, and those that wait for a worker that is starting, before it is requested to stop.
     pub(super) fn begin_stop(&mut self, end: &ServiceEnd, effects: &mut Vec<Effect>) {
-        self.stop_reason.get_or_insert(StopReason::Stop);
         let then = AfterRequests::Stop(end.signal, 1);
         match (&mut self.request_drain, self.role) {
             (Some(drain), _) => drain.then = then,

@@ -132,6 +132,7 @@ impl Machine {
     pub(super) fn serve_until_the_end(&mut self, number: WorkerNumber, effects: &mut Vec<Effect>) {
         let Some(end) = self.stopping.as_ref().and_then(|stopping| stopping.service_end) else { return };
         if let Some(worker) = self.worker(number) {
+            worker.stop_reason = Some(StopReason::Stop);
             worker.begin_stop(&end, effects);
         }
     }
