@@ -70,6 +70,8 @@ struct PartTrends {
     part: MemoryPart,
     /// The trends of all windows, longest first.
     trends: Vec<Trend>,
+    /// Whether growth has slowed down since the series began, so that most of its rate ends.
+    slows: bool,
 }
 
 impl PartTrends {
@@ -131,12 +133,15 @@ impl Assessor<'_> {
 
     /// Examines one part of memory in all windows.
     fn examine_part(&self, channel: usize, part: MemoryPart) -> PartTrends {
+        let rate_stays = self.rate_stays(channel);
         let mut longer: Vec<(Window, Trend)> = Vec::new();
         for level in (0..self.floors.levels().len()).rev() {
             let Some(window) = self.window(channel, level) else { continue };
             let mut trend = window.examine(level, self.quanta[channel]);
             if matches!(trend.growth, Growth::Established | Growth::Rising(_)) {
-                let objection = longer.iter().find_map(|(window, own)| window.objection_to(own, &trend));
+                let objection = longer
+                    .iter()
+                    .find_map(|(window, own)| window.objection_to(own, &trend, rate_stays == Some(true)));
                 trend.growth = match (objection, trend.growth) {
                     (Some(Growth::Rising(_)), Growth::Rising(doubt)) => Growth::Rising(doubt),
                     (objection, growth) => objection.unwrap_or(growth),
@@ -152,7 +157,17 @@ impl Assessor<'_> {
                 trends[index - 1].growth = Growth::Rising(Doubt::Slower);
             }
         }
-        PartTrends { channel, part, trends }
+        PartTrends { channel, part, trends, slows: rate_stays == Some(false) }
+    }
+
+    /// Returns whether growth that slows down goes on, by the windows that cover everything; `None` if it does not slow down, or if more is
+    /// known than one figure: a heap that is known needs less caution, and the outside of a managed one has to grow for longer anyway.
+    fn rate_stays(&self, channel: usize) -> Option<bool> {
+        let levels = self.floors.levels().len();
+        let windows = (levels.saturating_sub(2)..levels).filter(|_| self.kind == FigureSet::Single);
+        windows
+            .filter_map(|level| self.window(channel, level)?.rate_stays())
+            .reduce(|one, other| one && other)
     }
 
     /// Assesses the part that the application holds; `None` if it does not rise.
@@ -160,7 +175,7 @@ impl Assessor<'_> {
         let rises: Vec<_> = part
             .established()
             .map(|trend| (trend, self.time_to_limit(part.channel, trend)))
-            .map(|(trend, forecast)| (trend, forecast, self.too_early(trend, forecast)))
+            .map(|(trend, forecast)| (trend, forecast, self.too_early(trend, forecast, part.slows)))
             .collect();
         let mut leaks = rises.iter().filter(|(.., early)| early.is_none());
         let has_time = |forecast: &Option<LimitForecast>| forecast.is_some_and(|it| it.time.is_some());
@@ -187,7 +202,7 @@ impl Assessor<'_> {
             return None;
         }
         let time = self.time_to_limit(part.channel, trend).filter(|_| doubt.is_none());
-        let (verdict, basis) = match (part.part, doubt.or(self.too_early(trend, time))) {
+        let (verdict, basis) = match (part.part, doubt.or(self.too_early(trend, time, part.slows))) {
             (MemoryPart::AllocatorOverhead, _) => (Verdict::Fragmenting, Basis::LiveHeapFlat),
             (_, Some(doubt)) => (Verdict::Growing, doubt),
             (MemoryPart::External, None) => (Verdict::Leaking, Basis::SustainedGrowth),
@@ -205,6 +220,7 @@ impl Assessor<'_> {
         trend: &Trend,
         forecast: Option<LimitForecast>,
     ) -> Assessment {
+        use Basis::{GrowthSlowing, LimitFarAway, ObservedTooBriefly};
         let ((early, late), slope) = (trend.halves, trend.slope);
         let bounds = [early, late, slope];
         let low = bounds.into_iter().fold(f64::INFINITY, f64::min);
@@ -217,7 +233,7 @@ impl Assessor<'_> {
             // A rise that may stop before does not justify a forecast.
             time_to_limit: forecast
                 .and_then(|forecast| forecast.time)
-                .filter(|_| !matches!(basis, Basis::ObservedTooBriefly | Basis::LimitFarAway)),
+                .filter(|_| !matches!(basis, ObservedTooBriefly | LimitFarAway | GrowthSlowing)),
             detectable: part.detectable(),
             window: to_duration(trend.span),
             ..unknown(self.limit, self.elapsed)
@@ -283,12 +299,14 @@ impl Assessor<'_> {
 
     /// Returns a basis if a rise has not lasted long enough to be called a leak: for half of the time that is left, or for the longest time
     /// needed. That is twice as long outside of a managed heap, where the collector's tables and compiled code grow at first, and twice as
-    /// long if the rise is no line: half of a rhythm is none either, and has turned by then.
-    fn too_early(&self, trend: &Trend, forecast: Option<LimitForecast>) -> Option<Basis> {
+    /// long if the rise is no line: half of a rhythm is none either, and has turned by then. Growth that `slows` has no longest time.
+    fn too_early(&self, trend: &Trend, forecast: Option<LimitForecast>, slows: bool) -> Option<Basis> {
         let left = forecast.map_or(f64::INFINITY, |forecast| forecast.expected);
         let longest = if self.kind == FigureSet::Runtime { CLEAR * LEAK_AFTER } else { LEAK_AFTER };
         let needed = (left / CLEAR).min(longest);
-        if trend.span < if trend.straight { needed } else { CLEAR * needed } {
+        if slows && left > CLEAR * self.elapsed as f64 / 1000.0 {
+            Some(Basis::GrowthSlowing)
+        } else if trend.span < if trend.straight { needed } else { CLEAR * needed } {
             Some(Basis::ObservedTooBriefly)
         } else if left > RHYTHM && trend.span < 2.0 * RHYTHM {
             Some(Basis::LimitFarAway)

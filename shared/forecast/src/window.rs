@@ -176,6 +176,22 @@ impl Window {
         highest * 4 >= y.len() && rise > (CLEAR * fall).max(self.peak / CLEAR).max(self.total * NEGLIGIBLE)
     }
 
+    /// Returns whether at least half of the recent rate of growth stays if it goes on to slow down as it has since the series began; `None` if
+    /// it does not slow down beyond noise. A cache slows with the logarithm of time, so the rates are those of the last half, of the
+    /// quarter and of the eighth before it. If each change is the same share of the one before, the rate tends to Aitken's limit.
+    pub(super) fn rate_stays(&self) -> Option<bool> {
+        let (series, count) = (self.series(), self.t.len());
+        let [eighth, quarter, half] =
+            [8.0, 4.0, 2.0].map(|part| self.t.partition_point(|t| *t < self.t[count - 1] / part));
+        if quarter < eighth + 2 || series.curvature(CLEAR * NOISE) <= 0.0 {
+            return None;
+        }
+        let rate = |from: usize, to: usize| series.part(from, (to + 1).min(count)).slope();
+        let (first, second, last) = (rate(eighth, quarter), rate(quarter, half), rate(half, count));
+        let (before, change) = (first - second, second - last);
+        (last > 0.0 && first > STEEPER * last).then_some(change * change * CLEAR < last * (before - change))
+    }
+
     /// Returns the reason why a rise may stop, if there is one.
     fn doubt(&self, trend: &Trend, fall: f64) -> Option<Doubt> {
         let (early, late) = trend.halves;
@@ -191,13 +207,14 @@ impl Window {
     }
 
     /// Returns what this window makes of a rise that a shorter one has: [`Growth::Usual`] if one that was as long and nearly as steep was
-    /// given back by half or more; a doubt if it was twice as steep before; `None` if there is no objection.
-    pub(super) fn objection_to(&self, own: &Trend, short: &Trend) -> Option<Growth> {
+    /// given back by half or more; a doubt if it was twice as steep before, unless the rate is known to stay; `None` if there is no
+    /// objection.
+    pub(super) fn objection_to(&self, own: &Trend, short: &Trend, rate_stays: bool) -> Option<Growth> {
         if self.was_given_back(short) {
             return Some(Growth::Usual);
         }
         let rises = !matches!(own.growth, Growth::Flat | Growth::GivenBack);
-        (rises && short.slope * CLEAR < own.halves.0).then_some(Growth::Rising(Doubt::Slower))
+        (rises && !rate_stays && short.slope * CLEAR < own.halves.0).then_some(Growth::Rising(Doubt::Slower))
     }
 
     /// Returns whether a rise like a given one was given back. A jump is no such rise: both halves of its time must have risen.

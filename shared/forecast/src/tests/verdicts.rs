@@ -158,3 +158,44 @@ fn memory_that_grew_is_said_to_have_grown() {
         assert_eq!((found.verdict, found.basis), (Verdict::Steady, basis), "{found:?}");
     }
 }
+
+/// Returns the megabytes of a cache without a bound, by the second: 120 requests a second for 60,000 values of 5 kB, the n-th one of
+/// which is asked for n times as rarely as the first.
+fn cache_of_zipf(seconds: u32) -> impl Fn(f64) -> f64 {
+    let requests = 120.0 / 60_000_f64.ln();
+    let seen = |second: u32| {
+        let expected = |rank: u32| 1.0 - (-requests * f64::from(second) / f64::from(rank)).exp();
+        (1..60_000).step_by(50).map(expected).sum::<f64>() * 50.0
+    };
+    let held: Vec<f64> = (0..=seconds).map(|second| 14.0 + seen(second) * 5.0 / 1024.0).collect();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    move |second| held[second as usize]
+}
+
+#[test]
+fn a_cache_that_fills_more_and_more_slowly_is_no_leak() {
+    let cache = cache_of_zipf(7200);
+    let leaks = |limit: u64| {
+        let assessments = assess_often(7200, Bytes::from_mb(limit), &cache);
+        first(&assessments, |it| it.verdict.is_leak())
+    };
+    assert_eq!(leaks(512), None);
+    // It reaches 120 MB after eleven minutes.
+    assert!(leaks(120).is_some_and(|second| second < 600), "{:?}", leaks(120));
+}
+
+#[test]
+fn a_leak_beside_a_cache_that_fills_is_found() {
+    let cache = cache_of_zipf(7200);
+    let full_after = |seconds: f64| move |t: f64| 30.0 + 100.0 * (1.0 - (-t / seconds).exp());
+    let found = |seconds: i64, cache: &dyn Fn(f64) -> f64, rate: f64| {
+        let assessments = assess_often(seconds, LIMIT, |t| cache(t) + rate * t / 60.0);
+        first(&assessments, |it| it.verdict == Verdict::Leaking).unwrap_or(seconds)
+    };
+    let beside_zipf = found(1800, &cache, 3.0);
+    assert!(beside_zipf < 1500, "{beside_zipf}");
+    for (time_constant, rate, at_most) in [(100.0, 1.0, 1200), (225.0, 3.0, 1800), (450.0, 1.0, 3600)] {
+        let second = found(at_most + 300, &full_after(time_constant), rate);
+        assert!(second <= at_most, "{rate} MB/min beside a cache of {time_constant} s: {second}");
+    }
+}
