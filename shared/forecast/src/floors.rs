@@ -4,6 +4,8 @@
 //! figure, as requests in flight, garbage and caches come and go above the floor, while a leak raises it. The last level with more
 //! than half of its buckets covers everything since the last reset, the level below it the last half, and so on.
 
+use std::collections::VecDeque;
+
 use super::point::CHANNELS;
 
 /// Number of buckets per level. A level that has just become the one of everything has 24: enough for a trend, a backtest on its last
@@ -71,29 +73,23 @@ pub(super) struct Level {
     pub(super) width: u64,
     /// The bucket that is being filled.
     pub(super) open: Option<Bucket>,
-    /// Complete buckets, oldest first from `next` on once the ring is full.
-    ring: [Bucket; BUCKETS],
-    /// Number of complete buckets in the ring.
-    len: usize,
-    /// Index of the next complete bucket.
-    next: usize,
+    /// Complete buckets, oldest first.
+    ring: VecDeque<Bucket>,
 }
 
 impl Level {
     fn new(width: u64) -> Self {
-        Level { width, open: None, ring: [Bucket::default(); BUCKETS], len: 0, next: 0 }
+        Level { width, open: None, ring: VecDeque::with_capacity(BUCKETS) }
     }
 
     /// Returns whether the level has forgotten its oldest buckets, or is about to.
-    pub(super) const fn is_full(&self) -> bool {
-        self.len == BUCKETS
+    pub(super) fn is_full(&self) -> bool {
+        self.ring.len() == BUCKETS
     }
 
     /// Returns the complete buckets, oldest first.
-    pub(super) fn closed(&self) -> impl Iterator<Item = &Bucket> {
-        let (newer, older) = self.ring.split_at(self.next);
-        let older = if self.is_full() { older } else { &[] };
-        older.iter().chain(newer)
+    pub(super) fn closed(&self) -> impl DoubleEndedIterator<Item = &Bucket> {
+        self.ring.iter()
     }
 
     /// Adds a finer bucket; `last` means that its slot is complete. Returns the buckets that this completes, at most two and in order, for
@@ -112,9 +108,10 @@ impl Level {
     }
 
     fn close(&mut self, bucket: Bucket) {
-        self.ring[self.next] = bucket;
-        self.next = (self.next + 1) % BUCKETS;
-        self.len = (self.len + 1).min(BUCKETS);
+        if self.is_full() {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(bucket);
     }
 }
 
@@ -132,7 +129,8 @@ impl Floors {
     /// Removes all buckets, and keeps the allocation.
     pub(super) fn clear(&mut self) {
         for level in &mut *self.levels {
-            *level = Level::new(level.width);
+            level.open = None;
+            level.ring.clear();
         }
     }
 
@@ -176,7 +174,7 @@ impl Floors {
 
     /// Returns the lowest newest value of a channel, and its second: of the newest complete bucket of `level` and of everything after it.
     pub(super) fn newest(&self, level: &Level, channel: usize) -> (f64, f64) {
-        let complete = level.closed().last().map(|bucket| (level.width, bucket));
+        let complete = level.ring.back().map(|bucket| (level.width, bucket));
         let open = self.levels.iter().take_while(|it| it.width <= level.width);
         let open = open.filter_map(|it| Some((it.width, it.open.as_ref()?)));
         let lowest = complete.into_iter().chain(open).min_by_key(|(_, bucket)| bucket.floor[channel]);
@@ -187,7 +185,7 @@ impl Floors {
 
     /// Returns the size on the heap in bytes, which is constant.
     pub(super) const fn bytes() -> usize {
-        LEVELS * size_of::<Level>()
+        LEVELS * (size_of::<Level>() + BUCKETS * size_of::<Bucket>())
     }
 }
 
@@ -226,7 +224,7 @@ mod tests {
             history.push(minute * 60_000 + 250, [100 + minute; CHANNELS]);
         }
         for (index, level) in history.levels.iter().enumerate().take(7) {
-            let newest = level.closed().last().unwrap();
+            let newest = level.closed().next_back().unwrap();
             // All minutes but the last one are complete.
             assert_eq!(
                 newest.slot * level.width + u64::from(newest.floor_at[0]),

@@ -3,6 +3,7 @@
 //! A verdict needs a minute, but at 20 MB/s there may be ten seconds. This estimate uses the last points unfiltered, and makes no statement
 //! about leaks. It takes the lower end of the rate's interval, and needs at least five points over two seconds.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::stats::TimeSeries;
@@ -22,28 +23,22 @@ const WINDOWS_MS: [u64; 4] = [2_000, 4_000, 8_000, 16_000];
 /// Standard normal quantile of a one-sided 95 % interval.
 const Z: f64 = 1.645;
 
-/// The most recent points: milliseconds since the origin, and the total.
+/// The most recent points, newest first: milliseconds since the origin, and the total.
 #[derive(Clone, Debug)]
-pub(super) struct RecentPoints {
-    points: Box<[(u64, u64); CAPACITY]>,
-    len: usize,
-    next: usize,
-}
+pub(super) struct RecentPoints(VecDeque<(u64, u64)>);
 
 impl RecentPoints {
     pub(super) fn new() -> Self {
-        RecentPoints { points: Box::new([(0, 0); CAPACITY]), len: 0, next: 0 }
+        RecentPoints(VecDeque::with_capacity(CAPACITY))
     }
 
     pub(super) fn clear(&mut self) {
-        self.len = 0;
-        self.next = 0;
+        self.0.clear();
     }
 
     pub(super) fn push(&mut self, elapsed: u64, total: u64) {
-        self.points[self.next] = (elapsed, total);
-        self.next = (self.next + 1) % CAPACITY;
-        self.len = (self.len + 1).min(CAPACITY);
+        self.0.truncate(CAPACITY - 1);
+        self.0.push_front((elapsed, total));
     }
 
     /// Returns the size on the heap in bytes.
@@ -51,18 +46,10 @@ impl RecentPoints {
         size_of::<[(u64, u64); CAPACITY]>()
     }
 
-    /// Returns the point `age` places before the newest.
-    fn recent_point(&self, age: usize) -> (u64, u64) {
-        self.points[(self.next + CAPACITY - 1 - age) % CAPACITY]
-    }
-
     /// Returns the time until `limit` at the rate of the last seconds, if that is within `horizon`. The window with the shortest time counts;
     /// each uses the lower end of its rate's interval.
     pub(super) fn time_to_limit_within(&self, limit: u64, horizon: Duration) -> Option<Duration> {
-        let (now, total) = self.recent_point(0);
-        if self.len < MIN_POINTS {
-            return None;
-        }
+        let (now, total) = *self.0.front()?;
         let room = limit.saturating_sub(total) as f64;
         let soonest = WINDOWS_MS
             .iter()
@@ -74,8 +61,8 @@ impl RecentPoints {
 
     /// Returns the lower end of the growth rate since `from` in bytes per second; `None` if that is not above 0.
     fn lowest_rate(&self, from: u64, window: u64) -> Option<f64> {
-        let count = (0..self.len).take_while(|place| self.recent_point(*place).0 >= from).count();
-        let covers = self.recent_point(0).0.saturating_sub(self.recent_point(count.checked_sub(1)?).0);
+        let count = self.0.iter().take_while(|(at, _)| *at >= from).count();
+        let covers = self.0[0].0.saturating_sub(self.0[count.checked_sub(1)?].0);
         if count < MIN_POINTS || covers < window / 2 || covers < WINDOWS_MS[0] * 9 / 10 {
             return None;
         }
@@ -83,7 +70,7 @@ impl RecentPoints {
         let (mut t, mut y) = ([0.0; MAX_POINTS], [0.0; MAX_POINTS]);
         let kept = count.div_ceil(stride);
         for place in 0..kept {
-            let (at, total) = self.recent_point((kept - 1 - place) * stride);
+            let (at, total) = self.0[(kept - 1 - place) * stride];
             t[place] = at.saturating_sub(from) as f64 / 1000.0;
             y[place] = total as f64;
         }
