@@ -171,7 +171,7 @@ pub fn supervise_program(
     };
     // A socket that is passed on listens from the start.
     let listen_readiness = (integrations.gateway.is_none() && ports.listen.is_none()).then(|| {
-        let has_port = std::env::var_os("PORT").is_some();
+        let has_port = guarded.takes_requests && std::env::var_os("PORT").is_some();
         ListenReadiness::new(guarded.ready_after, guarded.ready_timeout, has_port)
     });
     let monitor = ProgramMonitor::new(guarded.clone(), listen_readiness)?;
@@ -208,12 +208,10 @@ pub fn supervise_program(
         }
         variables.extend(injected);
     }
-    let mut policy = SupervisorPolicy::new(
-        guarded.limit,
-        config.hang_timeout,
-        config.drain_timeout,
-        config.restarts_per_minute,
-    );
+    // The setting is about workers, whose heartbeats say that they run; those of a program are heapbeat's own measurements.
+    let hang_timeout = Config::default().hang_timeout;
+    let mut policy =
+        SupervisorPolicy::new(guarded.limit, hang_timeout, config.drain_timeout, config.restarts_per_minute);
     policy.failure_reset_after = Some(if integrations.gateway.is_some() { PROVEN_UNREADY } else { PROVEN });
     policy.stop_signal = Some(guarded.stop_signal);
     // The front says first whether an instance is ready in time, and what it does instead.

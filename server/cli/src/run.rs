@@ -6,6 +6,7 @@ mod front_args;
 mod front_gateway;
 mod operator_routes;
 mod starter;
+mod useless_settings;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ use endpoint_args::EndpointArgs;
 use front_args::{FrontArgs, FrontKind, UpstreamChoice};
 use front_gateway::{FrontGateway, ReadyCheck};
 use operator_routes::{Figures, PublicRoutes, SideRoutes, own_health_check};
+use useless_settings::{RunMode, warn_of_useless_settings};
 
 /// Variables besides those of the library: of this command, of the agents, and of other commands, which share an environment with it.
 const OTHER_VARIABLES: [&str; 6] = [
@@ -162,8 +164,9 @@ fn parse_stop_signal(text: &str) -> Result<i32, String> {
 /// Guards the program until it exits for good, and returns the exit code.
 pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     let kind = arguments.front.kind(arguments.listen.is_some()).map_err(RunError::Arguments)?;
+    arguments.endpoints.check(kind, arguments.front.takes_requests()).map_err(RunError::Arguments)?;
     let front = arguments.front.config(kind).map_err(RunError::Arguments)?;
-    let flags = [("memory-limit", arguments.limit), ("port", arguments.front.port.clone())];
+    let flags = [("memory-limit", arguments.limit.clone()), ("port", arguments.front.port.clone())];
     let settings = SettingArgs::from_flags(flags);
     // Without a front, `PORT` belongs to the program.
     let config =
@@ -175,7 +178,10 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     }
     logging::init(&config)?;
     log_unknown_variables::<RunArgs>("run", &OTHER_VARIABLES);
-    warn_of_useless_options(&arguments.front, kind);
+    let side_port = arguments.endpoints.side_port(kind, config.host);
+    let passes_socket = arguments.listen.is_some();
+    warn_of_useless_settings(RunMode { kind, passes_socket, side_port });
+    warn_of_useless_options(&arguments, kind, side_port.is_some());
     warn_of_command(&arguments.program.command);
     starter::follow_shell();
     if arguments.listen.is_some() && binds_passed_socket(&arguments.program.command) {
@@ -193,6 +199,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         shrink,
         recycle_signal: arguments.recycle_signal,
         ready_after: arguments.ready_after,
+        takes_requests: arguments.front.takes_requests(),
         stop_signal: arguments.stop_signal,
         instances: arguments.front.instances(kind).map_err(RunError::Arguments)?,
         single: arguments.front.single(),
@@ -209,7 +216,6 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         return Err(RunError::Arguments(detail));
     }
     check_thresholds(&config, &program, &settings)?;
-    let side_port = arguments.endpoints.side_port(kind, config.host);
     let own_port = if kind == FrontKind::Off { side_port.map_or(0, |(_, port)| port) } else { config.port };
     if kind != FrontKind::Off && side_port.is_some_and(|(_, port)| port != 0 && port == config.port) {
         let detail =
@@ -227,10 +233,6 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     );
     let running_front = Arc::new(OnceLock::new());
     let own_health = arguments.endpoints.health_path.clone();
-    if own_health.is_some() && kind != FrontKind::Http {
-        let detail = "--health-path is the path of a program behind the front; leave it away without one";
-        return Err(RunError::Arguments(detail.to_owned()));
-    }
     let own_health = own_health.map(|path| own_health_check(path, Arc::clone(&running_front)));
     // Where there is a side port, signed requests come to that one.
     let endpoints = Config { port: side_port.map_or(config.port, |(_, port)| port), ..config.clone() };
@@ -271,16 +273,21 @@ fn check_thresholds(
     levels.map(|_| ()).map_err(|error| settings.describe_error(heapbeat::Error::from(error)))
 }
 
-/// Warns of options that were given and do nothing.
-fn warn_of_useless_options(front: &FrontArgs, kind: FrontKind) {
-    for option in front.options_without_effect(kind) {
-        let why = match kind {
-            _ if option.needs_requests => "with --no-listen, as the program takes no requests",
-            FrontKind::Tcp => "with --front tcp, which does not look into what it forwards",
-            _ => "without the front, as heapbeat forwards nothing to the program",
-        };
-        tracing::warn!("{} has no effect {why}", option.flag);
+/// Warns of options and variables of this command that were given and do nothing.
+fn warn_of_useless_options(arguments: &RunArgs, kind: FrontKind, has_side_port: bool) {
+    let options = arguments.front.options_without_effect(kind, arguments.listen.is_some());
+    for option in options.into_iter().chain(arguments.endpoints.option_without_effect(kind, has_side_port)) {
+        tracing::warn!("{} has no effect {}", option.flag, option.why);
     }
+    let interval = "HEAPBEAT_AGENT_INTERVAL";
+    if has_no_agents() && std::env::var_os(interval).is_some() {
+        tracing::warn!("{interval} has no effect with HEAPBEAT_AGENT=off");
+    }
+}
+
+/// Whether agents are switched off.
+fn has_no_agents() -> bool {
+    std::env::var_os("HEAPBEAT_AGENT").is_some_and(|value| is_off(&value))
 }
 
 /// Warns where heapbeat cannot see the program as it should.
@@ -311,7 +318,7 @@ fn quote_words(words: &[String]) -> String {
 
 /// Starts to listen for agents. Without them the program is guarded from outside.
 fn start_agents() -> Option<Box<dyn AgentLink>> {
-    if std::env::var_os("HEAPBEAT_AGENT").is_some_and(|value| is_off(&value)) {
+    if has_no_agents() {
         return None;
     }
     match Agents::start() {

@@ -135,12 +135,31 @@ fn heapbeat_stops_when_the_shell_of_its_package_manager_ends() {
 #[test]
 fn an_option_that_does_nothing_is_said_to_and_a_variable_is_traced_to_its_flag() {
     let options = ["run", "--front", "off", "--side-port", "0", "--hold", "3s", "--stop-signal", "sigint"];
-    let variables = [("PATH", PATH), ("HEAPBEAT_AGENT", "off"), ("HEAPBEAT_HOLD", "3s")];
+    let variables = [
+        ("PATH", PATH),
+        ("HEAPBEAT_AGENT", "off"),
+        ("HEAPBEAT_HOLD", "3s"),
+        ("HEAPBEAT_HANG_TIMEOUT", "1s"),
+        ("HEAPBEAT_EDGE_TIMEOUT", "9m"),
+    ];
     let server =
         Server::spawn(heapbeat_command(&[&options[..], &["--", "sleep", "60"]].concat(), &variables));
+    server.wait_for_log("HEAPBEAT_HOLD is not a setting and has no effect; it is the flag --hold of");
+    server.wait_for_log(
+        "HEAPBEAT_HANG_TIMEOUT has no effect with `heapbeat run`: the option is --hang-timeout",
+    );
     let warning = server.wait_for_log("--hold has no effect")["message"].to_string();
     assert!(warning.contains("without the front"), "{warning}");
-    server.wait_for_log("HEAPBEAT_HOLD is not a setting and has no effect; it is the flag --hold of");
+    server.wait_for_log("HEAPBEAT_EDGE_TIMEOUT has no effect without HEAPBEAT_SECRET");
+}
+
+#[test]
+fn options_that_contradict_each_other_end_the_start() {
+    let options = ["run", "--no-listen", "--listen", "0", "--side-port", "0", "--", "sleep", "60"];
+    let output = heapbeat_command(&options, &[("PATH", PATH)]).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("--listen passes a socket to the program"), "{error}");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use heapbeat_test_support::guarded_node::GuardedNode;
 use heapbeat_test_support::programs::PATH;
-use heapbeat_test_support::{Server, binary_path, child_pids, wait_for};
+use heapbeat_test_support::{Server, binary_path, child_pids, heapbeat_command, wait_for};
 
 /// Listens after `DELAY` ms. `/healthz` answers 503 for `UNHEALTHY` ms after that; every other path says whether that time is over.
 const NODE: &str = "let healthy = false;
@@ -32,6 +32,15 @@ fn an_instance_is_ready_when_its_own_health_check_passes() {
     let options = ["--health-path", "/healthz", "--ready-path", "/"];
     let Some(guarded) = start(&options, &[("UNHEALTHY", "3600000")]) else { return };
     assert_eq!(guarded.get("/"), "early", "a path for readiness goes first");
+}
+
+#[test]
+fn a_program_without_requests_is_not_waited_for_at_its_port() {
+    let options = ["run", "--front", "off", "--no-listen", "--ready-after", "100ms", "--ready-timeout", "1h"];
+    let arguments = [&options[..], &["--side-port", "0", "--", "sleep", "600"]].concat();
+    let variables = [("PATH", PATH), ("PORT", "9"), ("HEAPBEAT_AGENT", "off")];
+    let server = Server::spawn(heapbeat_command(&arguments, &variables));
+    wait_for("readiness", || (server.get("/health/ready").status == 200).then_some(()));
 }
 
 #[test]

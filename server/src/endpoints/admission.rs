@@ -20,7 +20,7 @@ use super::known_hosts::KnownHosts;
 use super::problem::problem;
 use super::spent_nonces::SpentNonces;
 use crate::clock::Now;
-use crate::config::{Config, Secrets, environment_variable};
+use crate::config::{Config, EdgeTimeout, HostNames, Secrets, environment_variable};
 use crate::flight_recorder::directory::RecorderLocation;
 
 /// Number of nonces that are kept, and so of signed requests within two minutes: eight a second.
@@ -113,6 +113,9 @@ impl RequestVerifier {
                  HEAPBEAT_HOSTS to the host in the monitor's url, such as HEAPBEAT_HOSTS=api.example.com"
             );
         }
+        for variable in useless_without_secret(config) {
+            tracing::warn!("{variable} has no effect without HEAPBEAT_SECRET, as no request is signed then");
+        }
         RequestVerifier::new(config.secrets.clone(), hosts, location)
     }
 
@@ -191,6 +194,19 @@ impl RequestVerifier {
 fn parse_cursor(query: Option<&str>) -> Result<Option<Cursor>, CursorError> {
     let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| *name == "after").map(|(_, text)| text.parse()).transpose()
+}
+
+/// Returns the settings of a configuration that are about signed requests, if none can be.
+fn useless_without_secret(config: &Config) -> Vec<&'static str> {
+    if config.secrets != Secrets::default() {
+        return Vec::new();
+    }
+    let settings = [
+        ("HEAPBEAT_HOSTS", config.hosts != HostNames::Auto),
+        ("HEAPBEAT_EDGE_TIMEOUT", matches!(config.edge_timeout, EdgeTimeout::After(_))),
+        ("HEAPBEAT_ALERT_WEBHOOK", config.alert_webhook.is_some()),
+    ];
+    settings.into_iter().filter(|(_, is_set)| *is_set).map(|(variable, _)| variable).collect()
 }
 
 #[cfg(test)]

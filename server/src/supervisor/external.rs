@@ -58,6 +58,8 @@ pub struct ExternalProgram {
     pub recycle_signal: Option<i32>,
     /// Time after the start at which the program counts as ready.
     pub ready_after: Duration,
+    /// Whether the program takes requests; a worker or a bot does not.
+    pub takes_requests: bool,
     /// Number of the signal that asks the program to stop.
     pub stop_signal: i32,
     /// Number of instances that serve at the same time, behind the front.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use heapbeat::supervisor::program_status::EndpointPaths;
 
-use super::front_args::FrontKind;
+use super::front_args::{FrontKind, UselessOption};
 
 /// The side port where the public port does not speak HTTP.
 const DEFAULT_SIDE_PORT: u16 = 8090;
@@ -47,6 +47,30 @@ impl EndpointArgs {
             SidePort::Port(port) => Some((host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port)),
             SidePort::Address(address) => Some((address.ip(), address.port())),
         }
+    }
+
+    /// Refuses a path of the program's own health check where heapbeat could not ask for it.
+    pub(super) fn check(&self, kind: FrontKind, takes_requests: bool) -> Result<(), String> {
+        if self.health_path.is_none() || (kind == FrontKind::Http && takes_requests) {
+            return Ok(());
+        }
+        let why = if kind == FrontKind::Http {
+            "the program takes no requests with --no-listen"
+        } else {
+            "there is none"
+        };
+        Err(format!("--health-path is the path of a program behind the front, and {why}; leave it away"))
+    }
+
+    /// Returns the option that was given and has no effect beside the others.
+    pub(super) fn option_without_effect(
+        &self,
+        kind: FrontKind,
+        has_side_port: bool,
+    ) -> Option<UselessOption> {
+        let why = "with --side-port off, as heapbeat answers no requests then";
+        let is_useless = self.health_prefix.is_some() && kind != FrontKind::Http && !has_side_port;
+        is_useless.then_some(UselessOption { flag: "--health-prefix", why })
     }
 
     /// Returns the paths of the endpoints.
@@ -105,6 +129,39 @@ mod tests {
         }
         for text in ["", "on", "65536", "localhost:8090", "0.0.0.0"] {
             assert!(parse_side_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn endpoints_that_nobody_could_reach_are_noted_or_refused() {
+        let args = |health_prefix: Option<&str>, health_path: Option<&str>| EndpointArgs {
+            side_port: None,
+            health_prefix: health_prefix.map(str::to_owned),
+            health_path: health_path.map(str::to_owned),
+        };
+        // The kind, whether there is a side port, whether the prefix has an effect.
+        let prefixes = [
+            (FrontKind::Http, false, true),
+            (FrontKind::Tcp, true, true),
+            (FrontKind::Tcp, false, false),
+            (FrontKind::Off, false, false),
+        ];
+        for (kind, has_side_port, has_effect) in prefixes {
+            let found = args(Some("/x"), None).option_without_effect(kind, has_side_port);
+            assert_eq!(found.is_none(), has_effect, "{kind:?} {has_side_port}");
+            assert_eq!(args(None, None).option_without_effect(kind, has_side_port), None);
+        }
+        let paths = [
+            (FrontKind::Http, true, None),
+            (FrontKind::Http, false, Some("--no-listen")),
+            (FrontKind::Tcp, true, Some("there is none")),
+            (FrontKind::Off, true, Some("there is none")),
+        ];
+        for (kind, takes_requests, refusal) in paths {
+            let checked = args(None, Some("/health")).check(kind, takes_requests);
+            assert_eq!(checked.is_err(), refusal.is_some(), "{kind:?} {takes_requests}");
+            assert!(checked.err().unwrap_or_default().contains(refusal.unwrap_or_default()));
+            assert_eq!(args(None, None).check(kind, takes_requests), Ok(()));
         }
     }
 

@@ -83,14 +83,23 @@ pub(crate) struct FrontArgs {
     priority: Vec<(String, Priority)>,
 }
 
-/// An option that was given, and does nothing beside the others.
+/// An option that was given and does nothing beside the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UselessOption {
     /// The option, as it is written.
     pub(crate) flag: &'static str,
-    /// Whether that is so because the program takes no requests.
-    pub(crate) needs_requests: bool,
+    /// Why it does nothing.
+    pub(crate) why: &'static str,
 }
+
+/// Time after which an instance is hung, and time in which it has to be ready, as clap reads them.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+const WITHOUT_FRONT: &str = "without the front, as heapbeat forwards nothing to the program";
+const WITHOUT_HTTP: &str = "with --front tcp, which does not look into what it forwards";
+const WITHOUT_REQUESTS: &str = "with --no-listen, as the program takes no requests";
+const WITH_SOCKET: &str = "with --listen, as the program's socket is open from the start";
+const OWN_PORT: &str = "without the front, as the program opens its port itself: give it PORT";
 
 fn parse_rate(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "the rate is a number of bytes a second, such as 1024; 0 allows any".to_owned())
@@ -130,40 +139,60 @@ impl FrontArgs {
     /// Returns what comes in at the public port; with a socket that is passed to the program (`--listen`), nothing.
     ///
     /// # Errors
-    /// Returns a description if both were asked for.
+    /// Returns a description of options that contradict each other.
     pub(crate) fn kind(&self, passes_socket: bool) -> Result<FrontKind, String> {
-        match (self.front, passes_socket) {
-            (Some(FrontKind::Http | FrontKind::Tcp), true) => Err(
+        let contradiction = match (self.front, passes_socket, self.no_listen) {
+            (_, true, true) => {
+                "--listen passes a socket to the program, which takes no requests with --no-listen; leave one of them away"
+            }
+            (Some(FrontKind::Http | FrontKind::Tcp), true, false) => {
                 "--listen passes the socket to the program, so there is no front; leave --front or --listen away"
-                    .to_owned(),
-            ),
-            (_, true) => Ok(FrontKind::Off),
-            (kind, false) => Ok(kind.unwrap_or_default()),
-        }
+            }
+            (Some(FrontKind::Tcp), false, true) => {
+                "--front tcp forwards connections to the program, which takes none with --no-listen; leave one of them away"
+            }
+            (_, true, false) => return Ok(FrontKind::Off),
+            (kind, false, _) => return Ok(kind.unwrap_or_default()),
+        };
+        Err(contradiction.to_owned())
     }
 
     /// Returns the options that were given and have no effect beside the others. One that was given as it is by default is not known from
     /// one that was not given.
-    pub(crate) fn options_without_effect(&self, kind: FrontKind) -> Vec<UselessOption> {
+    pub(crate) fn options_without_effect(&self, kind: FrontKind, passes_socket: bool) -> Vec<UselessOption> {
         let default = FrontLimits::default();
         let memory = usize::try_from(self.front_memory.0).unwrap_or(usize::MAX);
-        // Whether it was given, and the least kind of front that it needs.
+        // Needs a front, needs one that speaks HTTP, needs a program that takes requests.
+        let (front, http, requests) = (
+            (kind == FrontKind::Off).then_some(WITHOUT_FRONT),
+            (kind == FrontKind::Tcp).then_some(WITHOUT_HTTP),
+            (self.no_listen && kind != FrontKind::Off).then_some(WITHOUT_REQUESTS),
+        );
+        let (forwarding, http) = (front.or(requests), front.or(http).or(requests));
+        // Whether it was given, and why it does nothing.
         let options = [
-            ("--upstream", self.upstream.is_some(), FrontKind::Tcp),
-            ("--hold", self.hold != HoldLimits::default().time, FrontKind::Tcp),
-            ("--front-memory", memory != default.memory, FrontKind::Tcp),
-            ("--ready-path", self.ready_path.is_some(), FrontKind::Http),
-            ("--priority", !self.priority.is_empty(), FrontKind::Http),
-            ("--trust-forwarded", self.trust_forwarded != ForwardedTrust::default(), FrontKind::Http),
-            ("--client-rate", self.client_rate != default.least_rate, FrontKind::Http),
+            ("--port", self.port.is_some(), front.map(|_| OWN_PORT)),
+            ("--upstream", self.upstream.is_some(), forwarding),
+            ("--hold", self.hold != HoldLimits::default().time, forwarding),
+            ("--front-memory", memory != default.memory, forwarding),
+            ("--ready-path", self.ready_path.is_some(), http),
+            (
+                "--ready-timeout",
+                self.ready_timeout != DEFAULT_TIMEOUT,
+                requests.or(passes_socket.then_some(WITH_SOCKET)),
+            ),
+            ("--hang-timeout", self.hang_timeout != DEFAULT_TIMEOUT, http),
+            ("--priority", !self.priority.is_empty(), http),
+            ("--trust-forwarded", self.trust_forwarded != ForwardedTrust::default(), http),
+            ("--client-rate", self.client_rate != default.least_rate, http),
         ];
-        let lacks = |needed| kind == FrontKind::Off || (kind == FrontKind::Tcp && needed == FrontKind::Http);
-        let useless = options.into_iter().filter(|(_, given, _)| *given).filter_map(|(flag, _, needed)| {
-            let needs_requests = self.no_listen && !lacks(needed);
-            let is_useless = lacks(needed) || (self.no_listen && matches!(flag, "--hold" | "--ready-path"));
-            is_useless.then_some(UselessOption { flag, needs_requests })
-        });
-        useless.collect()
+        let given = options.into_iter().filter(|(_, is_given, _)| *is_given);
+        given.filter_map(|(flag, _, why)| Some(UselessOption { flag, why: why? })).collect()
+    }
+
+    /// Whether the program takes requests.
+    pub(crate) fn takes_requests(&self) -> bool {
+        !self.no_listen
     }
 
     /// Returns where the program takes requests.
@@ -280,30 +309,55 @@ mod tests {
         }
     }
 
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        front: FrontArgs,
+    }
+
     #[test]
     fn options_that_do_nothing_beside_the_others_are_named() {
-        #[derive(clap::Parser)]
-        struct Line {
-            #[command(flatten)]
-            front: FrontArgs,
-        }
-        let cases: [(&str, &[&str]); 6] = [
-            ("--front off --hold 3s --upstream 3000", &["--upstream", "--hold"]),
-            ("--front off", &[]),
-            ("--front off --trust-forwarded on --client-rate 0", &["--trust-forwarded", "--client-rate"]),
-            (
-                "--front tcp --upstream 3000 --hold 3s --ready-path /x --priority /x=low",
-                &["--ready-path", "--priority"],
-            ),
-            ("--no-listen --ready-path /x", &["--ready-path"]),
-            ("--ready-path /x --hold 3s --priority /x=low --trust-forwarded 2 --client-rate 0", &[]),
+        const HTTP: &str =
+            "--ready-path /x --priority /x=low --trust-forwarded 2 --client-rate 0 --hang-timeout 9s";
+        const ANY: &str = "--hold 3s --front-memory 9MB --ready-timeout 9s --port 1";
+        const HTTP_FLAGS: &str = "--ready-path --hang-timeout --priority --trust-forwarded --client-rate";
+        // The kind, further options, whether `--listen` is given, and what does nothing.
+        let cases = [
+            ("--front off --single --no-listen", "--ready-timeout 9s", false, ""),
+            ("--front off", "--port 1 --upstream 3000", false, "--port --upstream"),
+            ("--front off", HTTP, false, HTTP_FLAGS),
+            ("--front off", ANY, false, "--port --hold --front-memory"),
+            ("--single", HTTP, true, HTTP_FLAGS),
+            ("--single", ANY, true, "--port --hold --front-memory --ready-timeout"),
+            ("--front tcp --upstream 3000", HTTP, false, HTTP_FLAGS),
+            ("--front tcp --upstream 3000", ANY, false, ""),
+            ("--no-listen --single", HTTP, false, HTTP_FLAGS),
+            ("--no-listen --single", ANY, false, "--hold --front-memory --ready-timeout"),
+            ("--upstream 3000", HTTP, false, ""),
+            ("--instances 2", ANY, false, ""),
         ];
-        for (line, expected) in cases {
-            let line = std::iter::once("x").chain(line.split(' '));
-            let front = <Line as clap::Parser>::parse_from(line.clone()).front;
-            let found = front.options_without_effect(front.kind(false).unwrap());
+        for (kind, options, passes_socket, expected) in cases {
+            let words = ["x"].into_iter().chain(kind.split(' ')).chain(options.split(' '));
+            let front = <Line as clap::Parser>::parse_from(words).front;
+            let found = front.options_without_effect(front.kind(passes_socket).unwrap(), passes_socket);
             let flags: Vec<&str> = found.iter().map(|it| it.flag).collect();
-            assert_eq!(flags, expected, "{:?}", line.collect::<Vec<_>>());
+            assert_eq!(flags.join(" "), expected, "{kind} {options} {passes_socket}");
+        }
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_refused() {
+        let cases = [
+            ("--no-listen", true, "--listen passes a socket"),
+            ("--no-listen --front off", true, "--listen passes a socket"),
+            ("--front http", true, "so there is no front"),
+            ("--front tcp", true, "so there is no front"),
+            ("--front tcp --no-listen", false, "takes none with --no-listen"),
+        ];
+        for (line, passes_socket, expected) in cases {
+            let front = <Line as clap::Parser>::parse_from(["x"].into_iter().chain(line.split(' '))).front;
+            let refused = front.kind(passes_socket).unwrap_err();
+            assert!(refused.contains(expected), "{line}: {refused}");
         }
     }
 

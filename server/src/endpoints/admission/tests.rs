@@ -149,3 +149,27 @@ fn too_many_reports_get_429_and_wrong_signatures_401() {
     let replayed = admit(&verifier, "/health", &signed(&ours(), "/health", 3));
     assert_eq!(replayed, Admission::Refused(SignatureError::from(NonceError::Replayed).into()));
 }
+
+#[test]
+fn settings_about_signed_requests_have_no_effect_without_a_secret() {
+    const SECRET: (&str, &str) = ("HEAPBEAT_SECRET", "0123456789abcdef0123");
+    const PREVIOUS: (&str, &str) = ("HEAPBEAT_SECRET_PREVIOUS", "0123456789abcdef0123");
+    let about_signed = [
+        ("HEAPBEAT_HOSTS", "api.example.com"),
+        ("HEAPBEAT_EDGE_TIMEOUT", "9s"),
+        ("HEAPBEAT_ALERT_WEBHOOK", "https://example.com/hook"),
+    ];
+    let read = |set: &[(&str, &str)]| {
+        let value =
+            |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+        Config::read(|_| None, value).unwrap()
+    };
+    for setting in about_signed {
+        assert_eq!(useless_without_secret(&read(&[setting])), [setting.0]);
+        for secret in [SECRET, PREVIOUS] {
+            assert!(useless_without_secret(&read(&[setting, secret])).is_empty(), "{setting:?}");
+        }
+    }
+    let others = [("HEAPBEAT_EDGE_TIMEOUT", "off"), ("HEAPBEAT_METRICS", "public")];
+    assert!(useless_without_secret(&read(&others)).is_empty());
+}

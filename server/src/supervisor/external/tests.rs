@@ -14,6 +14,7 @@ fn guarded(limit: Bytes) -> ExternalProgram {
         shrink: ShrinkMethod::None,
         recycle_signal: None,
         ready_after: Duration::from_secs(3),
+        takes_requests: true,
         stop_signal: 15,
         instances: 1,
         single: false,
