@@ -23,6 +23,8 @@ pub(crate) struct State {
     leaving: AtomicBool,
     /// Whether the reading is that of the instance before, as this one was not measured yet.
     inherited: AtomicBool,
+    /// Whether requests wait, as no instance of the program takes them.
+    waiting: AtomicBool,
 }
 
 impl State {
@@ -36,6 +38,7 @@ impl State {
             dependencies: dependencies.into(),
             leaving: AtomicBool::new(false),
             inherited: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
         };
         state.publish(first);
         state
@@ -110,14 +113,25 @@ impl State {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
+    /// Sets whether requests wait, as no instance of the program takes them, and publishes it at once.
+    pub(crate) fn set_waiting(&self, waiting: bool) {
+        if self.waiting.swap(waiting, Ordering::Relaxed) != waiting {
+            self.prepare_health(&self.reading.load_full());
+        }
+    }
+
     /// Whether connections end with their current response.
     pub(crate) fn leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed) || self.draining()
     }
 
     /// Returns the status of the process.
+    ///
+    /// While requests wait for the next instance it is at least degraded. The response stays 200: they are answered, later, and a platform
+    /// that gets a 503 would restart the guard together with the program, and refuse those that wait.
     pub(crate) fn status(&self) -> Status {
-        if self.draining() { Status::Draining } else { self.pressure().status() }
+        let least = if self.waiting.load(Ordering::Relaxed) { Status::Degraded } else { Status::Healthy };
+        if self.draining() { Status::Draining } else { self.pressure().status().max(least) }
     }
 
     /// Returns the dependencies of the application.
@@ -172,7 +186,19 @@ mod tests {
         state.publish(&reading(8));
         assert_eq!(state.health(), body("healthy", 8));
         assert!(state.ready());
+        state.set_waiting(true);
+        assert_eq!(state.health(), body("degraded", 8), "requests wait");
+        assert!(state.ready());
+        for (pressure, status) in [(Pressure::Alert, "degraded"), (Pressure::Recycle, "critical")] {
+            state.set_pressure(pressure);
+            state.publish(&reading(8));
+            assert_eq!(state.health(), body(status, 8), "never better than the memory");
+        }
+        state.set_pressure(Pressure::Calm);
+        state.set_waiting(false);
+        assert_eq!(state.health(), body("healthy", 8));
         state.drain();
+        state.set_waiting(true);
         assert_eq!(state.health(), body("draining", 8), "at once, not at the next sample");
         assert!(!state.ready());
         state.publish(&reading(9));

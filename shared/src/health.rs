@@ -18,7 +18,7 @@ pub enum Status {
     /// Pressure is calm.
     #[default]
     Healthy,
-    /// Memory is above the alert or purge threshold; every request is served.
+    /// Memory is above the alert or purge threshold, or requests wait for the next instance of a guarded program; every request is served.
     Degraded,
     /// Memory is close to the limit; the process is being replaced or refuses some requests.
     Critical,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use heapbeat_test_support::guarded_node::GuardedNode;
 use heapbeat_test_support::programs::PATH;
-use heapbeat_test_support::{Server, binary_path, child_pids, heapbeat_command, wait_for};
+use heapbeat_test_support::{Server, binary_path, child_pids, heapbeat_command, send_signal, wait_for};
 
 /// Listens after `DELAY` ms. `/healthz` answers 503 for `UNHEALTHY` ms after that; every other path says whether that time is over.
 const NODE: &str = "let healthy = false;
@@ -32,6 +32,36 @@ fn an_instance_is_ready_when_its_own_health_check_passes() {
     let options = ["--health-path", "/healthz", "--ready-path", "/"];
     let Some(guarded) = start(&options, &[("UNHEALTHY", "3600000")]) else { return };
     assert_eq!(guarded.get("/"), "early", "a path for readiness goes first");
+}
+
+#[test]
+fn health_says_that_requests_wait_for_the_next_instance_and_stays_200() {
+    const SOURCE: &str = "const fs = require('fs');
+const [first, go] = ['first', 'go'].map((name) => `${process.env.DIRECTORY}/${name}`);
+const isFirst = !fs.existsSync(first);
+fs.writeFileSync(first, String(process.pid));
+const listen = () => require('http').createServer((_, response) => response.end(String(process.pid)))
+  .listen(process.env.PORT, '127.0.0.1');
+const wait = () => (isFirst || fs.existsSync(go) ? listen() : setTimeout(wait, 20));
+wait();
+";
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("DIRECTORY", directory.path().to_str().unwrap())];
+    let Some(guarded) = GuardedNode::start(SOURCE, &[], &variables) else { return };
+    let wait_for_status = |expected: &str, until_200: bool| {
+        wait_for(expected, || {
+            let response = guarded.server.get("/health");
+            assert!(until_200 || response.status == 200, "{}", response.text());
+            response.text().contains(&format!("\"status\":\"{expected}\"")).then_some(())
+        });
+    };
+    let first: u32 = guarded.get("/").parse().unwrap();
+    wait_for_status("healthy", true);
+    send_signal(first, "KILL");
+    wait_for_status("degraded", false);
+    fs::write(directory.path().join("go"), "").unwrap();
+    wait_for_status("healthy", false);
+    assert_ne!(guarded.get("/"), first.to_string());
 }
 
 #[test]

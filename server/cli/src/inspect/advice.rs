@@ -137,7 +137,11 @@ fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
             one_advice(Severity::Critical, format!("The server reports status critical with {of} in use."))
         }
         (_, Some(Status::Degraded)) => {
-            one_advice(Severity::Warning, format!("The server reports status degraded with {of} in use."))
+            let what = "its memory is above a threshold, or requests wait for its next instance";
+            one_advice(
+                Severity::Warning,
+                format!("The server reports status degraded with {of} in use: {what}."),
+            )
         }
         _ => Vec::new(),
     }

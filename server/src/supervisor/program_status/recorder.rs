@@ -17,6 +17,7 @@ use crate::flight_recorder;
 use crate::flight_recorder::{InstanceRecorder, PreviousRuns, RecordingHeader};
 use crate::overload::ladder::ShedShare;
 use crate::sampling::{Limit, ProgramMemory, Reading, StallFile};
+use crate::state::State;
 use crate::supervisor::machine::WorkerNumber;
 use crate::telemetry::memory_log::MemoryLog;
 
@@ -53,6 +54,11 @@ pub(in crate::supervisor) struct JudgedInstances<'a> {
     pub(in crate::supervisor) shed: ShedShare,
 }
 
+/// Whether an instance takes new requests.
+fn serves(instance: &ProgramInstance) -> bool {
+    instance.ready && !instance.state.leaving()
+}
+
 /// Records what happens to a guarded program.
 #[derive(Debug)]
 pub(in crate::supervisor) struct ProgramRecorder {
@@ -61,8 +67,9 @@ pub(in crate::supervisor) struct ProgramRecorder {
     stall: Option<StallFile>,
     memory_log: MemoryLog,
     instances: BTreeMap<WorkerNumber, ProgramInstance>,
-    /// The instance that is reported.
+    /// The instance that is reported, and its state, which outlives it until another one is.
     current: Option<WorkerNumber>,
+    current_state: Option<Arc<State>>,
     /// When an instance was ready last; `None` before the first one was.
     ready_at: Option<Instant>,
     /// When the first instance was ready.
@@ -89,6 +96,7 @@ impl ProgramRecorder {
             memory_log: MemoryLog::every(log_interval),
             instances: BTreeMap::new(),
             current: None,
+            current_state: None,
             ready_at: None,
             first_ready_at: None,
             unmeasurable: false,
@@ -260,12 +268,26 @@ impl ProgramRecorder {
     pub(in crate::supervisor) fn record_hand_over(&mut self, number: WorkerNumber) -> Option<LastSamples> {
         let instance = self.instances.get(&number)?;
         instance.state.hand_over();
-        instance.telemetry.samples_so_far()
+        let samples = instance.telemetry.samples_so_far();
+        self.show_waiting();
+        samples
     }
 
     /// Reports the instance that serves, else the newest.
     pub(in crate::supervisor) fn report_serving(&mut self) {
-        let serves = |it: &ProgramInstance| it.ready && !it.state.leaving();
+        self.choose_current();
+        self.show_waiting();
+    }
+
+    /// Shows whether requests wait, as no instance takes them that has taken them before. Before the first one did, the program is down.
+    fn show_waiting(&self) {
+        let waiting = self.first_ready_at.is_some() && !self.instances.values().any(serves);
+        for state in self.instances.values().map(|it| &it.state).chain(&self.current_state) {
+            state.set_waiting(waiting);
+        }
+    }
+
+    fn choose_current(&mut self) {
         // A replacement takes over when the samples of the one before are kept.
         if self.current.and_then(|number| self.instances.get(&number)).is_some_and(serves) {
             return;
@@ -280,6 +302,7 @@ impl ProgramRecorder {
                 newest.state.inherit(reading, *pressure);
             }
             self.current = Some(newest.number);
+            self.current_state = Some(Arc::clone(&newest.state));
             self.routes.current.store(Some(Arc::clone(&newest.handler)));
         }
     }

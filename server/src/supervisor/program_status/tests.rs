@@ -30,6 +30,7 @@ fn config(has_secret: bool) -> Config {
 struct Guarded {
     routes: Arc<ProgramRoutes>,
     recorder: ProgramRecorder,
+    pressure: Pressure,
     nonces: u8,
 }
 
@@ -37,7 +38,7 @@ impl Guarded {
     fn new(config: &Config) -> Self {
         let routes = ProgramRoutes::new(config, EndpointPaths::default(), Vec::new()).unwrap();
         let recorder = ProgramRecorder::new(Arc::clone(&routes), Limit::default(), Duration::from_secs(3600));
-        Guarded { routes, recorder, nonces: 0 }
+        Guarded { routes, recorder, pressure: Pressure::Alert, nonces: 0 }
     }
 
     fn start(&mut self, number: WorkerNumber) -> Arc<PreviousRuns> {
@@ -60,7 +61,7 @@ impl Guarded {
         let judged = JudgedInstances {
             numbers: &[number].into(),
             sum: memory,
-            pressure: Pressure::Alert,
+            pressure: self.pressure,
             shed: ShedShare::NONE,
         };
         self.recorder.record_readings(&measured, &judged);
@@ -181,6 +182,57 @@ async fn a_restart_changes_the_instance_and_keeps_the_samples_of_the_one_before(
     let left = after.last_samples.map(|left| (left.instance, left.samples.first, left.samples.count));
     let expected = samples.samples.count.checked_sub(1).filter(|count| *count > 0);
     assert_eq!(left, expected.map(|count| (before.instance, 1, count)));
+}
+
+/// What `/health` says of a program from its start to its stop. A platform restarts what answers 503, so only the start and an outage do.
+#[tokio::test]
+async fn health_is_degraded_while_requests_wait_for_the_next_instance() {
+    let mut guarded = Guarded::new(&config(false));
+    let status = async |guarded: &Guarded| {
+        let (code, body) = guarded.get("/health").await;
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        (code.as_u16(), body["status"].as_str().unwrap().to_owned())
+    };
+    let is = |code: u16, status: &str| (code, status.to_owned());
+    let exit = |kind| Exit { kind, ..Exit::default() };
+    guarded.pressure = Pressure::Calm;
+    guarded.start(1);
+    assert_eq!(status(&guarded).await, is(503, "down"), "it was never ready");
+    guarded.recorder.record_ready(1);
+    guarded.measure(1, 100, None);
+    assert_eq!(status(&guarded).await, is(200, "healthy"));
+
+    guarded.recorder.record_exit(1, &exit(ExitKind::Crash));
+    assert_eq!(status(&guarded).await, is(200, "degraded"), "it has died");
+    guarded.start(2);
+    assert_eq!(status(&guarded).await, is(200, "degraded"), "the next one starts");
+    guarded.recorder.record_ready(2);
+    assert_eq!(status(&guarded).await, is(200, "healthy"), "the next one is ready");
+    guarded.measure(2, 100, None);
+
+    guarded.start(3);
+    assert_eq!(status(&guarded).await, is(200, "healthy"), "the old one serves beside the new one");
+    guarded.recorder.record_ready(3);
+    guarded.recorder.record_hand_over(2);
+    guarded.recorder.report_serving();
+    guarded.recorder.record_exit(2, &exit(ExitKind::Recycle));
+    assert_eq!(status(&guarded).await, is(200, "healthy"), "replaced without a gap");
+
+    guarded.recorder.record_hand_over(3);
+    assert_eq!(
+        status(&guarded).await,
+        is(200, "degraded"),
+        "replaced at a fixed port: it drains, and requests wait"
+    );
+    guarded.recorder.record_exit(3, &exit(ExitKind::Recycle));
+    guarded.start(4);
+    assert_eq!(status(&guarded).await, is(200, "degraded"));
+    guarded.recorder.record_ready(4);
+    assert_eq!(status(&guarded).await, is(200, "healthy"));
+
+    guarded.recorder.record_exit(4, &exit(ExitKind::Crash));
+    guarded.recorder.record_outage("it crashes again and again".to_owned(), Instant::now());
+    assert_eq!(status(&guarded).await, is(503, "down"));
 }
 
 #[tokio::test]
