@@ -146,6 +146,7 @@ impl Controller {
             now,
             read: now,
             memory: Bytes(memory.0.saturating_add(growth.0)),
+            is_confirmed: false,
             levels: self.levels,
             reaches_limit_in: state.reaches_limit_in,
             replacement: state.replacement,

@@ -1,7 +1,7 @@
 //! The ladder: from observations of memory to a level of pressure and actions. Pure.
 //!
 //! A step is a function of the ladder's state and one observation. It rises at once where a delay would be harmful (purge, shed), and only
-//! on a second observation where a false alarm would be (alert, recycle). It falls after memory has stayed below the level's exit
+//! on a second observation where a false alarm would be (alert, recycle), unless the first rests on several readings. It falls after memory has stayed below the level's exit
 //! threshold for a while. An action that does not help is not repeated; the ladder escalates instead. Times are monotonic, since the
 //! start of the process, so a clock that jumps has no effect.
 
@@ -70,6 +70,8 @@ pub struct Observation {
     pub read: Duration,
     /// The working set, plus the expected growth before the next observation.
     pub memory: Bytes,
+    /// Whether several readings show what is observed, so that a second observation would say nothing new.
+    pub is_confirmed: bool,
     /// The current thresholds.
     pub levels: Levels,
     /// Forecast time until the limit is reached, if there is one.
@@ -296,7 +298,8 @@ impl Ladder {
             *observations = if level <= target { observations.saturating_add(1) } else { 0 };
         }
         let seen_enough = |level: &Pressure| {
-            *level <= target && self.wanted[*level as usize] >= observations_needed(*level)
+            let needed = if observation.is_confirmed { 1 } else { observations_needed(*level) };
+            *level <= target && self.wanted[*level as usize] >= needed
         };
         let reached = Pressure::ALL.into_iter().rev().find(seen_enough).unwrap_or_default();
         if reached > self.level {

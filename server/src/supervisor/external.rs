@@ -234,6 +234,8 @@ impl ProgramMonitor {
             }
             AgentNoticeKind::Purged(report) => {
                 self.heap_monitor.record_answer(*pid, report, now);
+                // A heap that fills up within seconds is judged at once.
+                self.quick.bring_forward(now);
                 tracing::debug!("process {pid} answered a request for a collection: {report:?}");
             }
             // Said once, as a process can send it without end.

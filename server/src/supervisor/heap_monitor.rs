@@ -47,6 +47,8 @@ pub(super) struct HeapMonitor {
     named: Option<GrowingFunction>,
     logged: Option<GrowingFunction>,
     limits_checked: bool,
+    /// Whether a process has answered a request for a collection since the heaps were observed last.
+    has_answers: bool,
     /// Functions whose memory grows, fastest first.
     growing: Vec<GrowingFunction>,
     /// The function whose memory grew fastest in an instance before.
@@ -80,6 +82,7 @@ impl HeapMonitor {
         family: &[u32],
         now: Instant,
     ) -> (Option<HeapTotals>, Option<FullHeap>) {
+        self.has_answers = false;
         let mut heaps = agents.heaps(family, now);
         heaps.retain(|heap| is_plausible(heap, || held_by(heap.pid)));
         let (requests, full) = self.watch.step(&heaps, now);
@@ -117,6 +120,7 @@ impl HeapMonitor {
 
     /// Records an answer to a request for a collection.
     pub(super) fn record_answer(&mut self, pid: u32, report: &PurgeReport, now: Instant) {
+        self.has_answers = true;
         if report.refused.is_none() {
             self.watch.record_collection(pid, report.used, now);
         }
@@ -127,6 +131,11 @@ impl HeapMonitor {
             purge.freed = Bytes(purge.freed.0.saturating_add(freed.0));
             purge.took = purge.took.max(report.took);
         }
+    }
+
+    /// Whether a process has answered a request for a collection since [`HeapMonitor::observe`].
+    pub(super) fn has_answers(&self) -> bool {
+        self.has_answers
     }
 
     /// Returns the result of a purge once all answers are there, or the time for them is over; `None` if no process collected anything.

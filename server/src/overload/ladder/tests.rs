@@ -18,6 +18,7 @@ fn observed(seconds: f64, mb: u64) -> Observation {
         now: secs(seconds),
         read: secs(seconds),
         memory: Bytes::from_mb(mb),
+        is_confirmed: false,
         levels: Thresholds::default().levels(LIMIT).unwrap(),
         reaches_limit_in: None,
         replacement: None,
@@ -111,6 +112,16 @@ fn one_high_observation_is_ignored() {
         [observed(20.0, 700), observed(21.0, 800), observed(22.0, 700), observed(23.0, 800)],
     );
     assert_eq!(steps, [] as [&str; 0]);
+}
+
+#[test]
+fn an_observation_that_rests_on_several_readings_is_acted_on_at_once() {
+    let replacement = Some(ReplacementStatus::Available);
+    let at = |seconds, is_confirmed| Observation { is_confirmed, replacement, ..observed(seconds, 940) };
+    let recycles = |steps: Vec<String>| steps.iter().any(|line| line.contains("Recycle(Threshold)"));
+    assert!(recycles(play(&mut ladder(), [at(20.0, true)])));
+    assert!(!recycles(play(&mut ladder(), [at(20.0, false)])));
+    assert!(!recycles(play(&mut ladder(), [at(9.0, true)])), "not in the grace");
 }
 
 #[test]

@@ -102,6 +102,7 @@ impl ProgramMonitor {
             now: age,
             read: age,
             memory: expected.max(recycle_at.unwrap_or_default()),
+            is_confirmed: self.full_heap.is_some(),
             levels: self.levels,
             reaches_limit_in: self.forecaster.time_to_limit_within(limit, HORIZON),
             replacement: Some(self.replacement_status),

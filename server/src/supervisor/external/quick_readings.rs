@@ -75,6 +75,11 @@ impl QuickReadings {
         self.next_at = (interval < FULL_INTERVAL).then(|| now + interval);
     }
 
+    /// Has the next reading follow at once.
+    pub(super) fn bring_forward(&mut self, now: Instant) {
+        self.next_at = Some(now);
+    }
+
     /// Returns when the next reading is due; `None` if the next full measurement is soon enough.
     pub(super) fn next_at(&self) -> Option<Instant> {
         self.next_at

@@ -73,7 +73,7 @@ impl ProgramMonitor {
     pub(in crate::supervisor) fn measure_quickly(
         &mut self,
         subjects: &[MonitoredProcess<'_>],
-        agents: Option<&mut (dyn AgentLink + 'static)>,
+        mut agents: Option<&mut (dyn AgentLink + 'static)>,
         now: Instant,
     ) -> Vec<MachineEvent> {
         let charged = if subjects.len() == 1 { self.cgroup.as_mut().and_then(Cgroup::read) } else { None };
@@ -93,6 +93,9 @@ impl ProgramMonitor {
             return round.events;
         }
         self.note_sum(&round);
+        if self.heap_monitor.has_answers() {
+            self.observe_heaps(&round.serving, agents.as_deref_mut(), now);
+        }
         self.judge(round, agents, now)
     }
 

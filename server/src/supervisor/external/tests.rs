@@ -2,7 +2,9 @@ use heapbeat_forecast::Verdict;
 
 use super::*;
 use crate::config::Config;
+use crate::supervisor::agent_link::PurgeReport;
 use crate::supervisor::agent_link::fake::{FakeAgents, function, heap};
+use crate::supervisor::machine::MachineEvent;
 
 const MB: u64 = 1 << 20;
 
@@ -112,4 +114,45 @@ fn a_fast_leak_is_looked_for_before_an_alert_and_named_if_the_instance_before_le
         assert_eq!(!agents.holders.is_empty(), asked, "instance {number}: {:?}", agents.holders);
         assert_eq!(was_named, named, "instance {number}");
     }
+}
+
+/// V8 gives up within a second or two of such a heap, so neither the next full measurement nor a second observation is waited for.
+#[test]
+fn a_heap_that_is_full_after_a_collection_is_replaced_when_the_answer_comes() {
+    let mut monitor = ProgramMonitor::new(guarded(Bytes(4096 * MB)), None).unwrap();
+    let (start, pid) = (monitor.epoch, std::process::id());
+    let mut agents = FakeAgents::default();
+    let at = |millis: u64| start + Duration::from_millis(millis);
+    let subject = |now: Instant| MonitoredProcess {
+        number: 1,
+        pid: Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+        age: now.duration_since(start),
+        ready: Some(true),
+        serves: true,
+        family: &[],
+    };
+    let requests = |events: Vec<MachineEvent>| {
+        events.iter().filter(|event| matches!(event, MachineEvent::RecycleRequested(..))).count()
+    };
+    let family = [pid];
+    for (second, used) in (0..4).zip([5, 7, 9, 10]) {
+        let now = at(1000 * second);
+        agents.heaps = vec![heap(pid, used, 14, now)];
+        let subjects = [MonitoredProcess { family: &family, ..subject(now) }];
+        assert_eq!(requests(monitor.measure(&subjects, Some(&mut agents), now)), 0, "{second}");
+    }
+    assert_eq!(agents.purges, [pid], "a collection is requested first");
+    assert_eq!(monitor.next_quick_reading(), None);
+    let report = PurgeReport {
+        freed: Bytes(0),
+        used: Some(Bytes(10 * MB)),
+        resident_freed: None,
+        took: Duration::from_millis(20),
+        refused: None,
+    };
+    let answered = at(3050);
+    monitor.record_notice(&AgentNotice { pid, kind: AgentNoticeKind::Purged(report) }, answered);
+    assert_eq!(monitor.next_quick_reading(), Some(answered));
+    let subjects = [MonitoredProcess { family: &family, ..subject(answered) }];
+    assert_eq!(requests(monitor.measure_quickly(&subjects, Some(&mut agents), answered)), 1);
 }

@@ -122,6 +122,7 @@ impl Program {
             now: age,
             read: age,
             memory: Bytes(memory.0 + growth.0),
+            is_confirmed: false,
             levels: self.levels,
             reaches_limit_in: None,
             replacement: Some(self.status),
