@@ -81,7 +81,8 @@ function addChartTooltip(figure) {
     const row = rows.reduce((best, it) => (Math.abs(it.at - at) < Math.abs(best.at - at) ? it : best));
     tooltip.textContent = [
       formatLocal(row.at),
-      ...row.values.map((value, index) => `${names[index]} ${value} ${figure.dataset.unit}`),
+      // A dash is what is not known.
+      ...row.values.map((value, index) => `${names[index]} ${value}${value === "–" ? "" : ` ${figure.dataset.unit}`}`),
     ].join(" · ");
     const x = left((row.at - from) / (to - from));
     line.style.left = `${x}px`;

@@ -8,6 +8,11 @@ use super::schema;
 
 use crate::domain::history::rollup::{MemoryLine, Tier};
 
+/// Returns a figure of the heap, or `None` if it is not known: servers report 0 then, which no heap has.
+pub(super) fn known<T: Default + PartialEq>(figure: T) -> Option<T> {
+    Some(figure).filter(|figure| *figure != T::default())
+}
+
 /// The columns of a [`SampleRow`].
 pub const SAMPLE_COLUMNS: [&str; 6] = ["at", "rss", "heapUsed", "heapTotal", "external", "workingSet"];
 
@@ -25,12 +30,12 @@ pub struct SampleRow(
     /// The resident set.
     #[schemars(with = "u64")]
     pub Bytes,
-    /// The live heap.
-    #[schemars(with = "u64")]
-    pub Bytes,
-    /// The heap that the allocator holds.
-    #[schemars(with = "u64")]
-    pub Bytes,
+    /// The live heap; `null` if it is not known.
+    #[schemars(with = "Option<u64>")]
+    pub Option<Bytes>,
+    /// The heap that the allocator holds; `null` if it is not known.
+    #[schemars(with = "Option<u64>")]
+    pub Option<Bytes>,
     /// Resident memory that is not the allocator's.
     #[schemars(with = "u64")]
     pub Bytes,
@@ -42,7 +47,7 @@ pub struct SampleRow(
 impl From<&Sample> for SampleRow {
     fn from(sample: &Sample) -> Self {
         let Sample { at, rss, heap_used, heap_total, working_set, .. } = *sample;
-        SampleRow(at, rss, heap_used, heap_total, sample.external(), working_set)
+        SampleRow(at, rss, known(heap_used), known(heap_total), sample.external(), working_set)
     }
 }
 
@@ -103,4 +108,27 @@ pub struct MemoryGapView {
     pub to: UnixMillis,
     /// How many samples are missing.
     pub missing: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heap_that_is_not_known_is_null_and_not_zero() {
+        let mb = Bytes::from_mb;
+        let sample =
+            |heap_used, heap_total| Sample { rss: mb(9), heap_used, heap_total, ..Sample::default() };
+        // Used and total bytes of a sample: of a program without an agent, of Python, of Node.
+        let cases = [
+            (mb(0), mb(0), "[0,9437184,null,null,9437184,0]"),
+            (mb(0), mb(3), "[0,9437184,null,3145728,9437184,0]"),
+            (mb(2), mb(3), "[0,9437184,2097152,3145728,9437184,0]"),
+        ];
+        for (used, total, expected) in cases {
+            let row = SampleRow::from(&sample(used, total));
+            assert_eq!(serde_json::to_string(&row).unwrap(), expected);
+            assert_eq!(serde_json::from_str::<SampleRow>(expected).unwrap(), row);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use heapbeat_shared::{HealthMemory, Megabytes, Params, Pressure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::memory::known;
 use super::statement::split_statements;
 use super::{Timestamp, TrafficView, TranslationView, UptimeView, schema};
 use crate::domain::State;
@@ -146,14 +147,14 @@ pub struct MemoryView {
     /// The resident set.
     #[schemars(with = "u64")]
     pub rss: Megabytes,
-    /// The live heap.
+    /// The live heap; `null` if it is not known, as of a program without an agent.
     #[serde(rename = "heapUsed")]
-    #[schemars(with = "u64")]
-    pub heap_used: Megabytes,
-    /// The heap that the allocator holds.
+    #[schemars(with = "Option<u64>")]
+    pub heap_used: Option<Megabytes>,
+    /// The heap that the allocator holds; `null` if it is not known.
     #[serde(rename = "heapTotal")]
-    #[schemars(with = "u64")]
-    pub heap_total: Megabytes,
+    #[schemars(with = "Option<u64>")]
+    pub heap_total: Option<Megabytes>,
     /// Resident memory that is not the allocator's.
     #[schemars(with = "u64")]
     pub external: Megabytes,
@@ -171,6 +172,7 @@ impl From<&MemorySnapshot> for MemoryView {
     fn from(snapshot: &MemorySnapshot) -> Self {
         let HealthMemory { rss, heap_used, heap_total, external } = snapshot.figures;
         let MemorySnapshot { limit, pressure, at, .. } = *snapshot;
+        let (heap_used, heap_total) = (known(heap_used), known(heap_total));
         MemoryView { rss, heap_used, heap_total, external, limit, pressure, at: Timestamp(at) }
     }
 }

@@ -26,11 +26,9 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 10] = [
         it.latency_ms.map(|ms| f64::from(ms) / 1000.0)
     }),
     family("heapbeat_monitor_memory_rss_bytes", "Resident set", |it| it.memory.map(|it| bytes(it.rss))),
-    family("heapbeat_monitor_memory_heap_used_bytes", "Live heap", |it| {
-        it.memory.map(|it| bytes(it.heap_used))
-    }),
+    family("heapbeat_monitor_memory_heap_used_bytes", "Live heap", |it| it.memory?.heap_used.map(bytes)),
     family("heapbeat_monitor_memory_heap_total_bytes", "Heap held by the allocator", |it| {
-        it.memory.map(|it| bytes(it.heap_total))
+        it.memory?.heap_total.map(bytes)
     }),
     family("heapbeat_monitor_memory_limit_bytes", "Memory limit", |it| it.memory?.limit.map(bytes)),
     family("heapbeat_monitor_state_since_timestamp_seconds", "Since when the state holds", |it| {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Bytes, UnixMillis};
 
 use super::markup::Markup;
 use super::renderer::Renderer;
@@ -77,12 +77,14 @@ impl std::fmt::Display for Coordinate {
 
 /// Builds the chart of memory in megabytes: the resident set as a line over the heap as an area. `None` without samples.
 pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
-    let points = |figure: fn(&crate::view::SampleRow) -> u64| {
-        view.samples.iter().map(|row| (row.0.0, figure(row) as f64 / MEGABYTE)).collect::<Vec<_>>()
+    // What is not known is no point, and not 0.
+    let points = |figure: fn(&crate::view::SampleRow) -> Option<Bytes>| {
+        let point = |row: &crate::view::SampleRow| Some((row.0.0, figure(row)?.0 as f64 / MEGABYTE));
+        view.samples.iter().filter_map(point).collect::<Vec<_>>()
     };
     let lines = vec![
-        ChartLine { class: "heap", is_area: true, points: points(|row| row.2.0) },
-        ChartLine { class: "rss", is_area: false, points: points(|row| row.1.0) },
+        ChartLine { class: "heap", is_area: true, points: points(|row| row.2) },
+        ChartLine { class: "rss", is_area: false, points: points(|row| Some(row.1)) },
     ];
     let limit = view.limit.map(|limit| limit.0 as f64 / MEGABYTE);
     let chart = Chart::new(lines, (view.from, view.to), "MB", limit)?;

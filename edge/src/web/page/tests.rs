@@ -298,8 +298,7 @@ fn every_page_is_complete_in_every_language() {
         sure: false,
         evidence: vec![Statement::untranslated("<i>")],
     });
-    let sample =
-        SampleRow(NOW, Bytes(2 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20));
+    let sample = SampleRow(NOW, Bytes(2 << 20), Some(Bytes(1 << 20)), None, Bytes(1 << 20), Bytes(1 << 20));
     let chart = MemoryChartView { from: NOW, to: NOW, samples: vec![sample], ..MemoryChartView::default() };
     let incident = |closed| IncidentSummaryView {
         id: "api-1769860800".parse().unwrap(),

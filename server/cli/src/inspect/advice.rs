@@ -347,6 +347,12 @@ fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
         return one_advice(Severity::Ok, format!("{note} Only its public figures are shown."));
     }
     match snapshot.detail {
+        Detail::Full | Detail::Public if !snapshot.heap_known && snapshot.sample.heap_total.0 > 0 => {
+            one_advice(
+                Severity::Ok,
+                "What is used of the heap is not known, as the program's runtime has no figure for it (Python).",
+            )
+        }
         Detail::Full | Detail::Public if !snapshot.heap_known => one_advice(
             Severity::Ok,
             "The heap is not known: the program is guarded from outside. Node tells its heap unless its agent is switched off (HEAPBEAT_AGENT); Python and others have no figure for it.",

@@ -158,6 +158,9 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     };
     let heap = if snapshot.heap_known {
         Some(format!("{} used, {} total", sample.heap_used, sample.heap_total))
+    } else if sample.heap_total > Bytes::ZERO {
+        // Python tells what its heap takes, but not what of it is used.
+        Some(format!("used unknown, {} total", sample.heap_total))
     } else {
         (snapshot.detail != Detail::Kernel).then(|| "unknown".to_owned())
     };
@@ -348,6 +351,7 @@ ok       Memory is steady: its lowest values do not rise.
     fn functions_and_processes_are_listed_and_an_unknown_heap_is_not_zero() {
         let mut snapshot = steady();
         snapshot.heap_known = false;
+        (snapshot.sample.heap_used, snapshot.sample.heap_total) = (Bytes::ZERO, Bytes::ZERO);
         snapshot.functions = vec![FunctionReport {
             function: "listOrders".into(),
             file: "/app/orders.js".into(),
@@ -373,6 +377,16 @@ ok       Memory is steady: its lowest values do not rise.
             "\nok       The heap is not known: the program is guarded from outside.",
         ] {
             assert!(text.contains(line), "{line:?} in {text}");
+        }
+        let mut python = snapshot.clone();
+        python.sample.heap_total = Bytes::from_mb(129);
+        let python = format_report(&python, false);
+        // The words of the log's line of memory.
+        for line in [
+            "  heap          used unknown, 129.0 MB total\n",
+            "\nok       What is used of the heap is not known",
+        ] {
+            assert!(python.contains(line), "{line:?} in {python}");
         }
         let value: serde_json::Value = serde_json::from_str(&format_json(&snapshot)).unwrap();
         assert_eq!(value["functions"][0]["line"], 12);

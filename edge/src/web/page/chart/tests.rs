@@ -13,8 +13,8 @@ fn chart_of(rows: &[(i64, u64)]) -> MemoryChartView {
         SampleRow(
             UnixMillis(NOW - ago * 60_000),
             Bytes(mb * MB),
-            Bytes(mb * MB / 2),
-            Bytes(0),
+            Some(Bytes(mb * MB / 2)),
+            None,
             Bytes(0),
             Bytes(0),
         )
@@ -59,7 +59,7 @@ fn axes_end_at_round_values() {
 #[test]
 fn samples_a_second_apart_are_a_line_beside_denser_ones() {
     let mut chart = chart_of(&[(1, 100), (0, 100)]);
-    let row = |ms: i64| SampleRow(UnixMillis(NOW - ms), Bytes(MB), Bytes(MB), Bytes(0), Bytes(0), Bytes(0));
+    let row = |ms: i64| SampleRow(UnixMillis(NOW - ms), Bytes(MB), Some(Bytes(MB)), None, Bytes(0), Bytes(0));
     chart.samples = (1..=20).rev().map(|second| row(second * 1000)).collect();
     chart.samples.extend((0..20).rev().map(|step| row(step * 50)));
     let picture = draw(memory(&chart));
@@ -72,7 +72,7 @@ fn peaks_at_both_ends_of_their_parts_are_one_line() {
     // An hour has parts of 15 s; their peaks are 29 s and 1 s apart in turns.
     let part = |index: i64| index * 15_000 + if index % 2 == 0 { 0 } else { 14_000 };
     let from = NOW - 3_600_000;
-    let row = |at: i64| SampleRow(UnixMillis(at), Bytes(MB), Bytes(MB), Bytes(0), Bytes(0), Bytes(0));
+    let row = |at: i64| SampleRow(UnixMillis(at), Bytes(MB), Some(Bytes(MB)), None, Bytes(0), Bytes(0));
     let mut chart = MemoryChartView {
         from: UnixMillis(from),
         to: UnixMillis(NOW),
@@ -172,4 +172,19 @@ fn latency_is_one_line_by_tick_and_has_an_area_of_peaks_by_hour() {
 #[test]
 fn without_samples_there_is_no_chart() {
     assert_eq!(draw(memory(&chart_of(&[]))), "");
+}
+
+#[test]
+fn a_heap_that_is_not_known_is_not_drawn_as_zero() {
+    let mut view = chart_of(&[(4, 200), (3, 200), (2, 200), (1, 200)]);
+    view.samples[1].2 = None;
+    assert!(
+        draw(memory(&view)).contains("class=\"heap area\" d=\"M0 100L500 100"),
+        "{}",
+        draw(memory(&view))
+    );
+    view.samples.iter_mut().for_each(|row| row.2 = None);
+    let drawn = draw(memory(&view));
+    assert!(drawn.contains("class=\"heap area\" d=\"\""), "{drawn}");
+    assert!(drawn.contains("class=\"rss\" d=\"M0 0"), "{drawn}");
 }
