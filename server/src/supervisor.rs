@@ -85,7 +85,7 @@ pub(crate) use abort_on_panic::abort_on_panic;
 pub(crate) use postmortem::leftover_exit;
 pub use process::START;
 pub use redact::redact_arguments;
-pub use signals::survive_early_signals;
+pub use signals::{Signals, survive_early_signals};
 pub use watchdog::{WATCHDOG, run_watchdog};
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime_polls};
@@ -118,6 +118,8 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     }
     // A worker would fail on them after it was started, and count as a crash.
     config.thresholds.levels(worker_memory_limit(config))?;
+    // Whoever can connect can also send a signal.
+    let signals = Signals::listen().map_err(|error| Error::System("handle signals", error))?;
     let listeners = open_listeners(config)?;
     let mut policy = SupervisorPolicy::new(
         worker_memory_limit(config),
@@ -129,7 +131,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // With a port that the system chose, recordings of an earlier supervisor at that port may belong to another server.
     let recorders = open_recorders(config, "", if config.port == 0 { 0 } else { port })?;
-    let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, version)
+    let supervisor = event_loop::Supervisor::new(&policy, signals, listeners, recorders, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
     std::process::exit(i32::from(code));
@@ -159,10 +161,12 @@ pub struct Integrations {
 /// Number of memory arenas of glibc.
 const ARENA_VARIABLE: &str = "MALLOC_ARENA_MAX";
 
-/// Supervises another program until it exits or a stop is requested, and returns the exit code.
+/// Supervises another program until it exits or a stop is requested, and returns the exit code. `signals` are handled since before anything
+/// was listened at.
 pub fn supervise_program(
     config: &Config,
     guarded: &ExternalProgram,
+    signals: Signals,
     ports: Ports,
     integrations: Integrations,
 ) -> Result<u8, Error> {
@@ -236,9 +240,9 @@ pub fn supervise_program(
         ProgramRecorder::new(Arc::clone(routes), program_limit(config, guarded.limit), config.log_interval);
     let external = ProgramObserver::new(monitor, recorder);
     let recorders = open_recorders(config, "run-", ports.own)?;
-    let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, &version_or_commit(None))
-        .map_err(system)?;
-    Ok(supervisor.with_program(program, external, integrations).run())
+    let version = version_or_commit(None);
+    let supervisor = event_loop::Supervisor::new(&policy, signals, listeners, recorders, &version);
+    Ok(supervisor.map_err(system)?.with_program(program, external, integrations).run())
 }
 
 /// Replaces this process by another program. [`supervise_program`] starts programs this way, so that they get their own process id

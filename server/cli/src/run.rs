@@ -22,7 +22,7 @@ use heapbeat::supervisor::agent_link::AgentLink;
 use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
 use heapbeat::supervisor::gateway::Gateway;
 use heapbeat::supervisor::program_status::ProgramRoutes;
-use heapbeat::supervisor::{Integrations, Ports};
+use heapbeat::supervisor::{Integrations, Ports, Signals};
 use heapbeat_front::{Front, FrontConfig, HoldLimits};
 use heapbeat_shared::units::parse_duration;
 
@@ -231,6 +231,9 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         limit.bytes,
         limit.origin
     );
+    // Before anything listens: whoever can connect can also send a signal.
+    let signals = Signals::listen()
+        .map_err(|error| settings.describe_error(heapbeat::Error::System("handle signals", error)))?;
     let running_front = Arc::new(OnceLock::new());
     let own_health = arguments.endpoints.health_path.clone();
     let own_health = own_health.map(|path| own_health_check(path, Arc::clone(&running_front)));
@@ -258,7 +261,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
     };
     let hang_timeout = arguments.front.hang_timeout();
     let integrations = Integrations { gateway, hang_timeout, agents: start_agents(), routes };
-    supervisor::supervise_program(&config, &program, ports, integrations)
+    supervisor::supervise_program(&config, &program, signals, ports, integrations)
         .map_err(|error| settings.describe_error(error))
 }
 

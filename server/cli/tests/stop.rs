@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::io::{BufReader, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use heapbeat_test_support::{Server, read_response, wait_for};
+use heapbeat_test_support::{Server, heapbeat_command, poll_for, read_response, wait_for};
 
 /// Sends a request that takes `ms` milliseconds, and returns once its handler holds its memory.
 fn begin_request(server: &Server, ms: u64) -> TcpStream {
@@ -27,6 +27,32 @@ fn sigterm_lets_a_request_finish_and_exits_with_0() {
     assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     assert_eq!(server.wait().code(), Some(0));
     server.wait_for_log("all requests in flight were finished");
+}
+
+/// Requests that arrive between the opening of the port and the worker's readiness wait in the kernel's queue. A stop at that time is no reason
+/// to reset them.
+#[test]
+fn requests_that_arrived_before_the_worker_was_ready_are_served_by_a_stop() {
+    for (signal, window) in [("TERM", "0s"), ("INT", "0s"), ("TERM", "1s"), ("INT", "1s")] {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port().to_string();
+        drop(free);
+        let address = format!("127.0.0.1:{port}");
+        let variables = [("HEAPBEAT_DRAIN_WINDOW", window), ("PORT", &port), ("HEAPBEAT_FLIGHT_DIR", "off")];
+        let mut server = Server::spawn(heapbeat_command(&["serve", "--host", "127.0.0.1"], &variables));
+        let first = poll_for(Duration::from_secs(30), || TcpStream::connect(&address).ok()).unwrap();
+        let waiting: Vec<TcpStream> =
+            [Ok(first), TcpStream::connect(&address)].into_iter().map(Result::unwrap).collect();
+        for mut stream in &waiting {
+            stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+        }
+        server.send_signal(signal);
+        for stream in waiting {
+            let response = read_response(&mut BufReader::new(stream), "GET");
+            assert_eq!(response.map(|response| response.status), Some(200), "{signal} {window}");
+        }
+        assert_eq!(server.wait().code(), Some(0), "{signal} {window}");
+    }
 }
 
 #[test]

@@ -51,22 +51,39 @@ pub(super) async fn accept(
         }
     }
     // Connections in the queue belong to the replacement, if there is one.
-    if *stage.borrow() == DrainStage::Closing {
-        finish_queue(&listener, &server, &stage);
+    if *stage.borrow() == DrainStage::Closing
+        && let Err(error) = finish_queue(listener, &server, &stage)
+    {
+        tracing::warn!("cannot accept the connections that are waiting: {error}");
     }
 }
 
 /// Serves the connections in the kernel's queue, which would be reset when the listener closes.
-fn finish_queue(listener: &TcpListener, server: &Arc<Server>, stage: &watch::Receiver<DrainStage>) {
+///
+/// The kernel is asked itself: tokio knows of connections only what its last poll has found, which is nothing yet of a server that was
+/// stopped before it was ready.
+fn finish_queue(
+    listener: TcpListener,
+    server: &Arc<Server>,
+    stage: &watch::Receiver<DrainStage>,
+) -> io::Result<()> {
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
+    let listener = listener.into_std()?;
     let mut now = Context::from_waker(Waker::noop());
     while let Poll::Ready(permit) = pin!(server.connections.acquire()).poll(&mut now) {
-        let Poll::Ready(Ok((stream, _))) = listener.poll_accept(&mut now) else { return };
-        spawn_connection(server, stream, permit, stage);
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if is_client_error(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        stream.set_nonblocking(true)?;
+        spawn_connection(server, TcpStream::from_std(stream)?, permit, stage);
     }
+    Ok(())
 }
 
 fn spawn_connection(

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use heapbeat_connection::{ClientTimeouts, ConnectionClock, TrackedSocket};
 use hyper::body::Incoming;
@@ -18,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::connection_limit::{ConnectionPermit, PermitKind};
 use super::dispatch::{ClientConnection, dispatch};
@@ -33,6 +34,9 @@ const BUFFER: usize = 64 << 10;
 
 /// Least bytes of a response a second that a client takes, on average, once it was waited for longer than the write timeout.
 const LEAST_RATE: u64 = 1024;
+
+/// Time in which the first request arrives of a connection that was in the queue when the server closed.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// What is released when a connection ends, and its progress.
 #[derive(Debug)]
@@ -55,6 +59,10 @@ pub(super) async fn serve(
     mut stage: watch::Receiver<DrainStage>,
 ) {
     let Ok(address) = stream.peer_addr() else { return };
+    // It has waited in the kernel's queue, and has not been read from yet. Closing it now would lose its request.
+    if *stage.borrow() == DrainStage::Closing {
+        let _ = timeout(FIRST_REQUEST, stream.readable()).await;
+    }
     let progress = ConnectionProgress::begin(Instant::now());
     let client = Arc::new(ClientConnection { address, kind: permit.kind, progress: Arc::clone(&progress) });
     let timeouts = timeouts_of(&server.limits, permit.kind);

@@ -87,6 +87,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     pub(super) fn new(
         policy: &SupervisorPolicy,
+        signals: Signals,
         listeners: Vec<TcpListener>,
         mut recorders: RecorderDirectory,
         version: &str,
@@ -101,7 +102,7 @@ impl Supervisor {
             machine: Machine::new(*policy),
             program: Program::this()?,
             listeners,
-            signals: Signals::listen()?,
+            signals,
             recorders,
             oom: OomWatch::new(),
             live: Vec::new(),

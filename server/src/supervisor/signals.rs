@@ -16,7 +16,7 @@ use super::process_tree::is_in_mask;
 
 /// Received signals. SIGCHLD has no flag: it only wakes the loop, which reaps children itself.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub struct Signals {
     wakeup: UnixStream,
     terminate: Arc<AtomicUsize>,
     interrupt: Arc<AtomicUsize>,
@@ -121,7 +121,7 @@ fn has_terminal() -> bool {
 
 impl Signals {
     /// Handles the signals from now on, instead of their default actions.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         let (wakeup, notifier) = UnixStream::pair()?;
         wakeup.set_nonblocking(true)?;
         let signals = Signals {
