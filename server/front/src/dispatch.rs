@@ -28,7 +28,7 @@ use crate::response_body::{ProgramBody, ResponseBody};
 use crate::shared::{Shared, Stage};
 use crate::statistics::RequestTicket;
 use crate::tunnel::spawn_upgrade;
-use crate::wait::{HoldError, Wait};
+use crate::wait::{HoldError, Obstacle, Wait};
 
 /// The client of a request.
 pub(crate) struct ClientConnection {
@@ -273,19 +273,33 @@ fn announced_length(head: &Parts) -> Option<u64> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Describes that no request was passed on within the time that one waits.
-fn describe_full(hold: Duration) -> String {
+/// Describes why a request was not passed on within the time that one waits.
+fn describe_full(hold: Duration, obstacle: Obstacle) -> String {
     if hold.is_zero() {
         return "no instance of the program takes requests now, and they do not wait for one".to_owned();
     }
-    format!("the program could take no further request within {} s; try again later", hold.as_secs_f64())
+    let within = format!("within {} s", hold.as_secs_f64());
+    match obstacle {
+        Obstacle::NotReady => format!("no instance of the program got ready {within}; try again later"),
+        Obstacle::Refused => format!(
+            "the program accepted no connection {within}: it has ended, or does not listen where it did; try again later"
+        ),
+        Obstacle::NoTurn => format!("the program could take no further request {within}; try again later"),
+    }
 }
 
 #[cfg(test)]
 #[test]
-fn requests_that_do_not_wait_are_not_said_to_have_waited() {
-    assert!(!describe_full(Duration::ZERO).contains("within"));
-    assert!(describe_full(Duration::from_millis(1500)).contains("within 1.5 s"));
+fn the_time_of_a_request_that_waited_and_what_it_waited_for_are_told() {
+    let every = [Obstacle::NotReady, Obstacle::Refused, Obstacle::NoTurn];
+    assert!(every.iter().all(|obstacle| !describe_full(Duration::ZERO, *obstacle).contains("within")));
+    let told = every.map(|obstacle| describe_full(Duration::from_millis(1500), obstacle));
+    assert!(told.iter().all(|text| text.contains("within 1.5 s")), "{told:?}");
+    assert!(
+        told[0].contains("got ready")
+            && told[1].contains("has ended")
+            && told[2].contains("no further request")
+    );
 }
 
 /// Returns the response to a request that got none of the program.
@@ -308,7 +322,9 @@ fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Fu
         ForwardError::Held(HoldError::Ended) => {
             unavailable("the server is stopping; try again later", hold.retry_after)
         }
-        ForwardError::Held(HoldError::TimedOut) => unavailable(&describe_full(hold.time), hold.retry_after),
+        ForwardError::Held(HoldError::TimedOut(obstacle)) => {
+            unavailable(&describe_full(hold.time, obstacle), hold.retry_after)
+        }
         ForwardError::Died(reason) => {
             shared.statistics.count_failed();
             let detail =

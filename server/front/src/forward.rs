@@ -174,7 +174,7 @@ pub(crate) async fn forward(
                 losses += 1;
                 // A process that is being killed loses its sockets one after the other, the one that accepts perhaps last.
                 wait.after_loss(losses).await.map_err(|error| match error {
-                    HoldError::TimedOut => ForwardError::Died("the time for repetitions is over"),
+                    HoldError::TimedOut(_) => ForwardError::Died("the time for repetitions is over"),
                     error => ForwardError::Held(error),
                 })?;
                 shared.statistics.count_repeated();

@@ -23,14 +23,25 @@ const SUSPECT_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Durati
 pub(crate) enum HoldError {
     /// Too many others wait.
     NoRoom,
-    /// No copy became active in time.
-    TimedOut,
+    /// The time was over.
+    TimedOut(Obstacle),
     /// There was no room in memory in time.
     NoMemory,
     /// No copy will be active in time; it takes at least so long.
     Outage(Duration),
     /// No copy will be active any more.
     Ended,
+}
+
+/// What a request waited for last whose time was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// No copy was active.
+    NotReady,
+    /// The active copy accepted no connection.
+    Refused,
+    /// Others were before it.
+    NoTurn,
 }
 
 /// What one request may still wait.
@@ -43,6 +54,8 @@ pub(crate) struct Wait {
     deadline: Option<Instant>,
     follow: Option<watch::Receiver<Vec<Arc<UpstreamPool>>>>,
     pause: Duration,
+    /// Whether the active copy has refused the request.
+    refused: bool,
 }
 
 impl Wait {
@@ -55,6 +68,7 @@ impl Wait {
             deadline: None,
             follow: None,
             pause: PAUSES.0,
+            refused: false,
         }
     }
 
@@ -92,6 +106,7 @@ impl Wait {
                 return Ok(in_flight);
             }
             self.pause = PAUSES.0;
+            self.refused = false;
             self.until_change(None).await?;
         }
     }
@@ -105,7 +120,8 @@ impl Wait {
         let deadline = self.begin_hold(Instant::now())?;
         let Ok(turn) = timeout_at(deadline, self.shared.room.turns().take_turn()).await else {
             self.shared.room.refuse();
-            return Err(HoldError::TimedOut);
+            let obstacle = if self.refused { Obstacle::Refused } else { Obstacle::NoTurn };
+            return Err(HoldError::TimedOut(obstacle));
         };
         self.turn = turn;
         Ok(())
@@ -126,6 +142,7 @@ impl Wait {
     pub(crate) async fn after_refusal(&mut self) -> Result<(), HoldError> {
         let pause = self.pause;
         self.pause = (pause * 2).min(PAUSES.1);
+        self.refused = true;
         self.until_change(Some(pause)).await
     }
 
@@ -185,7 +202,8 @@ impl Wait {
         self.follow = Some(follow);
         if changed.is_err() {
             self.shared.room.refuse();
-            return Err(HoldError::TimedOut);
+            let is_active = self.shared.switch.is_active();
+            return Err(HoldError::TimedOut(if is_active { Obstacle::Refused } else { Obstacle::NotReady }));
         }
         Ok(())
     }

@@ -151,11 +151,32 @@ async fn requests_wait_within_bounds() {
         let response = client.response().await.unwrap();
         assert_eq!((response.status(), response.header("retry-after")), (503, Some("5")));
         assert_eq!(response.header("content-type"), Some("application/problem+json"));
-        assert!(response.text().contains("0.3 s"), "{}", response.text());
+        assert!(response.text().contains("got ready within 0.3 s"), "{}", response.text());
     }
     let waits = front.handle.statistics().held;
     assert_eq!((waits.now, waits.total, waits.refused), (0, 2, 3));
     assert!(waits.longest >= Duration::from_millis(300));
+}
+
+/// A program at a fixed port that ends is the active one until its supervisor knows: its port refuses connections meanwhile.
+#[tokio::test]
+async fn a_request_that_waited_in_vain_is_told_what_it_waited_for() {
+    let hold = HoldLimits { time: Duration::from_millis(300), ..HoldLimits::default() };
+    let front = TestFront::start(FrontConfig { hold, ..FrontConfig::default() });
+    let starting = front.request(GET).await;
+    assert!(
+        starting.text().contains("no instance of the program got ready within 0.3 s"),
+        "{}",
+        starting.text()
+    );
+    let program = Program::answering(|_| ok("here"));
+    let upstream = program.upstream(1);
+    front.handle.activate(upstream);
+    assert_eq!(front.request(GET).await.text(), "here");
+    program.kill();
+    let ended = front.request(GET).await;
+    assert_eq!((ended.status(), ended.header("retry-after")), (503, Some("5")));
+    assert!(ended.text().contains("accepted no connection within 0.3 s: it has ended"), "{}", ended.text());
 }
 
 #[tokio::test]
