@@ -6,6 +6,9 @@ use crate::config::thresholds::Levels;
 use crate::overload::ladder::RecycleReason;
 use crate::supervisor::machine::ReplacementTime;
 
+/// Why a replacement does not wait for the threshold. It is another forecast than the verdict on leaks, which needs minutes.
+const SOON: &str = "because at the pace of the last seconds it soon reaches the limit";
+
 /// What the ladder has judged by, besides memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judged {
@@ -30,7 +33,7 @@ pub(super) fn explain_level(level: Pressure, memory: Bytes, levels: &Levels, jud
     } else if level == Pressure::Shed && !judged.replaceable {
         "because no replacement can be started now"
     } else if level >= Pressure::Recycle && judged.reason == Some(RecycleReason::Forecast) {
-        "because of the forecast"
+        SOON
     } else if levels.held(memory) >= level {
         "as memory has not fallen far enough since it reached it"
     } else {
@@ -41,7 +44,7 @@ pub(super) fn explain_level(level: Pressure, memory: Bytes, levels: &Levels, jud
             Some(RecycleReason::PurgeIneffective) => "because memory has not fallen for a minute",
             Some(RecycleReason::Shedding) => "because refusing requests did not help",
             // A purge is tried at once; a replacement waits for a second reading.
-            Some(RecycleReason::Forecast) if level == Pressure::Purge => "because of the forecast",
+            Some(RecycleReason::Forecast) if level == Pressure::Purge => SOON,
             Some(RecycleReason::Forecast | RecycleReason::Threshold) | None => {
                 "as it has fallen only a moment ago"
             }
@@ -91,9 +94,9 @@ mod tests {
             (Alert, 810, forecast, false, true, None),
             (Purge, 900, forecast, false, true, None),
             (Recycle, 960, forecast, false, true, None),
-            (Purge, 820, forecast, false, true, Some("because of the forecast")),
-            (Recycle, 820, forecast, false, true, Some("because of the forecast")),
-            (Recycle, 820, forecast, true, true, Some("because of the forecast")),
+            (Purge, 820, forecast, false, true, Some(SOON)),
+            (Recycle, 820, forecast, false, true, Some(SOON)),
+            (Recycle, 820, forecast, true, true, Some(SOON)),
             (Shed, 830, forecast, false, false, no_start),
             (Shed, 970, None, false, false, no_start),
             (Shed, 995, forecast, false, false, None),

@@ -84,7 +84,7 @@ mod tests {
             reaches_limit_in,
             routes,
         };
-        let unknown = "No verdict on memory: not enough data yet.";
+        let unknown = "No verdict on memory: not enough data yet to distinguish a leak from a warm-up.";
         let cases = [
             (evidence(None, vec![]), unknown.to_owned()),
             (

@@ -249,6 +249,14 @@ pub struct Assessment {
     pub runtime_max: Option<Bytes>,
 }
 
+impl TimeToLimit {
+    /// Whether the interval is so wide that its middle says nothing: 3 s to 46 min is no estimate.
+    pub fn is_vague(&self) -> bool {
+        const WIDE: u32 = 30;
+        self.latest > self.earliest.max(Duration::from_secs(1)) * WIDE
+    }
+}
+
 /// The latest estimate within which a limit is near, whatever the verdict.
 const MINUTES_AWAY: Duration = Duration::from_secs(5 * 60);
 

@@ -55,7 +55,7 @@ impl Assessment {
     /// Returns the reason for the verdict, as the second half of a sentence.
     fn reason(&self) -> &'static str {
         match self.basis {
-            Basis::InsufficientData => "not enough data yet",
+            Basis::InsufficientData => "not enough data yet to distinguish a leak from a warm-up",
             Basis::TooNoisy => "the usual variation is as large as the remaining room",
             Basis::NoGrowth => "its lowest values do not rise",
             Basis::GrowthStopped => "it grew, and has stopped growing",
@@ -97,6 +97,12 @@ impl fmt::Display for Assessment {
                 (ShortDuration(time.expected), ShortDuration(time.earliest), ShortDuration(time.latest));
             if time.expected.as_secs() == 0 {
                 write!(f, "; its usual peaks reach {} now", self.limit)?;
+            } else if time.is_vague() {
+                write!(
+                    f,
+                    "; it reaches {} in {earliest} at the earliest, and perhaps much later",
+                    self.limit
+                )?;
             } else {
                 write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
             }
@@ -129,6 +135,14 @@ impl fmt::Display for TerminalText<'_> {
         match assessment.time_to_limit {
             Some(time) if time.expected.as_secs() == 0 => {
                 writeln!(f, "  limit        {}, which its usual peaks reach now", assessment.limit)?;
+            }
+            Some(time) if time.is_vague() => {
+                let earliest = ShortDuration(time.earliest);
+                writeln!(
+                    f,
+                    "  limit        {} in {earliest} at the earliest, perhaps much later",
+                    assessment.limit
+                )?;
             }
             Some(TimeToLimit { expected, earliest, latest }) => writeln!(
                 f,

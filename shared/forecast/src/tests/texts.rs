@@ -24,7 +24,7 @@ fn an_assessment_is_formatted_as_sentence_report_and_json() {
     let steady = Forecaster::of(series(600, |_| 1e8)).assess(LIMIT).to_string();
     assert!(steady.starts_with("Memory is steady: its lowest values do not rise (growth below"), "{steady}");
     let nothing = Forecaster::new().assess(LIMIT).to_string();
-    assert_eq!(nothing, "No verdict on memory: not enough data yet.");
+    assert_eq!(nothing, "No verdict on memory: not enough data yet to distinguish a leak from a warm-up.");
 
     let json: serde_json::Value = serde_json::from_str(&leak.to_json(Bytes::from_mb(110))).unwrap();
     assert_eq!(
@@ -48,6 +48,34 @@ fn a_limit_whose_time_is_over_has_no_seconds_left() {
     assert!(sentence.ends_with("given back; its usual peaks reach 120.0 MB now."), "{sentence}");
     let report = leak.report(Bytes::from_mb(110));
     assert!(report.contains("  limit        120.0 MB, which its usual peaks reach now\n"), "{report}");
+}
+
+#[test]
+fn an_interval_too_wide_to_be_an_estimate_is_only_its_beginning() {
+    let leak = Forecaster::of(series(600, slow_leak)).assess(LIMIT);
+    let with = |earliest, latest| {
+        let [expected, earliest, latest] =
+            [u64::midpoint(earliest, latest), earliest, latest].map(Duration::from_secs);
+        let time_to_limit = Some(TimeToLimit { expected, earliest, latest });
+        let assessment = Assessment { time_to_limit, ..leak };
+        (assessment.to_string(), assessment.report(Bytes::from_mb(110)))
+    };
+    // The bounds in seconds, and the end of the sentence.
+    let cases = [
+        (3, 46 * 60, "it reaches 512.0 MB in 3 s at the earliest, and perhaps much later."),
+        (0, 60, "it reaches 512.0 MB in 0 s at the earliest, and perhaps much later."),
+        (3, 90, "it reaches 512.0 MB in 46 s (between 3 s and 1 min 30 s)."),
+        (600, 7200, "it reaches 512.0 MB in 1 h 5 min (between 10 min and 2 h)."),
+    ];
+    for (earliest, latest, expected) in cases {
+        let (sentence, report) = with(earliest, latest);
+        assert!(sentence.ends_with(expected), "{sentence}");
+        assert_eq!(
+            report.contains("at the earliest, perhaps much later\n"),
+            sentence.contains("much later"),
+            "{report}"
+        );
+    }
 }
 
 #[test]
