@@ -28,6 +28,7 @@ impl ProgramMonitor {
         now: Instant,
     ) -> Option<MachineEvent> {
         let (limit, memory) = (self.levels.limit(), serving.memory);
+        let whose = describe_owners(serving.instances.len());
         let mut recycle_request = None;
         for action in &step.actions {
             match action {
@@ -40,11 +41,11 @@ impl ProgramMonitor {
                     let known = self.begin_naming(serving, &forecast, agents.as_deref_mut(), now);
                     tracing::warn!(
                         heapbeat.pressure = level.as_str(),
-                        "memory is at {memory} of {limit}: {}{cause}. {forecast}{known}",
+                        "memory is at {memory} of {limit}{whose}: {}{cause}. {forecast}{known}",
                         level.as_str(),
                     );
                 }
-                Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}"),
+                Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}{whose}"),
                 // A heap that is full has just been collected, and what is replaced now needs no collection.
                 Action::Purge if self.full_heap.is_some() || requests_replacement(step) => {}
                 Action::Purge => {
@@ -85,7 +86,8 @@ impl ProgramMonitor {
     ) {
         let known = self.begin_naming(serving, forecast, agents, now);
         let (limit, memory) = (self.levels.limit(), serving.memory);
-        tracing::warn!("memory is at {memory} of {limit}. {forecast}{known}");
+        let whose = describe_owners(serving.instances.len());
+        tracing::warn!("memory is at {memory} of {limit}{whose}. {forecast}{known}");
     }
 
     /// Begins to name functions, and returns a sentence about what is known of them, with a space before it.
@@ -145,6 +147,18 @@ impl ProgramMonitor {
             }
         }
     }
+}
+
+/// Says that a figure is the sum of several instances, such as the old one and its replacement; empty for one.
+fn describe_owners(instances: usize) -> String {
+    if instances > 1 { format!(" ({instances} instances together)") } else { String::new() }
+}
+
+#[cfg(test)]
+#[test]
+fn figures_of_several_instances_are_said_to_be_theirs() {
+    assert_eq!([0, 1].map(describe_owners), ["", ""]);
+    assert_eq!(describe_owners(2), " (2 instances together)");
 }
 
 /// Whether a step requests a replacement.
