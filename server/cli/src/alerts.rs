@@ -6,6 +6,7 @@ use heapbeat_shared::text::printable;
 use serde::Deserialize;
 
 use crate::admin_client::{AdminClient, AdminError, TOKEN};
+use crate::output::print_document;
 
 const EXAMPLES: &str = "\
 The message is marked as a test. A channel that accepts it is no longer regarded as failing, and gets what waits for it within a minute. \
@@ -75,8 +76,7 @@ pub(crate) fn run(arguments: &AlertsArgs) -> u8 {
 fn test(arguments: &TestArgs) -> Result<bool, AdminError> {
     let client = AdminClient::new(&arguments.url, std::env::var(TOKEN).ok())?;
     let (test, raw): (AlertTest, String) = client.post("/api/v1/alerts/test")?;
-    let lines = if arguments.json { format!("{raw}\n") } else { describe_results(&test) };
-    let _ = write!(io::stdout(), "{lines}");
+    print_document(&if arguments.json { format!("{raw}\n") } else { describe_results(&test) });
     Ok(!test.channels.is_empty() && test.channels.iter().all(|channel| channel.accepted))
 }
 

@@ -14,6 +14,7 @@ use heapbeat_shared::text::single_line;
 mod document;
 
 use crate::admin_client::{AdminClient, AdminError, TOKEN};
+use crate::output::print_document;
 
 use self::document::{Document, DocumentError};
 
@@ -84,11 +85,11 @@ fn apply(arguments: &ApplyArgs) -> Result<(), Error> {
     let client = AdminClient::new(&arguments.url, std::env::var(TOKEN).ok())?;
     let (applied, raw) = client.put_monitors(&document.entries, arguments.dry_run)?;
     if arguments.json {
-        let _ = writeln!(io::stdout(), "{raw}");
+        print_document(&format!("{raw}\n"));
     }
     report_problems(&applied.problems, &document, name)?;
     if !arguments.json {
-        let _ = write!(io::stdout(), "{}", describe_changes(&applied));
+        print_document(&describe_changes(&applied));
     }
     for ConfigProblem { position, reason } in &applied.warnings {
         let _ = writeln!(io::stderr(), "{}", single_line(&format!("warning: {position}: {reason}")));

@@ -2,14 +2,15 @@
 //!
 //! The crate `heapbeat-convert` converts; this module reads the files and prints what it says.
 
-use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal as _, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use clap::ValueEnum as _;
 use heapbeat_convert::{Conversion, InputFile, Options, Source};
 use heapbeat_shared::text::single_line;
+
+use crate::output::print_document;
 
 /// Size limit of a file, in bytes.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -95,7 +96,7 @@ fn flag_of(source: Source) -> String {
 pub(crate) fn run(arguments: &ConvertArgs) -> u8 {
     match convert_files(arguments) {
         Ok(Conversion { text, notes, counts }) => {
-            let _ = io::stdout().write_all(for_output(&text, io::stdout().is_terminal()).as_bytes());
+            print_document(&text);
             let mut errors = io::stderr().lock();
             for note in &notes {
                 let _ = writeln!(errors, "{}", single_line(&note.to_string()));
@@ -108,14 +109,6 @@ pub(crate) fn run(arguments: &ConvertArgs) -> u8 {
             super::FAILURE
         }
     }
-}
-
-/// Returns the result as it is written: a terminal gets no character that it would obey. Names of monitors may have some.
-fn for_output(text: &str, is_terminal: bool) -> Cow<'_, str> {
-    if !is_terminal {
-        return text.into();
-    }
-    text.lines().map(|line| single_line(line) + "\n").collect::<String>().into()
 }
 
 fn convert_files(arguments: &ConvertArgs) -> Result<Conversion, String> {
@@ -197,6 +190,10 @@ fn collect_files(path: &str, depth: usize, files: &mut Vec<InputFile>) -> Result
         // Names that begin with two dots are how Kubernetes mounts another version of the same files.
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
         let is_yaml = entry.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        // A pipe that somebody names is read, as shells make them (`<(…)`); one in a folder would wait for ever.
+        if !hidden && is_yaml && entry.exists() && !entry.is_dir() && !entry.is_file() {
+            return Err(format!("{}: it is no regular file", entry.display()));
+        }
         if !hidden && (entry.is_dir() || is_yaml) {
             collect_files(&entry.to_string_lossy(), depth + 1, files)?;
         }
@@ -221,10 +218,13 @@ fn read_text(file: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
-    fn a_terminal_gets_no_character_that_it_would_obey() {
-        let text = "name = \"a\u{9b}31m\u{202e}b\"\nurl = \"x\"\n";
-        assert_eq!(for_output(text, false), text);
-        assert_eq!(for_output(text, true), "name = \"a 31m b\"\nurl = \"x\"\n");
+    fn a_pipe_in_a_folder_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.yaml");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = collect_files(&folder.path().to_string_lossy(), 0, &mut Vec::new()).unwrap_err();
+        assert_eq!(error, format!("{}: it is no regular file", path.display()));
     }
 }

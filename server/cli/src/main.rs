@@ -24,6 +24,7 @@ mod init;
 mod inspect;
 #[cfg(target_os = "linux")]
 mod open_files;
+mod output;
 #[cfg(target_os = "linux")]
 mod recycle;
 #[cfg(target_os = "linux")]

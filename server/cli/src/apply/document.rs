@@ -27,7 +27,8 @@ pub(super) struct DocumentError {
 impl Document {
     /// Parses `[[monitors]]`, or `[[vars.MONITORS]]` as in wrangler.toml.
     pub(super) fn parse(text: &str) -> Result<Self, DocumentError> {
-        let line = |span: &Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
+        let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        let line = |span: &Range<usize>| ends.partition_point(|end| *end < span.start) + 1;
         let error = |span: &Range<usize>, reason: String| DocumentError { line: line(span), reason };
         let root = DeTable::parse(text).map_err(|wrong| {
             let span = wrong.span().unwrap_or(0..0);
@@ -169,6 +170,13 @@ failure-threshold = 2
             assert_eq!(document.line_of(position), Some(line), "{position}");
         }
         assert_eq!(document.line_of("b.time-zone"), None);
+    }
+
+    #[test]
+    fn the_lines_of_a_large_file_are_found_without_reading_it_again_for_each() {
+        let text = format!("monitors = [\n{}]", "1,\n".repeat(300_000));
+        let document = Document::parse(&text).unwrap();
+        assert_eq!(document.line_of("monitors[299999]"), Some(300_001));
     }
 
     #[test]
