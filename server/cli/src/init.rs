@@ -11,13 +11,14 @@ mod start;
 mod tests;
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use self::project::Project;
+use self::proposal::Proposal;
+use crate::replacement::Replacement;
 use heapbeat_shared::text::single_line;
-use project::Project;
-use proposal::Proposal;
 
 const EXAMPLES: &str = "\
 Looks at package.json, requirements.txt, pyproject.toml, Gemfile, Cargo.toml, pom.xml, build.gradle, Procfile, Dockerfile and render.yaml, \
@@ -57,15 +58,36 @@ fn change(arguments: &InitArgs) -> Result<u8, String> {
     let project =
         Project::read(&arguments.folder).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
     let proposal = Proposal::of(&project);
-    let _ = io::stdout().write_all(describe(&proposal, arguments.dry_run).as_bytes());
-    if !arguments.dry_run {
-        for edit in &proposal.edits {
-            let path = arguments.folder.join(edit.file);
-            let text = edit.apply(project.text(edit.file).unwrap_or_default());
-            fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    // Everything is on the disk before the first file changes.
+    let mut changes = Vec::new();
+    for edit in &proposal.edits {
+        let path = arguments.folder.join(edit.file);
+        let text = edit.apply(project.text(edit.file).unwrap_or_default());
+        let failed = |error| format!("{}: {error}", path.display());
+        let old = check_changeable(&path).map_err(failed)?;
+        if !arguments.dry_run {
+            let change = Replacement::write(&path, text.as_bytes(), Some(&old)).map_err(failed)?;
+            changes.push((path, change));
         }
     }
+    for (path, change) in changes {
+        change.place().map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let _ = io::stdout().write_all(describe(&proposal, arguments.dry_run).as_bytes());
     Ok(if proposal.edits.is_empty() && !proposal.is_guarded { super::FAILURE } else { 0 })
+}
+
+/// Returns what is known of a file that may be changed. A link may lead to any file of this machine, and whoever made the folder chose which.
+fn check_changeable(path: &Path) -> io::Result<fs::Metadata> {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_symlink() {
+        return Err(io::Error::other(
+            "it is a symbolic link, which is not followed: change its target by hand",
+        ));
+    }
+    // A folder in which files can be made may have some that are read-only.
+    File::options().write(true).open(path)?;
+    Ok(metadata)
 }
 
 /// Describes a proposal as lines of text.

@@ -27,6 +27,7 @@ mod open_files;
 mod output;
 #[cfg(target_os = "linux")]
 mod recycle;
+mod replacement;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! Start commands, and how `heapbeat run` comes before one.
 
-/// What only a shell understands.
-const OPERATORS: [&str; 8] = ["&&", "||", ";", "|", "$(", "`", ">", "<"];
+/// What only a shell understands. A line that ends is one as well.
+const OPERATORS: [&str; 8] = ["&", ";", "|", "$(", "`", ">", "<", "\n"];
 
 /// Options whose value is a port or an address with one, in the programs that people start: `next start -p 3000`, `gunicorn -b :8000`.
 const PORT_OPTIONS: [&str; 6] = ["-p", "--port", "-b", "--bind", "-l", "--listen"];
@@ -86,7 +86,8 @@ fn for_exec(command: &str) -> String {
     let starts_with_variable =
         command.split_whitespace().next().is_some_and(|word| word.contains('=') && !word.starts_with('-'));
     if !has_operator && !command.contains('$') && !starts_with_variable {
-        return command.to_owned();
+        // `exec` is a word of the shell, and no program.
+        return command.strip_prefix("exec ").map_or(command, str::trim_start).to_owned();
     }
     // `exec` replaces the shell by the program, if it is the only one.
     let is_single = !has_operator && !starts_with_variable;
@@ -115,6 +116,9 @@ mod tests {
             ("node server.js --port=$PORT", "h run -- sh -c 'exec node server.js --port=$PORT'"),
             ("A=1 node server.js", "h run -- sh -c 'A=1 node server.js'"),
             ("migrate && node server.js", "h run -- sh -c 'migrate && node server.js'"),
+            ("exec  node server.js", "h run -- node server.js"),
+            ("node worker.js & node server.js", "h run -- sh -c 'node worker.js & node server.js'"),
+            ("node a.js\nnode b.js", "h run -- sh -c 'node a.js\nnode b.js'"),
             ("exec ./api $PORT", "h run -- sh -c 'exec ./api $PORT'"),
             ("./api --name 'a b' $PORT", r"h run -- sh -c 'exec ./api --name '\''a b'\'' $PORT'"),
         ];

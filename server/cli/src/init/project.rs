@@ -47,7 +47,7 @@ impl Project {
         for name in FILES {
             let path = folder.join(name);
             let text = if LOCK_FILES.contains(&name) {
-                File::open(&path).map(|_| String::new())
+                fs::metadata(&path).map(|_| String::new())
             } else {
                 read_text(&path)
             };
@@ -95,6 +95,10 @@ impl Project {
 
 /// Reads a whole file. One that is read in part, or is no UTF-8, could not be written again without a loss.
 fn read_text(path: &Path) -> io::Result<String> {
+    // A pipe would wait for ever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {

@@ -1,11 +1,15 @@
 //! What is proposed for a project: which file has the command that its deployment starts, and what stands there afterwards.
 
+use heapbeat_shared::text::{shorten, single_line};
 use serde_json::Value;
 
 use super::command::Command;
 use super::project::Project;
 use super::start::{Form, Start, count_lines, find_start};
 use crate::daemon_command::describe_daemon;
+
+/// Size limit of a text of a project in a sentence, in bytes.
+const MAX_QUOTE: usize = 300;
 
 /// The address of this repository, whose images are in GitHub's registry under the same name.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
@@ -95,10 +99,10 @@ impl Proposal {
         let mut proposal = Proposal {
             recognized: match (&start, framework) {
                 (Some(start), "unknown") => {
-                    format!("A program that {} starts: {}", start.file, start.command.text())
+                    format!("A program that {} starts: {}", start.file, quote(&start.command.text()))
                 }
                 (Some(start), _) => {
-                    format!("{framework}, which {} starts: {}", start.file, start.command.text())
+                    format!("{framework}, which {} starts: {}", start.file, quote(&start.command.text()))
                 }
                 (None, "unknown") => {
                     "Nothing that is known: there is no start command in a file of this folder".to_owned()
@@ -135,7 +139,7 @@ impl Proposal {
 fn not_changed(project: &Project, runtime: Runtime, found: &str) -> Proposal {
     let mut next = install_steps(project, runtime);
     next.push(format!("put this before it by hand: {} run --", program(runtime)));
-    let recognized = format!("A start command that is not changed here, as {found}");
+    let recognized = format!("A start command that is not changed here, as {}", quote(found));
     Proposal { recognized, is_guarded: false, edits: Vec::new(), next }
 }
 
@@ -207,9 +211,18 @@ fn remarks(project: &Project, start: &Start) -> Vec<String> {
     remarks
 }
 
+/// Returns a text of a project as a part of a sentence. One with several lines could pass for what heapbeat says itself.
+fn quote(text: &str) -> String {
+    shorten(&single_line(text), MAX_QUOTE)
+}
+
 /// Quotes a scalar of YAML if it needs that. A string of JSON is one of YAML.
 fn quote_yaml(text: String) -> String {
-    if text.contains(": ") || text.contains(" #") { Value::from(text).to_string() } else { text }
+    if text.ends_with(':') || [": ", ":\t", " #", "\t#"].iter().any(|part| text.contains(part)) {
+        Value::from(text).to_string()
+    } else {
+        text
+    }
 }
 
 /// The name of heapbeat's program in a start command.
@@ -224,12 +237,19 @@ fn program(runtime: Runtime) -> &'static str {
 /// Adds the package to requirements.txt.
 fn require_package(project: &Project, runtime: Runtime) -> Option<Edit> {
     let text = project.text("requirements.txt").filter(|_| runtime == Runtime::Python)?;
-    if project.depends_on(&["requirements.txt"], "heapbeat") {
+    if project.depends_on(&["requirements.txt"], "heapbeat") || has_hashes(project) {
         return None;
     }
     let separator = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let new = format!("{separator}heapbeat\n");
     Some(Edit { file: "requirements.txt", at: text.len(), old: String::new(), new })
+}
+
+/// Returns whether requirements.txt has a hash of each package, without which pip then installs none.
+fn has_hashes(project: &Project) -> bool {
+    project
+        .text("requirements.txt")
+        .is_some_and(|text| text.contains("--hash") || text.contains("--require-hashes"))
 }
 
 /// What brings the program of heapbeat into the deployment.
@@ -240,6 +260,9 @@ fn install_steps(project: &Project, runtime: Runtime) -> Vec<String> {
         Runtime::Node if project.has("yarn.lock") => "yarn add heapbeat",
         Runtime::Node if project.has("bun.lock") => "bun add heapbeat",
         Runtime::Node => "npm install heapbeat",
+        Runtime::Python if has_hashes(project) && !project.depends_on(&["requirements.txt"], "heapbeat") => {
+            "add heapbeat with its hashes to requirements.txt, as pip-compile --generate-hashes does"
+        }
         Runtime::Python if project.has("requirements.txt") => "pip install -r requirements.txt",
         Runtime::Python => "add heapbeat to the dependencies of pyproject.toml",
         Runtime::Axum => "cargo add heapbeat",

@@ -1,6 +1,9 @@
 //! Where the start command of a project stands.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::command::Command;
 use super::dockerfile;
@@ -46,8 +49,14 @@ pub(super) fn find_start(project: &Project, is_node: bool) -> Result<Option<Star
         deployed = find_instruction(project)?;
     }
     let script = match &deployed {
-        Some(start) => start.command.script().and_then(|script| find_script(project, &script)),
-        None if is_node => find_script(project, "start:prod").or_else(|| find_script(project, "start")),
+        Some(start) => match start.command.script() {
+            Some(script) => find_script(project, &script)?,
+            None => None,
+        },
+        None if is_node => match find_script(project, "start:prod")? {
+            None => find_script(project, "start")?,
+            found => found,
+        },
         None => None,
     };
     Ok(script.or(deployed))
@@ -78,11 +87,18 @@ fn find_line(project: &Project, file: &'static str, key: &str) -> Result<Option<
                 Some((value, _)) if is_yaml && !value.starts_with(['"', '\'']) => value.trim(),
                 _ => value,
             };
-            if is_yaml && old.starts_with(['|', '>', '&', '*', '!']) {
+            let key_at = line.len() - rest.len() - key.len();
+            let next = text[line_at + line.len()..].lines().find(|next| !next.trim().is_empty());
+            if is_yaml && (old.starts_with(['|', '>', '&', '*', '!']) || continues(next, key_at)) {
                 return Err(format!("{key} of {file} has more than one line, or an anchor: {old}"));
             }
-            let is_quoted = old.len() > 1 && old.starts_with(['"', '\'']) && old.ends_with(&old[..1]);
-            let is_escaped = if is_quoted { old.contains('\\') } else { old.starts_with(['"', '\'']) };
+            let is_quoted =
+                is_yaml && old.len() > 1 && old.starts_with(['"', '\'']) && old.ends_with(&old[..1]);
+            let is_escaped = match (is_quoted, old.starts_with('\'')) {
+                (true, true) => old[1..old.len() - 1].contains("''"),
+                (true, false) => old.contains('\\'),
+                (false, _) => old.starts_with(['"', '\'']),
+            };
             if is_yaml && is_escaped {
                 return Err(format!("{key} of {file} has a string with escapes: {old}"));
             }
@@ -109,20 +125,38 @@ fn find_instruction(project: &Project) -> Result<Option<Start>, String> {
     }))
 }
 
+/// Returns whether a scalar of YAML goes on in the next line: that line is indented deeper than its key.
+fn continues(next: Option<&str>, key_at: usize) -> bool {
+    next.is_some_and(|next| {
+        let text = next.trim_start();
+        next.len() - text.len() > key_at && !text.starts_with('#')
+    })
+}
+
+/// The part of package.json with the scripts, each as it stands in the text.
+#[derive(Deserialize)]
+struct Manifest<'text> {
+    #[serde(borrow, default)]
+    scripts: BTreeMap<String, &'text RawValue>,
+}
+
 /// Finds a script of package.json.
-fn find_script(project: &Project, script: &str) -> Option<Start> {
-    let text = project.text("package.json")?;
-    let manifest: Value = serde_json::from_str(text).ok()?;
-    let command = manifest.get("scripts")?.get(script)?.as_str()?;
-    let scripts = text.find("\"scripts\"")?;
-    let key = scripts + text[scripts..].find(&Value::from(script).to_string())?;
-    let old = Value::from(command).to_string();
-    let at = key + text[key..].find(&old)?;
-    Some(Start {
+///
+/// # Errors
+///
+/// Why its scripts cannot be read. Two blocks of that name are such a reason.
+fn find_script(project: &Project, script: &str) -> Result<Option<Start>, String> {
+    let Some(text) = project.text("package.json") else { return Ok(None) };
+    let manifest: Manifest = serde_json::from_str(text)
+        .map_err(|error| format!("scripts of package.json cannot be read: {error}"))?;
+    let Some(old) = manifest.scripts.get(script).map(|value| value.get()) else { return Ok(None) };
+    let Ok(command) = serde_json::from_str::<String>(old) else { return Ok(None) };
+    Ok(Some(Start {
         file: "package.json",
         form: Form::Script,
-        command: Command::Shell(command.to_owned()),
-        at,
-        old,
-    })
+        command: Command::Shell(command),
+        // The same text may stand elsewhere in the file: this is where it was read.
+        at: old.as_ptr().addr() - text.as_ptr().addr(),
+        old: old.to_owned(),
+    }))
 }

@@ -299,3 +299,73 @@ fn what_is_there_already_is_not_proposed_again() {
     assert!(next(service).contains("healthCheckPath: /health"));
     assert!(!next(&checked).contains("healthCheckPath"));
 }
+
+#[test]
+fn a_file_with_several_lines_in_a_command_says_nothing_in_the_name_of_heapbeat() {
+    let files = [("package.json", r#"{"scripts":{"start":"node a.js\n\nnext\n  curl x | sh\u001b[2J"}}"#)];
+    let proposal = Proposal::of(&Project::of(&files));
+    assert_eq!(proposal.recognized, "Node, which package.json starts: node a.js  next   curl x | sh [2J");
+    let files = [("render.yaml", "startCommand: 'a\u{1b}[2J'' b'\n")];
+    let proposal = Proposal::of(&Project::of(&files));
+    assert!(
+        proposal.recognized.ends_with("has a string with escapes: 'a [2J'' b'"),
+        "{}",
+        proposal.recognized
+    );
+    let long = format!("web: {}\n", "x".repeat(1 << 20));
+    assert!(Proposal::of(&Project::of(&[("Procfile", &long)])).recognized.len() < 400);
+}
+
+#[test]
+fn the_script_is_changed_where_it_stands_and_not_where_its_text_stands_as_well() {
+    let text = r#"{"files":["scripts"],"config":{"scripts":{"start":"node a.js"}},"scripts":{"x":"start","y":"node a.js","start":"node a.js"}}"#;
+    let project = Project::of(&[("package.json", text)]);
+    let changed = Proposal::of(&project).edits[0].apply(text);
+    let expected = text.replace(
+        r#""y":"node a.js","start":"node a.js""#,
+        r#""y":"node a.js","start":"exec heapbeat run -- node a.js""#,
+    );
+    assert_eq!(changed, expected);
+
+    let escaped = r#"{"scripts":{"start":"node \u0061.js"}}"#;
+    let project = Project::of(&[("package.json", escaped)]);
+    let changed = Proposal::of(&project).edits[0].apply(escaped);
+    assert_eq!(changed, r#"{"scripts":{"start":"exec heapbeat run -- node a.js"}}"#);
+
+    for (text, reason) in [
+        (r#"{"scripts":{"start":"a"},"scripts":{"start":"b"}}"#, "duplicate field `scripts`"),
+        (r#"{"scripts":["start"]}"#, "invalid type"),
+    ] {
+        let proposal = Proposal::of(&Project::of(&[("package.json", text)]));
+        assert!(proposal.edits.is_empty() && proposal.recognized.contains(reason), "{}", proposal.recognized);
+    }
+}
+
+#[test]
+fn a_scalar_of_yaml_that_is_not_one_plain_line_keeps_its_meaning() {
+    let cases = [
+        ("  startCommand: node $A\n    --x $B\n", None),
+        ("- startCommand:\n    node a.js\n", None),
+        ("  startCommand: 'echo ''a'''\n", None),
+        ("  startCommand: node a.js\n    # a comment\n", Some("bin/heapbeat run -- node a.js")),
+        ("- startCommand: node a.js\n  name: x\n", Some("bin/heapbeat run -- node a.js")),
+        ("  startCommand: \"node a.js x:\"\n", Some("\"bin/heapbeat run -- node a.js x:\"")),
+        ("  startCommand: 'a\t#b'\n", Some(r#""bin/heapbeat run -- a\t#b""#)),
+    ];
+    for (text, expected) in cases {
+        let proposal = Proposal::of(&Project::of(&[("render.yaml", text)]));
+        assert_eq!(proposal.edits.first().map(|edit| edit.new.as_str()), expected, "{text}");
+    }
+    let procfile = "web: \"./my app\" \"x\"\n";
+    let edits = Proposal::of(&Project::of(&[("Procfile", procfile)])).edits;
+    assert_eq!(edits[0].apply(procfile), "web: bin/heapbeat run -- \"./my app\" \"x\"\n");
+}
+
+#[test]
+fn a_list_of_packages_with_hashes_gets_none_without() {
+    let hashed = "flask==3.1.0 \\\n    --hash=sha256:d9e8\n";
+    let proposal =
+        Proposal::of(&Project::of(&[("requirements.txt", hashed), ("Procfile", "web: flask run\n")]));
+    assert_eq!(proposal.edits.iter().map(|edit| edit.file).collect::<Vec<_>>(), ["Procfile"]);
+    assert!(proposal.next[0].contains("with its hashes"), "{:?}", proposal.next);
+}

@@ -5,14 +5,15 @@
 //! of another process, of another version or of something else is refused and stays as it is.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write as _};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use heapbeat_forecast::{Forecaster, Point};
 use heapbeat_shared::{Bytes, UnixMillis};
 
 use super::target::TargetError;
+use crate::replacement::Replacement;
 
 /// Most measurements in a file. Each is assessed anew at every look, in a tenth of a second for all.
 const MAX_POINTS: usize = 1024;
@@ -81,7 +82,8 @@ impl StateFile {
         for (at, total) in &self.points {
             let _ = writeln!(text, "{},{}", at.0, total.0);
         }
-        replace_file(&self.path, text.as_bytes()).map_err(|error| self.error(&error))
+        let new = Replacement::write(&self.path, text.as_bytes(), None);
+        new.and_then(Replacement::place).map_err(|error| self.error(&error))
     }
 
     fn error(&self, reason: &impl ToString) -> TargetError {
@@ -101,22 +103,6 @@ fn read_bounded(file: File) -> io::Result<String> {
 fn parse_point(line: &str) -> Option<(UnixMillis, Bytes)> {
     let (at, total) = line.split_once(',')?;
     Some((UnixMillis(at.parse().ok()?), Bytes(total.parse().ok()?)))
-}
-
-/// Writes a file beside `path`, and gives it its name. No link of a stranger is followed, as the file must be new.
-fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = path.with_file_name(name);
-    let written = OpenOptions::new().write(true).create_new(true).open(&new).and_then(|mut file| {
-        file.write_all(text)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
-    });
-    if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
-        let _ = std::fs::remove_file(&new);
-    }
-    written
 }
 
 #[cfg(test)]
