@@ -3,6 +3,25 @@
 /** Milliseconds that a backend may take, as an instance that sleeps has to wake first. */
 const TIMEOUT = 30_000;
 
+/** Size limit of its answer, in bytes once it is decompressed. */
+const MAX_BODY = 64 << 10;
+
+/** Reads the JSON of a response; undefined if there is none, or too much. @param {Response} response */
+async function readJson(response) {
+  let [text, size] = ["", 0];
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BODY) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a body is that of a heapbeat server. @param {any} body */
 const isHealth = (body) =>
   typeof body?.status === "string" && typeof body.memory?.rss === "number" && typeof body.uptime === "number";
@@ -29,7 +48,7 @@ export async function recognizeBackend(url, request = fetch) {
   const health = url.pathname === "/" ? new URL("/health", url) : url;
   try {
     const response = await request(health, { signal: AbortSignal.timeout(TIMEOUT) });
-    const body = await response.json().catch(() => undefined);
+    const body = await readJson(response);
     if (isHealth(body)) {
       return { kind: "heapbeat", url: health.href, note: `${health.href} is a heapbeat server: ${body.memory.rss} MB` };
     }

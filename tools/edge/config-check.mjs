@@ -2,7 +2,7 @@
 // with its variables, as it does for the owner.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
@@ -10,12 +10,13 @@ import { parse } from "smol-toml";
 import { writeDevConfig } from "./dev-config.mjs";
 import { findFreePort } from "./free-port.mjs";
 import { startEdge, waitForSuccess } from "./local-edge.mjs";
+import { SECRETS, writeSecretFile } from "./secret-file.mjs";
+
+/** The signals that ask this process to end. */
+const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
 /** Milliseconds that the check of the settings may take. */
 const TIMEOUT = 60_000;
-
-/** The file with the secrets of a project that `heapbeat-edge init` has made. */
-export const SECRETS = ".dev.vars";
 
 /** @typedef {{ position: string, reason: string }} Problem */
 
@@ -29,7 +30,7 @@ export function copySecrets(stateDir) {
   const known = parseEnv(text).ADMIN_TOKEN?.split(",")[0]?.trim();
   const token = known || randomBytes(32).toString("hex");
   const added = known ? "" : `\nADMIN_TOKEN="${token}"\n`;
-  writeFileSync(join(stateDir, SECRETS), text + added, { mode: 0o600 });
+  writeSecretFile(join(stateDir, SECRETS), text + added);
   return token;
 }
 
@@ -60,12 +61,25 @@ export function findMisplaced(config) {
 export async function checkConfig() {
   const stateDir = mkdtempSync(join(tmpdir(), "heapbeat-check-"));
   const log = /** @type {string[]} */ ([]);
-  const port = await findFreePort();
-  const token = copySecrets(stateDir);
-  const config = writeDevConfig({ stateDir, isLocal: false });
-  const edge = startEdge({ config, port, stateDir, onLine: (line) => log.push(line) });
-  const deadline = Date.now() + TIMEOUT;
+  /** @type {import("../process.mjs").Service | undefined} */
+  let edge;
+  // The folder has the secrets, and the edge is in a process group of its own, which Ctrl-C does not reach.
+  const clean = async () => {
+    await edge?.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+  };
+  let isInterrupted = false;
+  const interrupt = () => {
+    isInterrupted = true;
+    clean().finally(() => process.exit(130));
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
+    const port = await findFreePort();
+    const token = copySecrets(stateDir);
+    const config = writeDevConfig({ stateDir, isLocal: false });
+    edge = startEdge({ config, port, stateDir, onLine: (line) => log.push(line) });
+    const deadline = Date.now() + TIMEOUT;
     let ended = false;
     const exit = edge.exit.then((description) => {
       ended = true;
@@ -80,8 +94,10 @@ export async function checkConfig() {
     const { message } = /** @type {Error} */ (error);
     throw new Error(`the settings could not be checked: ${message}\n${log.slice(-20).join("\n")}`);
   } finally {
-    await edge.stop();
-    rmSync(stateDir, { recursive: true, force: true });
+    await clean();
+    // Nothing follows what was interrupted, and least of all a deployment.
+    if (isInterrupted) await new Promise(() => {});
+    for (const signal of SIGNALS) process.off(signal, interrupt);
   }
 }
 

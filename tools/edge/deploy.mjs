@@ -4,9 +4,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { parse } from "smol-toml";
-import { fail, logNote, logStep } from "../log.mjs";
-import { checkConfig, describeProblem, missingSecret, SECRETS } from "./config-check.mjs";
+import { fail, logNote, logStep, singleLine } from "../log.mjs";
+import { checkConfig, describeProblem, missingSecret } from "./config-check.mjs";
 import { askYesOrNo } from "./questions.mjs";
+import { lendSecrets, SECRETS } from "./secret-file.mjs";
 import { runWrangler } from "./wrangler.mjs";
 
 /** Reads wrangler.toml, and fails if it cannot be deployed as it is. @returns {any} */
@@ -56,12 +57,13 @@ export async function deploy({ yes, ignoreProblems }) {
   await checkSettings(ignoreProblems);
   logStep("monitors");
   const monitors = config.vars?.MONITORS ?? [];
-  for (const monitor of monitors) logNote(`${monitor.id}  ${monitor.url}  every ${monitor.interval ?? "60s"}`);
+  for (const { id, url, interval = "60s" } of monitors) logNote(singleLine(`${id}  ${url}  every ${interval}`));
   if (monitors.length === 0) logNote("none yet: add them to wrangler.toml");
-  const secrets = existsSync(SECRETS) ? Object.keys(parseEnv(readFileSync(SECRETS, "utf8"))) : [];
-  if (secrets.length > 0) {
+  const secrets = existsSync(SECRETS) ? parseEnv(readFileSync(SECRETS, "utf8")) : {};
+  const names = Object.keys(secrets);
+  if (names.length > 0) {
     logStep("secrets");
-    logNote(`${secrets.join(", ")}, from ${SECRETS}`);
+    logNote(singleLine(`${names.join(", ")}, from ${SECRETS}`));
   }
   if (!yes) {
     if (!process.stdin.isTTY) {
@@ -69,5 +71,5 @@ export async function deploy({ yes, ignoreProblems }) {
     }
     if (!(await askYesOrNo("Deploy to Cloudflare?"))) fail("nothing was deployed", 0);
   }
-  runWrangler("deploy", ...(secrets.length > 0 ? ["--secrets-file", SECRETS] : []));
+  runWrangler("deploy", ...(names.length > 0 ? ["--secrets-file", lendSecrets(secrets)] : []));
 }

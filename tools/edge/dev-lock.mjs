@@ -25,10 +25,17 @@ const readOwner = (path) =>
   new Promise((done) => {
     let text = "";
     const socket = connect(path);
-    socket.setTimeout(2000, () => socket.destroy());
-    socket.on("data", (chunk) => (text += chunk));
+    // Whoever listens may be somebody else, as the socket can be in the system's folder of temporary files.
+    const timer = setTimeout(() => socket.destroy(), 2000);
+    socket.on("data", (chunk) => {
+      text += chunk;
+      if (text.length > 10) socket.destroy();
+    });
     socket.on("error", () => done(undefined));
-    socket.on("close", (failed) => done(failed ? undefined : text.trim() || "unknown"));
+    socket.on("close", (failed) => {
+      clearTimeout(timer);
+      done(failed ? undefined : (/^\d{1,10}$/.exec(text)?.[0] ?? "unknown"));
+    });
   });
 
 /** Listens on a socket. @param {string} path @returns {Promise<void>} */

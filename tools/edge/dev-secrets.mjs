@@ -2,10 +2,10 @@
 // the local history and readable by their owner alone.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-
-const OWNER_ONLY = { mode: 0o600 };
+import { renderSecrets } from "./project.mjs";
+import { writeSecretFile } from "./secret-file.mjs";
 
 /**
  * Returns the secret of the environment, or of an earlier run, or a new one, and keeps it.
@@ -14,7 +14,7 @@ const OWNER_ONLY = { mode: 0o600 };
 function prepareSecret(path, given) {
   const kept = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
   const secret = given || kept || randomBytes(32).toString("hex");
-  writeFileSync(path, `${secret}\n`, OWNER_ONLY);
+  writeSecretFile(path, `${secret}\n`);
   return secret;
 }
 
@@ -27,8 +27,7 @@ export function prepareSecrets(stateDir) {
   const [secretPath, adminTokenPath] = [join(stateDir, "secret"), join(stateDir, "admin-token")];
   const secret = prepareSecret(secretPath, process.env.HEAPBEAT_SECRET);
   const adminToken = prepareSecret(adminTokenPath, process.env.HEAPBEAT_ADMIN_TOKEN);
-  const variables = { HEAPBEAT_SECRET: secret, ADMIN_TOKEN: adminToken };
-  const lines = Object.entries(variables).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`);
-  writeFileSync(join(stateDir, ".dev.vars"), lines.join(""), OWNER_ONLY);
+  const text = renderSecrets({ HEAPBEAT_SECRET: secret, ADMIN_TOKEN: adminToken });
+  writeSecretFile(join(stateDir, ".dev.vars"), text);
   return { secret, secretPath, adminTokenPath };
 }

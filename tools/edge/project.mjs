@@ -1,6 +1,8 @@
 // The files of a project that deploys the edge: what `heapbeat-edge init` writes. They are made from the answers to its questions and from
 // the repository's wrangler.toml, and nothing else.
 
+import { renderVariable } from "./secret-file.mjs";
+
 /**
  * @typedef {object} Answers
  * @property {string} name the name of the Worker, part of its address
@@ -62,14 +64,11 @@ function setMonitor(text, { kind, url }) {
 /** @param {string} text */
 const commentOut = (text) => text.replace(/^(?=[^#\n])/gm, "# ");
 
-/** Quotes a value for .dev.vars. @param {Record<string, string>} values */
-const renderVariables = (values) =>
+/** The .dev.vars of a project. Throws if it cannot hold a value. @param {Record<keyof typeof SECRETS, string>} values */
+export const renderSecrets = (values) =>
   Object.entries(values)
-    .map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
+    .map(([name, value]) => renderVariable(name, value))
     .join("");
-
-/** The .dev.vars of a project. @param {Record<keyof typeof SECRETS, string>} values */
-export const renderSecrets = (values) => renderVariables(values);
 
 /**
  * The files of a project, without its secrets: the path of each, and its text.
@@ -88,11 +87,13 @@ export function renderProject({ template, version, answers }) {
     // Cloudflare's deploy button shows these beside its fields.
     cloudflare: { bindings: { ...describe(SECRETS), ...describe(VARIABLES) } },
   };
-  const empty = Object.fromEntries(Object.keys(SECRETS).map((name) => [name, ""]));
+  const empty = /** @type {Record<keyof typeof SECRETS, string>} */ (
+    Object.fromEntries(Object.keys(SECRETS).map((name) => [name, ""]))
+  );
   return {
     "package.json": `${JSON.stringify(manifest, null, 2)}\n`,
     "wrangler.toml": renderConfig(template, answers),
-    ".dev.vars.example": renderVariables(empty),
+    ".dev.vars.example": renderSecrets(empty),
     ".gitignore": IGNORED.map((line) => `${line}\n`).join(""),
   };
 }

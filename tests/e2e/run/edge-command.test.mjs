@@ -1,12 +1,13 @@
 // `heapbeat-edge` in the folder of a project: it says what is wrong with the settings, the port and the folder before anybody has to read a log.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { findLine } from "../../../tools/edge/config-check.mjs";
 import { describeOldNode } from "../../../tools/edge/node-version.mjs";
 import { RunningCommand, runIn } from "../support/packages.mjs";
+import { commandOf, findDescendants } from "../support/process-tree.mjs";
 import { findFreePort, startTcpServer } from "../support/target.mjs";
 import { createTempDir } from "../support/temp-dir.mjs";
 import { waitUntil } from "../support/wait.mjs";
@@ -111,6 +112,25 @@ test("deploy goes on with a note where the settings cannot be checked, as no Wor
     assert.match(message, /nothing was deployed: without a terminal/);
     return true;
   });
+});
+
+test("deploy that is interrupted leaves neither the edge nor a copy of the secrets", async (t) => {
+  const folder = await createProject(t, FIXED + SOUND);
+  const temporary = await createTempDir(t);
+  writeFileSync(join(folder, ".dev.vars"), 'HEAPBEAT_SECRET="0123456789abcdef0123456789abcdef"\n');
+  const env = { ...process.env, ...ENV, TMPDIR: temporary };
+  const command = new RunningCommand(folder, [...COMMAND, "deploy", "--yes"], env);
+  t.after(() => command.stop());
+  const copy = () => readdirSync(temporary).find((it) => it.startsWith("heapbeat-check-"));
+  await waitUntil("the edge runs", () => existsSync(join(temporary, copy() ?? "", "state")));
+  const edges = findDescendants(command.pid);
+  assert.ok(edges.length > 0);
+  process.kill(command.pid, "SIGINT");
+  const [code] = await command.exit;
+  assert.equal(code, 130, command.log.join("\n"));
+  assert.equal(copy(), undefined);
+  await waitUntil("the edge has ended", () => edges.every((pid) => commandOf(pid) === ""));
+  assert.ok(!command.log.some((line) => line.startsWith("== monitors")), "it did not go on");
 });
 
 test("dev says what is wrong with the settings, and a second one in the folder is refused", async (t) => {
