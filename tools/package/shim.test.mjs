@@ -9,10 +9,10 @@ import { test } from "node:test";
 
 /**
  * Runs the command in a folder of its own. `system` is what `uname -sm` prints, `program` where a stand-in for the program lies, and
- * `script` where the script lies.
- * @param {{ system: string, args: string[], program?: string, script?: string, link?: string }} options
+ * `script` where the script lies. `isRelative` names the script by its path from that folder, on a system without readlink.
+ * @param {{ system: string, args: string[], program?: string, script?: string, link?: string, isRelative?: boolean }} options
  */
-function runCommand({ system, args, program, script = "node_modules/heapbeat/heapbeat.sh", link }) {
+function runCommand({ system, args, program, script = "node_modules/heapbeat/heapbeat.sh", link, isRelative }) {
   const directory = mkdtempSync(join(tmpdir(), "heapbeat-shim-"));
   /** @param {string} path @param {string} text */
   const write = (path, text) => {
@@ -31,7 +31,14 @@ function runCommand({ system, args, program, script = "node_modules/heapbeat/hea
       symlinkSync(join(directory, script), join(directory, link));
     }
     const env = { ...process.env, PATH: `${join(directory, "bin")}:${process.env.PATH}` };
-    const { status, stdout, stderr } = spawnSync(join(directory, link ?? script), args, { encoding: "utf8", env });
+    if (isRelative) write("bin/readlink", "#!/bin/sh\nexit 127\n");
+    const command = isRelative ? script : join(directory, link ?? script);
+    const { status, stdout, stderr } = spawnSync(command, args, {
+      encoding: "utf8",
+      env,
+      cwd: directory,
+      timeout: 60_000,
+    });
     return { status, stdout, stderr };
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -92,4 +99,34 @@ test("where programs are developed, it starts the program without a guard and sa
       args.join(),
     );
   }
+});
+
+test("no program is started from a folder where strangers may put one", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "heapbeat-shared-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const [script, planted] = [
+    join(directory, "app/node_modules/heapbeat/heapbeat.sh"),
+    join(directory, "node_modules", X64),
+  ];
+  for (const path of [script, planted]) mkdirSync(dirname(path), { recursive: true });
+  copyFileSync("tools/package/npm/heapbeat.sh", script);
+  writeFileSync(planted, "#!/bin/sh\necho planted\n");
+  mkdirSync(join(directory, "bin"));
+  writeFileSync(join(directory, "bin/uname"), "#!/bin/sh\necho Linux x86_64\n");
+  for (const path of [script, planted, join(directory, "bin/uname")]) chmodSync(path, 0o755);
+  const env = { ...process.env, PATH: `${join(directory, "bin")}:${process.env.PATH}` };
+  const run = () => spawnSync(script, [], { encoding: "utf8", env });
+  assert.equal(run().stdout, "planted\n", "a workspace may have it there");
+  chmodSync(directory, 0o1777);
+  const { status, stdout, stderr } = run();
+  assert.deepEqual([status, stdout], [127, ""]);
+  assert.match(stderr, /linux-x64 is missing/);
+});
+
+test("without readlink, and by a relative path, the search ends", () => {
+  const found = runCommand({ system: "Linux x86_64", args: ["x"], program: `node_modules/${X64}`, isRelative: true });
+  assert.equal(found.stdout, "program: x\n");
+  const missing = runCommand({ system: "Linux x86_64", args: ["x"], isRelative: true });
+  assert.equal(missing.status, 127);
+  assert.match(missing.stderr, /linux-x64 is missing/);
 });

@@ -3,15 +3,17 @@
 # and start ten times as slowly.
 
 self=$(readlink -f "$0") || self=$0
+case "$self" in /*) ;; *) self=$PWD/$self ;; esac
 case "$(uname -sm)" in
   "Linux x86_64" | "Linux amd64") platform=linux-x64 ;;
   "Linux aarch64" | "Linux arm64") platform=linux-arm64 ;;
   *) platform= ;;
 esac
 
-# npm, pnpm, yarn and bun put the platform's package beside this one or above it.
+# npm, pnpm, yarn and bun put the platform's package beside this one or above it. A folder where strangers may put something, such as /tmp, and
+# those above it have none: the program of a stranger would run where the package is missing.
 directory=${self%/*}
-while [ -n "$platform" ] && [ -n "$directory" ]; do
+while [ -n "$platform" ] && [ -n "$directory" ] && ! [ -k "$directory" ]; do
   program=$directory/node_modules/@heapbeat/$platform/heapbeat
   if [ -x "$program" ]; then exec "$program" "$@"; fi
   directory=${directory%/*}
