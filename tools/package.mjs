@@ -18,6 +18,8 @@ import { writeBom } from "./package/sbom.mjs";
 import { packWheel } from "./package/wheel.mjs";
 import { WASM_TARGET } from "./programs.mjs";
 
+// The permissions in a package are the same whoever makes it: no group may write.
+process.umask(0o022);
 const sources = (process.env.HEAPBEAT_BINARIES || "target/release/heapbeat").split(",").filter(Boolean);
 const destination = resolve(process.env.HEAPBEAT_DIST || "dist");
 const work = resolve("target/package");

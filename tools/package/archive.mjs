@@ -21,7 +21,14 @@ export function packArchive(binary, { work, destination }) {
   for (const file of [...LICENSE_FILES, "README.md", "CHANGELOG.md"]) copyFileSync(file, join(directory, file));
   copyFileSync(binary.path, join(directory, fileName(binary)));
   const path = join(destination, `${name}.tar.gz`);
-  const same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${sourceDate()}`];
+  const same = [
+    "--sort=name",
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--mode=u=rwX,go=rX",
+    `--mtime=@${sourceDate()}`,
+  ];
   const command = [...same, "--use-compress-program=gzip -9n", "-cf", path, "-C", join(directory, ".."), name];
   const { status, stderr } = spawnSync("tar", command, { encoding: "utf8" });
   if (status !== 0) fail(`tar: ${stderr.trim()}`);

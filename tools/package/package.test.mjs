@@ -267,6 +267,7 @@ test("cargo binstall finds the archive and the program in it", () => {
   assert.equal(format, "tgz");
   const windows = /** @type {const} */ ({ name: "win32-x64", os: "win32", cpu: "x64", rust: "x86_64" });
   const directory = mkdtempSync(join(tmpdir(), "heapbeat-archive-"));
+  const umask = process.umask(0o002);
   try {
     for (const [found, extension] of /** @type {const} */ ([
       [parseElf(ARM64), ""],
@@ -282,8 +283,12 @@ test("cargo binstall finds the archive and the program in it", () => {
       assert.equal(fill(url), `${PROJECT.repository}/releases/download/v${PROJECT.version}/${basename(archive)}`);
       const { stdout } = spawnSync("tar", ["tzf", archive], { encoding: "utf8" });
       assert.ok(stdout.split("\n").includes(fill(bin)), stdout);
+      const listed = spawnSync("tar", ["tvzf", archive], { encoding: "utf8" }).stdout.trim().split("\n");
+      for (const line of listed)
+        assert.match(line, /^(drwxr-xr-x|-rwxr-xr-x|-rw-r--r--) 0\/0 /, "only its owner may write");
     }
   } finally {
+    process.umask(umask);
     rmSync(directory, { recursive: true, force: true });
   }
 });

@@ -76,7 +76,7 @@ export async function packWheel(binary, { work, destination }) {
   for (const directory of [scripts, join(info, "licenses")]) mkdirSync(directory, { recursive: true });
   copyFileSync(binary.path, join(scripts, "heapbeat"));
   chmodSync(join(scripts, "heapbeat"), 0o755);
-  for (const file of LICENSE_FILES) copyFileSync(file, join(info, "licenses", file));
+  for (const file of LICENSE_FILES) writeFileSync(join(info, "licenses", file), readFileSync(file));
   writeFileSync(join(info, "METADATA"), describe(readFileSync("tools/package/python/README.md", "utf8")));
   const tags = wheelTags(binary).map((tag) => `Tag: py3-none-${tag}\n`);
   writeFileSync(

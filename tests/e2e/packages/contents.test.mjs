@@ -17,6 +17,11 @@ const MACHINES = [
   { elf: "AArch64", rust: "aarch64", npm: "arm64", python: "aarch64" },
 ];
 
+/** Lists a zip archive as tar does, without the list of hashes: `wheel` gives it 664, and pip takes none of these but the bit to execute. */
+const LIST_ZIP = `import stat, sys, zipfile
+for it in zipfile.ZipFile(sys.argv[1]).infolist():
+    if not it.filename.endswith("/RECORD"): print(stat.filemode(it.external_attr >> 16), it.filename)`;
+
 const directory = mkdtempSync(join(tmpdir(), "heapbeat-contents-"));
 /** @type {string} */ let packages;
 /** @type {string[]} */ let files;
@@ -49,6 +54,19 @@ test("the checksums are those of all files", async () => {
   await runIn(packages, ["sha256sum", "--check", "--strict", "SHA256SUMS"]);
   const lines = readFileSync(join(packages, "SHA256SUMS"), "utf8").trim().split("\n");
   assert.deepEqual(lines.map((line) => line.split("  ")[1]).sort(), files.filter((it) => it !== "SHA256SUMS").sort());
+});
+
+test("nobody but the owner may write what a package has, and no program has the rights of another user", async () => {
+  for (const file of files.filter((it) => /\.(tgz|tar\.gz|whl)$/.test(it))) {
+    const path = join(packages, file);
+    const listing = file.endsWith(".whl")
+      ? await runIn(".", ["python3", "-c", LIST_ZIP, path])
+      : await runIn(".", ["tar", "--list", "--verbose", "--numeric-owner", "--file", path]);
+    for (const line of listing.trim().split("\n")) {
+      assert.match(line, /^(?:drwxr-xr-x|-rwxr-xr-x|-rw-r--r--) /, `${file}: ${line}`);
+      assert.doesNotMatch(line, / \/|\.\.\/|\/\.(?:env|git|npmrc|dev\.vars)|\.test\./, `${file}: ${line}`);
+    }
+  }
 });
 
 test("each package has the program of its machine", async () => {
