@@ -16,8 +16,8 @@ import { fail } from "../log.mjs";
 import { captureCommand } from "../process.mjs";
 import { LICENSE_FILES, PROJECT, sourceDate } from "./project.mjs";
 
-/** The version of `wheel`, which is installed into a folder of the build. */
-const WHEEL = "wheel==0.48.0";
+/** The packages with which the wheel is packed, which are installed into a folder of the build. */
+const REQUIREMENTS = "tools/package/python/build-requirements.txt";
 
 /**
  * The tags of a wheel, by which pip decides where it fits (PEP 600, PEP 656): a static program fits every Linux, another one those with its
@@ -58,7 +58,8 @@ async function preparePython(work) {
   const python = join(directory, "bin/python");
   if (!existsSync(join(directory, "bin/wheel"))) {
     await run(["python3", "-m", "venv", directory]);
-    await run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", WHEEL]);
+    const options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"];
+    await run([python, "-m", "pip", "install", ...options, "--requirement", REQUIREMENTS]);
   }
   return python;
 }
