@@ -39,12 +39,14 @@ FRAMES = 12
 #: Memory blocks by which the process has grown, after which tracemalloc is stopped early, as each costs about 0.3 kB while the traces are taken:
 #: 15 MB, on a machine that may be short of memory.
 MAX_TRACED_BLOCKS = 50_000
-#: Shares of the time, each of a busy program whose requests would wait for tracemalloc, which is stopped early then: it runs itself, or it
-#: never sleeps (on a machine busy with other work it then waits for a processor). With twelve frames an answer of FastAPI takes 33 times
-#: the processor time (3.0 ms instead of 0.09). A program that only waits often, as all do on such a machine, is not busy.
+#: Shares of the time, each of a busy program whose requests would wait for tracemalloc, which is stopped early then: it runs itself, the
+#: agent's own thread waits for the interpreter as its requests do, or it never sleeps (on a machine busy with other work it then waits for a
+#: processor). With twelve frames an answer of FastAPI takes 33 times the processor time (3.0 ms instead of 0.09). A program that only waits
+#: often, as all do on such a machine, is not busy.
 MAX_RUNNING = 0.7
+MAX_LATE = 0.5
 MAX_RUNNABLE = 0.95
-#: Seconds over which both are measured.
+#: Seconds over which they are measured.
 BUSY_WINDOW = 0.5
 #: Most threads that are looked at.
 MAX_THREADS = 256
@@ -52,14 +54,27 @@ MAX_THREADS = 256
 PARTS = 4
 #: Least part of the growth in each of them after the first, and of all that came and went in the growth. Even growth brings a third.
 MIN_PART = 1 / 8
-#: Mean pause between two looks at the memory during a recording. Looks at a steady pace could keep pace with a program's cycle.
+#: Looks at the memory in each part of a recording, and longest pause between two. With 25 of each part none of 20,000 simulated programs whose
+#: memory comes and goes was taken for one that grows, with 5 of each 70 were (tests/programs/recording.py).
+LOOKS = 25
 RECORDING_PAUSE = 0.1
+#: Fewest looks in a part: it lasts longer on a machine that is too busy for them. A recording that has not had them after that many times
+#: its length tells nothing.
+MIN_LOOKS = 12
+MAX_LENGTH = 3
+#: Seconds after which it is noted what is held, to tell what stays from what requests hold for a moment; then after twice as many each time,
+#: as long as the process has grown by few blocks, as looking at each of them takes time.
+FIRST_NOTE = 0.25
+MAX_NOTED_BLOCKS = 10_000
 #: Longest wait for a low point at the end of a recording, as a share of it.
 MAX_EXTENSION = 0.25
+#: Longest time of a collection that is repeated with each part. A large heap takes longer, while its requests wait, and is collected first and last.
+MAX_COLLECTION = 0.05
 #: Growth of the resident set during a recording that may have other reasons, such as fragments.
 RECORDING_NOISE = 4 << 20
 HOLDERS = 10
 #: From 3.12 on, os.fork() warns in a process that has threads, so the agent's thread ends before a fork.
+PAGE = os.sysconf("SC_PAGESIZE")
 ENDS_FOR_FORK = sys.version_info >= (3, 12)
 #: How often the interpreter is asked whether os.fork() has returned.
 MAX_FORK_STEPS = 5000
@@ -192,14 +207,18 @@ class Agent:
         looks = 0
         while True:
             now = time.monotonic()
+            if self.recording is not None:
+                self.recording.note_turn(now)
             if now >= self.due:
                 self.tick(now, now - self.due if self.due else 0.0)
                 self.due = max(self.due, now) + self.interval
             wait = max(0.0, self.due - time.monotonic())
             if self.recording is not None:
-                self.continue_recording()
                 looks += 1
-                wait = min(wait, _pause(looks))
+                wait = min(wait, self.recording.pause * _spread(looks))
+                self.continue_recording()
+                if self.recording is not None:
+                    self.recording.expect_turn(time.monotonic() + wait)
             poll = select.poll()
             poll.register(wake, select.POLLIN)
             if self.socket is not None:
@@ -263,7 +282,7 @@ class Agent:
             if self.socket is not None:
                 self.socket.close()
             if self.recording is not None:
-                self.recording.end_tracing()
+                self.recording.close()
             self.reset()
             self.forking = None
             self.run_thread(FORK_DELAY)
@@ -345,8 +364,7 @@ class Agent:
         elif kind in (b"holders", b"profile") and self.recording is None:
             self.recording = Recording(kind.decode(), max(seconds, 1))
         elif kind in (b"holders", b"profile"):
-            refused = "allocations are being recorded already"
-            self.send({"holders": [], "refused": refused} if kind == b"holders" else {"profile": {"refused": refused}})
+            self.send(_refusal(kind.decode(), "allocations are being recorded already"))
 
     # Figures.
 
@@ -412,15 +430,21 @@ class Agent:
 
     def continue_recording(self):
         recording = self.recording
-        if self.socket is not None and not recording.step():
-            return
+        try:
+            if self.socket is not None and not recording.step():
+                return
+            recording.stop()
+            if recording.kind == "holders":
+                seconds = round(recording.traced, 1)
+                answer = {"holders": _holders(recording), "seconds": seconds, "ms": recording.milliseconds()}
+            else:
+                answer = {"profile": _profile(recording)}
+        except Exception as error:
+            # The figures go on without it.
+            recording.close()
+            answer = _refusal(recording.kind, "the recording failed: " + type(error).__name__)
         self.recording = None
-        stacks = recording.stop()
-        if recording.kind == "holders":
-            holders = _holders(stacks, recording.net_growth())
-            self.send({"holders": holders, "seconds": round(recording.traced, 1), "ms": recording.milliseconds()})
-        else:
-            self.send({"profile": _profile(stacks, recording)})
+        self.send(answer)
 
 
 class Recording:
@@ -436,20 +460,32 @@ class Recording:
 
         self.kind = kind
         self.seconds = seconds
-        self.started = time.monotonic()
-        #: The traces, once they are taken, how long they were recorded, and what the process grew by: blocks, and resident bytes.
-        self.traces = None
+        self.pause = min(RECORDING_PAUSE, seconds / (PARTS * LOOKS))
+        self.started = self.part_began = time.monotonic()
+        #: The two last notes of what each stack holds, with their time since the start.
+        self.notes = [(0.0, {}), (0.0, {})]
+        #: What each stack holds at the end, and how long allocations were recorded until then.
+        self.held = None
         self.traced = 0.0
+        #: What the process grew by until then: blocks, and resident bytes.
         self.grown = (0, 0)
+        #: Whether all parts had their looks.
+        self.was_watched = False
         #: Which figures tell whether memory grows: traced bytes, or blocks and resident memory if the traces were taken early.
         self.telling = (2,)
         self.overhead = 0
+        # Each call into the kernel may cost a turn in the queue for the interpreter's lock: one a look, and not three.
+        self.statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
         self.is_own = not _tracemalloc.is_tracing()
+        began = time.monotonic()
         gc.collect()
-        #: When it was measured last how busy the process is, and the times that it ran and waited until then.
-        self.busy_since = (time.monotonic(), _scheduled_time())
+        self.is_collected_often = time.monotonic() - began <= MAX_COLLECTION
+        #: When it was measured last how busy the process is, the processor time until then, and the time that threads waited for a processor.
+        self.busy_since = (time.monotonic(), _running_time(), _waiting_time())
+        #: When the agent's thread is due, and how late it has been since then.
+        self.due = self.late = 0.0
         self.first = self.figures()
-        self.part = 0
+        self.looks = 0
         #: The lowest figures of each part, and the highest of all.
         self.lowest = [self.first]
         self.highest = self.first
@@ -461,41 +497,68 @@ class Recording:
         import _tracemalloc
 
         self.overhead = max(self.overhead, 2 * _tracemalloc.get_tracemalloc_memory())
-        anonymous = _status().get("RssAnon", 0) - self.overhead
+        _, resident, shared = os.pread(self.statm, 100, 0).split()[:3]
+        anonymous = (int(resident) - int(shared)) * PAGE - self.overhead
         return sys.getallocatedblocks(), anonymous, _tracemalloc.get_traced_memory()[0]
 
     def step(self):
         """Looks at the memory, and returns whether the recording is over."""
         elapsed = time.monotonic() - self.started
-        part = min(int(elapsed / self.seconds * PARTS), PARTS - 1)
-        if part > self.part:
-            # Cycles that wait for their collection are no growth.
-            gc.collect()
+        if self.is_part_over() and len(self.lowest) < PARTS:
+            if self.is_collected_often:
+                # Cycles that wait for their collection are no growth.
+                gc.collect()
+            self.lowest.append(self.figures())
+            self.part_began = time.monotonic()
+            self.looks = 0
         figures = self.figures()
-        while self.part < part:
-            self.part += 1
-            self.lowest.append(figures)
+        self.looks += 1
         self.lowest[-1] = tuple(map(min, self.lowest[-1], figures))
         self.highest = tuple(map(max, self.highest, figures))
-        if self.traces is None and (figures[0] - self.first[0] > MAX_TRACED_BLOCKS or self.is_busy()):
-            self.telling = (0, 1)
-            self.take_traces()
-        if self.traces is not None:
-            return elapsed >= self.seconds or self.kind != "holders"
-        if elapsed < self.seconds:
+        if self.held is None:
+            grown = figures[0] - self.first[0]
+            if grown > MAX_TRACED_BLOCKS or self.is_busy():
+                self.telling = (0, 1)
+                self.end()
+            elif elapsed >= max(FIRST_NOTE, 2 * self.notes[-1][0]) and grown <= MAX_NOTED_BLOCKS:
+                self.notes = [self.notes[-1], (elapsed, self.take_traces())]
+        if self.kind != "holders":
+            return self.held is not None or elapsed >= self.seconds
+        if elapsed >= self.seconds * MAX_LENGTH:
+            return True
+        if not self.is_watched():
             return False
-        return self.kind != "holders" or self.is_low(figures[2]) or elapsed >= self.seconds * (1 + MAX_EXTENSION)
+        return self.held is not None or self.is_low(figures[2]) or elapsed >= self.seconds * (1 + MAX_EXTENSION)
+
+    def is_part_over(self):
+        return time.monotonic() - self.part_began >= self.seconds / PARTS and self.looks >= MIN_LOOKS
+
+    def is_watched(self):
+        """Whether all parts are over, and each had its looks."""
+        return len(self.lowest) == PARTS and self.is_part_over()
+
+    def note_turn(self, now):
+        """Notes that the agent's thread goes on, which may be late."""
+        if self.due:
+            self.late += max(now - self.due, 0.0)
+            self.due = 0.0
+
+    def expect_turn(self, due):
+        self.due = due
 
     def is_busy(self):
         """Whether requests have waited lately. Whatever the process is busy with, tracing makes it worse."""
-        now, (ran, waited) = time.monotonic(), _scheduled_time()
-        elapsed = now - self.busy_since[0]
+        now, ran = time.monotonic(), _running_time()
+        since, ran_before, waited_before = self.busy_since
+        elapsed = now - since
         if elapsed < BUSY_WINDOW:
             return False
-        before = self.busy_since[1]
-        self.busy_since = (now, (ran, waited))
-        ran -= before[0]
-        return ran > MAX_RUNNING * elapsed or ran + waited - before[1] > MAX_RUNNABLE * elapsed
+        late, self.late = self.late, 0.0
+        if ran - ran_before > MAX_RUNNING * elapsed or late > MAX_LATE * elapsed:
+            return True
+        waited = _waiting_time()
+        self.busy_since = (now, ran, waited)
+        return ran - ran_before + waited - waited_before > MAX_RUNNABLE * elapsed
 
     def is_low(self, traced):
         """Whether no more is held than even growth would have brought."""
@@ -506,14 +569,31 @@ class Recording:
         return round((time.monotonic() - self.started) * 1000, 1)
 
     def stop(self):
-        """Bytes and number of blocks by call stack, whose innermost frame comes first."""
+        self.was_watched = self.is_watched()
         gc.collect()
         self.lowest[-1] = tuple(map(min, self.lowest[-1], self.figures()))
-        if self.traces is None:
-            self.take_traces()
+        if self.held is None:
+            self.end()
+        self.close()
+
+    def end(self):
+        """Ends the recording of allocations."""
+        blocks, anonymous, _ = self.figures()
+        self.grown = (blocks - self.first[0], anonymous - self.first[1] - RECORDING_NOISE)
+        self.traced = time.monotonic() - self.started
+        self.held = self.take_traces(is_last=True)
+
+    def take_traces(self, is_last=False):
+        """Bytes and number of blocks by call stack, whose innermost frame comes first."""
+        import _tracemalloc
+
+        traces = _tracemalloc._get_traces()
+        if is_last:
+            # Before they are added up, which takes a while.
+            self.end_tracing()
         # Equal stacks are one object, whose identity is found faster than its hash.
         stacks = {}
-        for trace in self.traces:
+        for trace in traces:
             stack = trace[2]
             held = stacks.get(id(stack))
             if held is None:
@@ -522,50 +602,54 @@ class Recording:
             held[2] += 1
         return {stack: (bytes_, count) for stack, bytes_, count in stacks.values()}
 
-    def take_traces(self):
-        import _tracemalloc
-
-        blocks, anonymous, _ = self.figures()
-        self.grown = (blocks - self.first[0], anonymous - self.first[1] - RECORDING_NOISE)
-        self.traces = _tracemalloc._get_traces()
-        self.traced = time.monotonic() - self.started
-        self.end_tracing()
-
     def end_tracing(self):
         import _tracemalloc
 
         if self.is_own:
+            self.is_own = False
             _tracemalloc.stop()
+
+    def close(self):
+        self.end_tracing()
+        statm, self.statm = self.statm, None
+        if statm is not None:
+            os.close(statm)
 
     def net_growth(self):
         """The part of what is held by which the process grew. A cache that replaces its entries holds much that is new, and does not."""
         lowest = list(zip(*self.lowest))
-        if not any(_rises(lowest[kind], self.highest[kind]) for kind in self.telling):
+        if not self.was_watched or not any(_rises(lowest[kind], self.highest[kind]) for kind in self.telling):
             return 0.0
         blocks, anonymous = self.grown
-        total = sum(trace[1] for trace in self.traces)
-        return min(max(blocks / max(len(self.traces), 1), anonymous / max(total, 1), 0.0), 1.0)
+        total, count = (sum(held[kind] for held in self.held.values()) for kind in (0, 1))
+        return min(max(blocks / max(count, 1), anonymous / max(total, 1), 0.0), 1.0)
 
 
-def _scheduled_time():
-    """Seconds in which threads of this process ran, and in which they waited for a processor. Those that wait for the interpreter's lock
-    do not count."""
-    ran = waited = 0
+def _running_time():
+    """Processor time of this process without that of the agent, which is the caller."""
+    return time.process_time() - time.thread_time()
+
+
+def _waiting_time():
+    """Seconds in which threads of this process waited for a processor. Those that wait for the interpreter's lock do not count."""
+    waited = 0
     for thread in os.listdir("/proc/self/task")[:MAX_THREADS]:
         try:
-            with open("/proc/self/task/%s/schedstat" % thread, "rb") as file:
-                run, wait = file.read().split()[:2]
-        except (OSError, ValueError):
+            file = os.open("/proc/self/task/%s/schedstat" % thread, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                waited += int(os.read(file, 100).split()[1])
+            finally:
+                os.close(file)
+        except (OSError, ValueError, IndexError):
             # The thread has ended, or the kernel has no such figures.
             continue
-        ran += int(run)
-        waited += int(wait)
-    return ran / 1e9, waited / 1e9
+    return waited / 1e9
 
 
-def _pause(looks):
-    """The pause after a look at the memory: from half of the mean to one and a half, by multiples of the golden ratio."""
-    return RECORDING_PAUSE * (0.5 + looks * 0.618034 % 1.0)
+def _spread(looks):
+    """The pause after a look at the memory, as a share of the mean: from half to one and a half, by multiples of the golden ratio. Looks at a
+    steady pace could keep pace with a program's cycle."""
+    return 0.5 + looks * 0.618034 % 1.0
 
 
 def _rises(lowest, highest):
@@ -577,28 +661,49 @@ def _rises(lowest, highest):
     return growth > 0 and min(steps) >= MIN_PART * growth >= MIN_PART**2 * (highest - lowest[0])
 
 
-def _holders(stacks, net_growth):
+def _holders(recording):
     """The functions that hold most. Bytes of the standard library belong to its caller."""
     lines = {}
+    _add_lines(lines, 0, recording.held)
+    # What requests hold for a moment was held before as well, whereas what stays becomes more with time.
+    before, noted = next((note for note in reversed(recording.notes) if note[0] <= recording.traced / 2), (0.0, {}))
+    _add_lines(lines, 1, noted)
+    steady = recording.traced / max(recording.traced - before, 1e-3)
+    functions = {}
+    names = Names()
+    for (file, line), amounts in sorted(lines.items(), key=lambda item: -item[1][0])[: 4 * HOLDERS]:
+        held = functions.setdefault((*names.function(file, line), file), [0, 0])
+        for kind in (0, 1):
+            held[kind] += amounts[kind]
+    share = recording.net_growth()
+    holders = [
+        {
+            "function": name[:200],
+            "file": file[-300:],
+            "line": line,
+            "bytes": bytes_,
+            "growth": int(share * min(max(bytes_ - noted_bytes, 0) * steady, bytes_)),
+        }
+        for (name, line, file), (bytes_, noted_bytes) in functions.items()
+    ]
+    return sorted(holders, key=lambda holder: -holder["bytes"])[:HOLDERS]
+
+
+def _add_lines(lines, kind, stacks):
+    """Adds the bytes of stacks to those of the lines of the program that allocated them."""
     for frames, (bytes_, _) in stacks.items():
         place = next((frame for frame in frames if not _is_library(frame[0])), None)
         if place is not None:
-            lines[place] = lines.get(place, 0) + bytes_
-    functions = {}
-    names = Names()
-    for (file, line), bytes_ in sorted(lines.items(), key=lambda item: -item[1])[: 4 * HOLDERS]:
-        key = (*names.function(file, line), file)
-        functions[key] = functions.get(key, 0) + bytes_
-    largest = sorted(functions.items(), key=lambda item: -item[1])[:HOLDERS]
-    return [
-        {"function": name[:200], "file": file[-300:], "line": line, "bytes": bytes_, "growth": int(bytes_ * net_growth)}
-        for (name, line, file), bytes_ in largest
-    ]
+            lines.setdefault(place, [0, 0])[kind] += bytes_
 
 
-def _profile(stacks, recording):
+def _refusal(kind, why):
+    return {"holders": [], "refused": why} if kind == "holders" else {"profile": {"refused": why}}
+
+
+def _profile(recording):
     names = Names()
-    largest = sorted(stacks.items(), key=lambda item: -item[1][0])[:2000]
+    largest = sorted(recording.held.items(), key=lambda item: -item[1][0])[:2000]
     while True:
         frames = {}
         held = []

@@ -36,8 +36,10 @@ const MIN_PROCESS_SHARE: f64 = 0.25;
 /// Time after the last report until its verdict expires; twice the longest pause between the last reports if that is longer.
 const VALIDITY: Duration = Duration::from_secs(30);
 
-/// Least growth in bytes within one recording, and as a share of the bytes recorded.
-const MIN_RECORDED_GROWTH: i64 = 1 << 20;
+/// Least growth in bytes for each second of a recording, up to the seconds given: a busy program is recorded for half a second only. And the
+/// least growth as a share of the bytes recorded.
+const MIN_RECORDED_RATE: f64 = (512 << 10) as f64;
+const MAX_RECORDED_SECONDS: f64 = 2.0;
 const MIN_RECORDED_SHARE: f64 = 0.25;
 
 /// A function by its place in the source.
@@ -183,8 +185,9 @@ fn cut(text: &str) -> String {
 
 fn growing_in_recording(holders: &[Holder], seconds: f64) -> Vec<GrowingHolder> {
     let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let least = MIN_RECORDED_RATE * seconds.clamp(0.0, MAX_RECORDED_SECONDS);
     let is_growing = |holder: &&Holder| {
-        holder.growth >= MIN_RECORDED_GROWTH
+        holder.growth as f64 >= least.max(1.0)
             && holder.growth as f64 >= MIN_RECORDED_SHARE * holder.bytes as f64
     };
     let mut growing: Vec<GrowingHolder> = holders

@@ -103,6 +103,20 @@ fn one_recording_names_what_the_process_as_a_whole_grew_by() {
 }
 
 #[test]
+fn a_short_recording_needs_less_growth() {
+    // Seconds, growth in kB, and whether the function is named.
+    let cases =
+        [(0.5, 255, false), (0.5, 256, true), (2.0, 1023, false), (2.0, 1024, true), (10.0, 1024, true)];
+    let now = Instant::now();
+    for (seconds, kilobytes, expected) in cases {
+        let mut history = HolderHistory::default();
+        let holders = vec![Holder { growth: kilobytes << 10, ..holder("leak", 1, None) }];
+        history.record(&HolderReport { holders, held: None, seconds: Some(seconds) }, now);
+        assert_eq!(!history.growing(now).is_empty(), expected, "{kilobytes} kB in {seconds} s");
+    }
+}
+
+#[test]
 fn a_verdict_expires_when_reports_stop() {
     let reports: Vec<[(&str, u64); 1]> = (1..=6).map(|n| [("leak", n * 20)]).collect();
     let reports: Vec<&[(&str, u64)]> = reports.iter().map(|report| &report[..]).collect();

@@ -147,6 +147,23 @@ fn a_program_whose_requests_would_wait_for_the_recording_is_traced_for_a_moment_
 }
 
 #[test]
+fn recordings_follow_each_other() {
+    side_by_side(pythons(), |python| {
+        let mut guard = Guard::new();
+        let pid = guard.spawn(guard.command(python, &[&program("leaks.py"), "list"]));
+        guard.wait_for_sample(pid);
+        for _ in 0..3 {
+            assert!(guard.server.as_mut().unwrap().request_holders(pid, 1));
+            guard.wait_for_event("holders", pid, |kind| match kind {
+                AgentEventKind::Holders(report) => report.seconds,
+                _ => None,
+            });
+        }
+        guard.wait_for_event("a sample", pid, |kind| matches!(kind, AgentEventKind::Sample(_)).then_some(()));
+    });
+}
+
+#[test]
 fn what_comes_and_goes_within_a_recording_is_not_taken_for_growth() {
     let Some(python) = pythons().pop() else { return };
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");

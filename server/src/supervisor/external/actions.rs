@@ -99,7 +99,9 @@ impl ProgramMonitor {
         now: Instant,
     ) -> String {
         self.told_of_growth = true;
-        let left = forecast.time_to_limit.map(|time| time.earliest);
+        let to_limit = forecast.time_to_limit.map(|time| time.earliest);
+        let as_before = self.fast_leak.time_left(now.duration_since(self.epoch));
+        let left = to_limit.into_iter().chain(as_before).min();
         let known =
             agents.and_then(|agents| self.heap_monitor.begin_naming(agents, &serving.family(), left, now));
         known.map(|text| format!(" {text}")).unwrap_or_default()

@@ -49,6 +49,11 @@ impl FastLeak {
         self.former_life.is_some() && growth.reaches(SEEMS_TO_LEAK)
     }
 
+    /// Returns the time until an instance has the age at which the one before was replaced, if that leaked fast.
+    pub(super) fn time_left(&self, age: Duration) -> Option<Duration> {
+        self.former_life.map(|life| life.saturating_sub(age))
+    }
+
     /// Returns the time that is left to look for the function, if it is to be looked for now: until the limit, which is reached after
     /// `to_limit`, or until the age at which the instance before was replaced.
     pub(super) fn time_to_look(
@@ -64,7 +69,7 @@ impl FastLeak {
         if !growth.reaches(SEEMS_TO_LEAK) {
             return None;
         }
-        let again = self.former_life.map(|life| life.saturating_sub(growth.age));
+        let again = self.time_left(growth.age);
         let left = to_limit.filter(|left| *left <= NEAR).into_iter().chain(again).min()?;
         self.asked_at = Some(now);
         Some(left)

@@ -1,5 +1,6 @@
 use heapbeat_forecast::Verdict;
 
+use super::fast_leak::GrowthSoFar;
 use super::*;
 use crate::config::Config;
 use crate::supervisor::agent_link::PurgeReport;
@@ -36,6 +37,18 @@ struct Instance {
 }
 
 impl Instance {
+    fn serving<'a>(&self, family: &'a [u32]) -> Serving<'a> {
+        let instance = MonitoredProcess {
+            number: self.number,
+            pid: Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap(),
+            age: self.age,
+            ready: Some(true),
+            serves: true,
+            family,
+        };
+        Serving { instances: vec![instance], memory: self.memory }
+    }
+
     /// Judges the instance once, and returns the function that is named.
     fn judge(
         &self,
@@ -43,15 +56,8 @@ impl Instance {
         agents: &mut FakeAgents,
         now: Instant,
     ) -> Option<EventKind> {
-        let instance = MonitoredProcess {
-            number: self.number,
-            pid: Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap(),
-            age: self.age,
-            ready: Some(true),
-            serves: true,
-            family: &[self.pid],
-        };
-        let serving = Serving { instances: vec![instance], memory: self.memory };
+        let family = [self.pid];
+        let serving = self.serving(&family);
         monitor.follow_change(&serving, now);
         monitor.observe_heaps(&serving, Some(agents), now);
         monitor.apply_ladder(&serving, Some(agents), now);
@@ -86,6 +92,27 @@ fn a_leak_is_told_and_named_once_even_if_the_program_is_replaced_before_it_reach
         }
         assert!(told_at.is_some(), "instance {number} is not named");
         assert_eq!(agents.holders, [(pid, 10)], "an agent that has to record is asked once");
+    }
+}
+
+#[test]
+fn an_alert_without_a_forecast_leaves_the_time_that_the_instance_before_had() {
+    // Seconds after which the instance before was replaced, and for which allocations are recorded after six.
+    for (former, expected) in [(None, 10), (Some(18), 4), (Some(7), 2)] {
+        let mut monitor = ProgramMonitor::new(guarded(Bytes(256 * MB)), None).unwrap();
+        if let Some(life) = former {
+            let (grown, limit, age) = (Bytes(100 * MB), Bytes(256 * MB), Duration::from_secs(life));
+            monitor.fast_leak.note_end(GrowthSoFar { grown, limit, age });
+        }
+        let mut agents = agents_of(7);
+        let age = Duration::from_secs(6);
+        let family = [7];
+        let serving = Instance { number: 1, pid: 7, age, memory: Bytes(200 * MB) }.serving(&family);
+        let nothing = monitor.forecaster.assess(monitor.levels.limit());
+        assert_eq!(nothing.time_to_limit, None);
+        let now = monitor.epoch + age;
+        monitor.warn_of_leak(&serving, &nothing, Some(&mut agents), now);
+        assert_eq!(agents.holders, [(7, expected)], "{former:?}");
     }
 }
 
