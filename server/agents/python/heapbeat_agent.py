@@ -73,8 +73,9 @@ MAX_COLLECTION = 0.05
 #: Growth of the resident set during a recording that may have other reasons, such as fragments.
 RECORDING_NOISE = 4 << 20
 HOLDERS = 10
-#: From 3.12 on, os.fork() warns in a process that has threads, so the agent's thread ends before a fork.
+#: Bytes of the pages that the kernel counts.
 PAGE = os.sysconf("SC_PAGESIZE")
+#: From 3.12 on, os.fork() warns in a process that has threads, so the agent's thread ends before a fork.
 ENDS_FOR_FORK = sys.version_info >= (3, 12)
 #: How often the interpreter is asked whether os.fork() has returned.
 MAX_FORK_STEPS = 5000
@@ -520,7 +521,7 @@ class Recording:
             if grown > MAX_TRACED_BLOCKS or self.is_busy():
                 self.telling = (0, 1)
                 self.end()
-            elif elapsed >= max(FIRST_NOTE, 2 * self.notes[-1][0]) and grown <= MAX_NOTED_BLOCKS:
+            elif self.is_note_due(elapsed, grown):
                 self.notes = [self.notes[-1], (elapsed, self.take_traces())]
         if self.kind != "holders":
             return self.held is not None or elapsed >= self.seconds
@@ -529,6 +530,11 @@ class Recording:
         if not self.is_watched():
             return False
         return self.held is not None or self.is_low(figures[2]) or elapsed >= self.seconds * (1 + MAX_EXTENSION)
+
+    def is_note_due(self, elapsed, grown):
+        # Traces that the program records itself may be many.
+        is_cheap = self.is_own and grown <= MAX_NOTED_BLOCKS
+        return self.kind == "holders" and is_cheap and elapsed >= max(FIRST_NOTE, 2 * self.notes[-1][0])
 
     def is_part_over(self):
         return time.monotonic() - self.part_began >= self.seconds / PARTS and self.looks >= MIN_LOOKS
