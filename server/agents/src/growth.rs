@@ -38,8 +38,8 @@ const VALIDITY: Duration = Duration::from_secs(30);
 
 /// Least growth in bytes for each second of a recording, up to the seconds given: a busy program is recorded for half a second only. And the
 /// least growth as a share of the bytes recorded.
-const MIN_RECORDED_RATE: f64 = (512 << 10) as f64;
-const MAX_RECORDED_SECONDS: f64 = 2.0;
+const MIN_RECORDED_RATE: f64 = (256 << 10) as f64;
+const MAX_RECORDED_SECONDS: f64 = 4.0;
 const MIN_RECORDED_SHARE: f64 = 0.25;
 
 /// A function by its place in the source.

@@ -106,11 +106,11 @@ fn one_recording_names_what_the_process_as_a_whole_grew_by() {
 fn a_short_recording_needs_less_growth() {
     // Seconds, growth in kB, and whether the function is named.
     let cases =
-        [(0.5, 255, false), (0.5, 256, true), (2.0, 1023, false), (2.0, 1024, true), (10.0, 1024, true)];
+        [(0.5, 127, false), (0.5, 128, true), (4.0, 1023, false), (4.0, 1024, true), (10.0, 1024, true)];
     let now = Instant::now();
     for (seconds, kilobytes, expected) in cases {
         let mut history = HolderHistory::default();
-        let holders = vec![Holder { growth: kilobytes << 10, ..holder("leak", 1, None) }];
+        let holders = vec![Holder { growth: kilobytes << 10, bytes: 1 << 19, ..holder("leak", 1, None) }];
         history.record(&HolderReport { holders, held: None, seconds: Some(seconds) }, now);
         assert_eq!(!history.growing(now).is_empty(), expected, "{kilobytes} kB in {seconds} s");
     }
