@@ -624,11 +624,14 @@ class Recording:
     def net_growth(self):
         """The part of what is held by which the process grew. A cache that replaces its entries holds much that is new, and does not."""
         lowest = list(zip(*self.lowest))
-        if not self.was_watched or not any(_rises(lowest[kind], self.highest[kind]) for kind in self.telling):
+        if not self.was_watched:
             return 0.0
-        blocks, anonymous = self.grown
         total, count = (sum(held[kind] for held in self.held.values()) for kind in (0, 1))
-        return min(max(blocks / max(count, 1), anonymous / max(total, 1), 0.0), 1.0)
+        parts = [grown / max(held, 1) for grown, held in zip(self.grown, (count, total))]
+        # Of traced bytes both tell a part; else only what rises does.
+        parts.append(max(parts))
+        rising = [parts[kind] for kind in self.telling if _rises(lowest[kind], self.highest[kind])]
+        return min(max(rising + [0.0]), 1.0)
 
 
 def _running_time():

@@ -75,4 +75,29 @@ assert growth == {"line 1": 500, "line 2": 83, "line 3": 0, "line 4": 50}, growt
 # A note that is too late to tell gives way to the one before.
 recorded.notes = [recorded.notes[1], (6.0, recorded.held)]
 assert {holder["function"]: holder["growth"] for holder in heapbeat_agent._holders(recorded)} == growth
+
+
+# What part of what is held counts: what is known to rise, of blocks and of resident memory, and both where traced bytes rise.
+class Watched(heapbeat_agent.Recording):
+    def __init__(self, telling, rising, grown):
+        self.was_watched = True
+        self.telling = telling
+        self.lowest = [tuple(part * 10 * (kind in rising) for kind in range(3)) for part in range(4)]
+        self.highest = self.lowest[-1]
+        self.grown = grown
+        self.held = {("app.py", 1): (1000, 100)}
+
+
+for telling, rising, grown, expected in (
+    ((2,), (2,), (50, 0), 0.5),
+    ((2,), (2,), (0, 900), 0.9),
+    ((2,), (0, 1), (50, 900), 0.0),
+    ((0, 1), (0,), (50, 900), 0.5),
+    ((0, 1), (1,), (50, 900), 0.9),
+    ((0, 1), (1,), (100, -900), 0.0),
+    ((0, 1), (0, 1), (500, -900), 1.0),
+    ((0, 1), (), (100, 1000), 0.0),
+):
+    found = Watched(telling, rising, grown).net_growth()
+    assert found == expected, (telling, rising, grown, found)
 print("held")
