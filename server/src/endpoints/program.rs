@@ -218,8 +218,12 @@ impl ProgramContext {
             to.family("heapbeat_instances_serving", MetricKind::Gauge, "Instances that get new requests.")
                 .sample(&[], serving as u64);
         }
-        to.family("heapbeat_serving", MetricKind::Gauge, "Whether the program serves; 1 also while requests wait for its next instance.")
-            .sample(&[], u64::from(self.down().is_none()));
+        to.family(
+            "heapbeat_serving",
+            MetricKind::Gauge,
+            "Whether the program serves; 1 also while requests wait for its next instance.",
+        )
+        .sample(&[], u64::from(self.down().is_none()));
         if let Some(front) = self.front.get() {
             front.write_metrics(to);
         }
