@@ -100,7 +100,7 @@ impl fmt::Display for Assessment {
             } else if time.is_vague() {
                 write!(
                     f,
-                    "; it reaches {} in {earliest} at the earliest, and perhaps much later",
+                    "; it reaches {} in about {expected}, perhaps in {earliest}, perhaps much later",
                     self.limit
                 )?;
             } else {
@@ -137,10 +137,10 @@ impl fmt::Display for TerminalText<'_> {
                 writeln!(f, "  limit        {}, which its usual peaks reach now", assessment.limit)?;
             }
             Some(time) if time.is_vague() => {
-                let earliest = ShortDuration(time.earliest);
+                let (expected, earliest) = (ShortDuration(time.expected), ShortDuration(time.earliest));
                 writeln!(
                     f,
-                    "  limit        {} in {earliest} at the earliest, perhaps much later",
+                    "  limit        {} in about {expected}, perhaps in {earliest}, perhaps much later",
                     assessment.limit
                 )?;
             }

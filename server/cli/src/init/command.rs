@@ -68,16 +68,40 @@ impl Command {
     /// Puts `program run --` before the command, with `--upstream` if it fixes its port.
     ///
     /// `$PORT` has to be expanded behind heapbeat, which gives the program another port than its own. So a command with a variable or an
-    /// operator gets a shell of its own.
+    /// operator gets a shell of its own. What has to be done before the program starts (`npm run build && …`) stays before heapbeat, as it
+    /// would be done with each replacement otherwise.
     pub(super) fn guard(&self, program: &str) -> Command {
         let mut before = vec![program.to_owned(), "run".to_owned()];
         before.extend(self.fixed_port().map(|port| format!("--upstream={port}")));
         before.push("--".to_owned());
         match self {
             Command::List(words) => Command::List([before, words.clone()].concat()),
-            Command::Shell(text) => Command::Shell(format!("{} {}", before.join(" "), for_exec(text.trim()))),
+            Command::Shell(text) => {
+                let (preparation, program) = split_preparation(text.trim());
+                let exec = if preparation.is_empty() { "" } else { " exec " };
+                Command::Shell(format!("{preparation}{exec}{} {}", before.join(" "), for_exec(program)))
+            }
         }
     }
+}
+
+/// Returns what a shell's command does before it starts the program, with its last `&&`, and the command that starts it; nothing and all of
+/// it where that is not plain. A change of the folder stays with the program, as heapbeat's own path may be a relative one.
+fn split_preparation(command: &str) -> (&str, &str) {
+    let is_plain = !command.contains(['\'', '"', '\\', '(', '{', ';', '|', '`', '<', '>', '\n'])
+        && !command.replace("&&", "").contains('&');
+    match command.rsplit_once("&&") {
+        Some((before, program)) if is_plain && !program.trim().is_empty() && stays_in_folder(before) => {
+            (&command[..before.len() + 2], program.trim())
+        }
+        _ => ("", command),
+    }
+}
+
+/// Returns whether commands joined by `&&` are complete, and none of them changes the folder.
+fn stays_in_folder(commands: &str) -> bool {
+    let mut words = commands.split("&&").map(|command| command.split_whitespace().next());
+    words.all(|word| word.is_some_and(|word| word != "cd" && word != "pushd"))
 }
 
 /// Returns a shell's command as words that a program can be started by.
@@ -115,7 +139,14 @@ mod tests {
             ("node server.js", "h run -- node server.js"),
             ("node server.js --port=$PORT", "h run -- sh -c 'exec node server.js --port=$PORT'"),
             ("A=1 node server.js", "h run -- sh -c 'A=1 node server.js'"),
-            ("migrate && node server.js", "h run -- sh -c 'migrate && node server.js'"),
+            ("migrate && node server.js", "migrate && exec h run -- node server.js"),
+            ("npm run build&&A=1 node a.js $X", "npm run build&& exec h run -- sh -c 'A=1 node a.js $X'"),
+            ("a && b && exec node c.js", "a && b && exec h run -- node c.js"),
+            ("cd app && node server.js", "h run -- sh -c 'cd app && node server.js'"),
+            ("echo 'a && b'", r"h run -- sh -c 'echo '\''a && b'\'''"),
+            ("a || b && node c.js", "h run -- sh -c 'a || b && node c.js'"),
+            ("a & b && node c.js", "h run -- sh -c 'a & b && node c.js'"),
+            ("&& node c.js", "h run -- sh -c '&& node c.js'"),
             ("exec  node server.js", "h run -- node server.js"),
             ("node worker.js & node server.js", "h run -- sh -c 'node worker.js & node server.js'"),
             ("node a.js\nnode b.js", "h run -- sh -c 'node a.js\nnode b.js'"),
