@@ -71,6 +71,16 @@ impl Command {
     /// operator gets a shell of its own. What has to be done before the program starts (`npm run build && …`) stays before heapbeat, as it
     /// would be done with each replacement otherwise.
     pub(super) fn guard(&self, program: &str) -> Command {
+        self.guard_after(program, "")
+    }
+
+    /// The same where heapbeat takes the place of the shell that reads the command, and so gets its signals.
+    pub(super) fn guard_in_place(&self, program: &str) -> Command {
+        self.guard_after(program, "exec ")
+    }
+
+    /// Puts `exec`, if it is given, and `program run --` before the command.
+    fn guard_after(&self, program: &str, exec: &str) -> Command {
         let mut before = vec![program.to_owned(), "run".to_owned()];
         before.extend(self.fixed_port().map(|port| format!("--upstream={port}")));
         before.push("--".to_owned());
@@ -78,7 +88,7 @@ impl Command {
             Command::List(words) => Command::List([before, words.clone()].concat()),
             Command::Shell(text) => {
                 let (preparation, program) = split_preparation(text.trim());
-                let exec = if preparation.is_empty() { "" } else { " exec " };
+                let exec = if preparation.is_empty() { exec } else { " exec " };
                 Command::Shell(format!("{preparation}{exec}{} {}", before.join(" "), for_exec(program)))
             }
         }
@@ -155,6 +165,12 @@ mod tests {
         ];
         for (command, expected) in cases {
             assert_eq!(shell(command).guard("h"), shell(expected));
+            let in_place = if expected.contains("exec h run") {
+                expected.to_owned()
+            } else {
+                format!("exec {expected}")
+            };
+            assert_eq!(shell(command).guard_in_place("h"), shell(&in_place));
         }
     }
 

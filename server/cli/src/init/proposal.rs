@@ -172,15 +172,10 @@ fn guard(start: &Start, runtime: Runtime) -> Edit {
         Form::Line => command.guard(program).text(),
         Form::Yaml => quote_yaml(command.guard(program).text()),
         // npm passes SIGTERM on to the shell alone, so heapbeat has to take its place.
-        Form::Script => {
-            let guarded = command.guard("heapbeat").text();
-            // npm's shell passes no signal on, so heapbeat takes its place.
-            let exec = if guarded.starts_with("heapbeat ") { "exec " } else { "" };
-            Value::from(format!("{exec}{guarded}")).to_string()
-        }
-        Form::Instruction(name) => match command.guard("heapbeat") {
+        Form::Script => Value::from(command.guard_in_place("heapbeat").text()).to_string(),
+        Form::Instruction(name) => match command.guard_in_place("heapbeat") {
             Command::List(words) => format!("{}\n{name} {}", image_line(), serde_json::json!(words)),
-            Command::Shell(text) => format!("{}\n{name} exec {text}", image_line()),
+            Command::Shell(text) => format!("{}\n{name} {text}", image_line()),
         },
     };
     Edit { file, at: *at, old: old.clone(), new }

@@ -369,3 +369,22 @@ fn a_list_of_packages_with_hashes_gets_none_without() {
     assert_eq!(proposal.edits.iter().map(|edit| edit.file).collect::<Vec<_>>(), ["Procfile"]);
     assert!(proposal.next[0].contains("with its hashes"), "{:?}", proposal.next);
 }
+
+#[test]
+fn what_is_done_before_the_program_is_not_done_with_each_replacement() {
+    let command = "npm run build && node a.js";
+    let guarded = "npm run build && exec heapbeat run -- node a.js";
+    let cases = [
+        ("Dockerfile", format!("FROM node\nCMD {command}\n"), format!("CMD {guarded}\n")),
+        (
+            "package.json",
+            format!(r#"{{"scripts":{{"start":"{command}"}}}}"#),
+            format!(r#""start":"{guarded}""#),
+        ),
+    ];
+    for (file, text, expected) in cases {
+        let proposal = Proposal::of(&Project::of(&[(file, &text)]));
+        let changed = proposal.edits[0].apply(&text);
+        assert!(changed.contains(&expected), "{changed}");
+    }
+}
