@@ -4,6 +4,9 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fail } from "./log.mjs";
 
+/** The signals that ask this process to end. */
+export const END_SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+
 /** Milliseconds that a service may take to exit after SIGTERM. */
 const STOP_TIMEOUT = 5000;
 

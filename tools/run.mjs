@@ -9,7 +9,7 @@ import { prepareSecrets } from "./edge/dev-secrets.mjs";
 import { describeMonitor, sendTick, startEdge, waitForSuccess } from "./edge/local-edge.mjs";
 import { readEnv } from "./env.mjs";
 import { fail, logNote, logOutput, logStep } from "./log.mjs";
-import { Service } from "./process.mjs";
+import { END_SIGNALS, Service } from "./process.mjs";
 import { COMMAND_LINE, IS_BUILT, SERVER } from "./programs.mjs";
 
 const { serverPort, edgePort, tickSeconds, stateDir } = readEnv();
@@ -29,7 +29,7 @@ async function stop(code, reason) {
   process.exit(code);
 }
 
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+for (const signal of END_SIGNALS) {
   process.on(signal, () => stop(0));
 }
 process.on("uncaughtException", (error) => stop(1, error.stack ?? String(error)));

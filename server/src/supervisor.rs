@@ -118,7 +118,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     }
     // A worker would fail on them after it was started, and count as a crash.
     config.thresholds.levels(worker_memory_limit(config))?;
-    // Whoever can connect can also send a signal.
+    // Before anything listens, as a stop may be requested as soon as clients can connect.
     let signals = Signals::listen().map_err(|error| Error::System("handle signals", error))?;
     let listeners = open_listeners(config)?;
     let mut policy = SupervisorPolicy::new(

@@ -7,13 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { parse } from "smol-toml";
+import { END_SIGNALS } from "../process.mjs";
 import { writeDevConfig } from "./dev-config.mjs";
 import { findFreePort } from "./free-port.mjs";
 import { startEdge, waitForSuccess } from "./local-edge.mjs";
 import { SECRETS, writeSecretFile } from "./secret-file.mjs";
-
-/** The signals that ask this process to end. */
-const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
 /** Milliseconds that the check of the settings may take. */
 const TIMEOUT = 60_000;
@@ -73,7 +71,7 @@ export async function checkConfig() {
     isInterrupted = true;
     clean().finally(() => process.exit(130));
   };
-  for (const signal of SIGNALS) process.on(signal, interrupt);
+  for (const signal of END_SIGNALS) process.on(signal, interrupt);
   try {
     const port = await findFreePort();
     const token = copySecrets(stateDir);
@@ -97,7 +95,7 @@ export async function checkConfig() {
     await clean();
     // Nothing follows what was interrupted, and least of all a deployment.
     if (isInterrupted) await new Promise(() => {});
-    for (const signal of SIGNALS) process.off(signal, interrupt);
+    for (const signal of END_SIGNALS) process.off(signal, interrupt);
   }
 }
 

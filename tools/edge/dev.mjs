@@ -4,6 +4,7 @@ import { createWriteStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { readEnv } from "../env.mjs";
 import { fail, logNote, logOutput, logStep } from "../log.mjs";
+import { END_SIGNALS } from "../process.mjs";
 import { copySecrets, describeProblem, readProblems } from "./config-check.mjs";
 import { writeDevConfig } from "./dev-config.mjs";
 import { claimStateDir } from "./dev-lock.mjs";
@@ -30,7 +31,7 @@ export async function runLocally() {
     await edge.stop();
     process.exit(code);
   };
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, () => stop(0));
+  for (const signal of END_SIGNALS) process.on(signal, () => stop(0));
   edge.exit.then((description) => {
     if (!stopping) fail(`${description}; see ${logPath}`);
   });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
+import { END_SIGNALS } from "../process.mjs";
 
 /** Replaces a file by a new one. @param {string} path @param {string} text */
 export function writeSecretFile(path, text) {
@@ -37,8 +38,7 @@ export function lendSecrets(secrets) {
   const directory = mkdtempSync(join(tmpdir(), "heapbeat-secrets-"));
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   // Ctrl-C ends the command, and then this process, which otherwise would leave the file.
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
-    process.on(signal, () => process.exit(130));
+  for (const signal of END_SIGNALS) process.on(signal, () => process.exit(130));
   const path = join(directory, "secrets.json");
   writeSecretFile(path, JSON.stringify(secrets));
   return path;

@@ -500,7 +500,8 @@ class Recording:
         """Allocated blocks, resident memory less what tracemalloc may take, and traced bytes. Blocks of up to 512 bytes are counted."""
         import _tracemalloc
 
-        self.overhead = max(self.overhead, 2 * _tracemalloc.get_tracemalloc_memory())
+        self.tables = _tracemalloc.get_tracemalloc_memory()
+        self.overhead = max(self.overhead, 2 * self.tables)
         _, resident, shared = os.pread(self.statm, 100, 0).split()[:3]
         anonymous = (int(resident) - int(shared)) * PAGE - self.overhead
         return sys.getallocatedblocks(), anonymous, _tracemalloc.get_traced_memory()[0]
@@ -536,9 +537,7 @@ class Recording:
 
     def count_traces(self):
         """How many allocations that were recorded since the start are held, about."""
-        import _tracemalloc
-
-        return (_tracemalloc.get_tracemalloc_memory() - self.tables_before) // TRACE_SIZE
+        return (self.tables - self.tables_before) // TRACE_SIZE
 
     def is_note_due(self, elapsed, traces):
         # Traces that the program records itself may be many.

@@ -190,7 +190,7 @@ fn collect_files(path: &str, depth: usize, files: &mut Vec<InputFile>) -> Result
         // Names that begin with two dots are how Kubernetes mounts another version of the same files.
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
         let is_yaml = entry.extension().is_some_and(|end| end == "yaml" || end == "yml");
-        // A pipe that somebody names is read, as shells make them (`<(…)`); one in a folder would wait for ever.
+        // A pipe that the command line names is read, as shells make them (`<(…)`); one in a folder would wait for ever.
         if !hidden && is_yaml && entry.exists() && !entry.is_dir() && !entry.is_file() {
             return Err(format!("{}: it is no regular file", entry.display()));
         }

@@ -77,7 +77,7 @@ fn change(arguments: &InitArgs) -> Result<u8, String> {
     Ok(if proposal.edits.is_empty() && !proposal.is_guarded { super::FAILURE } else { 0 })
 }
 
-/// Returns what is known of a file that may be changed. A link may lead to any file of this machine, and whoever made the folder chose which.
+/// Returns what is known of a file that may be changed. A link may lead to any file of this machine, which the author of the folder chose.
 fn check_changeable(path: &Path) -> io::Result<fs::Metadata> {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {

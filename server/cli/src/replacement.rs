@@ -42,7 +42,7 @@ impl Drop for Replacement {
     }
 }
 
-/// Gives a file the owner of another one. Only root can give it to somebody else.
+/// Gives a file the owner of another one. Only root can change the owner.
 #[cfg(unix)]
 fn keep_owner(path: &Path, old: &Metadata) {
     use std::os::unix::fs::{MetadataExt as _, chown};

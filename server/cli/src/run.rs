@@ -231,7 +231,7 @@ pub(crate) fn run(arguments: Box<RunArgs>) -> Result<u8, RunError> {
         limit.bytes,
         limit.origin
     );
-    // Before anything listens: whoever can connect can also send a signal.
+    // Before anything listens, as a stop may be requested as soon as clients can connect.
     let signals = Signals::listen()
         .map_err(|error| settings.describe_error(heapbeat::Error::System("handle signals", error)))?;
     let running_front = Arc::new(OnceLock::new());

@@ -1,4 +1,4 @@
-//! Settings that have no effect on a guarded program: whoever sets one believes that it does, so each is named in the log.
+//! Settings that have no effect on a guarded program: a user who sets one expects an effect, so each is named in the log.
 
 use std::net::IpAddr;
 
