@@ -207,7 +207,7 @@ impl Telemetry {
     /// Records a purge; one that returned much of the live heap resets the forecast.
     pub(crate) fn record_purge(&self, before: Bytes, after: Bytes, took: Duration) {
         let latest = lock(&self.kept).history.iter().last().copied();
-        let live = latest.map(|sample| sample.heap_used).filter(|live| *live > Bytes::ZERO).unwrap_or(before);
+        let live = latest.and_then(|sample| sample.heap_used.known()).unwrap_or(before);
         if before.saturating_sub(after).0 > live.0 / RESET_SHARE {
             lock(&self.forecaster).reset(Reset::Purge);
         }

@@ -18,10 +18,10 @@ pub struct Sample {
     /// Resident set of the process.
     #[n(1)]
     pub rss: Bytes,
-    /// jemalloc `stats.allocated`: memory that the application holds.
+    /// jemalloc `stats.allocated`: memory that the application holds; 0 if it is not known ([`Bytes::known`]).
     #[n(2)]
     pub heap_used: Bytes,
-    /// jemalloc `stats.active`: pages with at least one allocation in them.
+    /// jemalloc `stats.active`: pages with at least one allocation in them; 0 if it is not known ([`Bytes::known`]).
     #[n(3)]
     pub heap_total: Bytes,
     /// jemalloc `stats.resident`: all resident memory of jemalloc, including metadata and unused pages.

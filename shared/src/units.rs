@@ -30,6 +30,11 @@ impl Bytes {
         Bytes(mb.saturating_mul(BYTES_PER_MB))
     }
 
+    /// Returns a figure of a heap, or `None` for 0: so servers report one that they do not know, as every heap takes memory.
+    pub const fn known(self) -> Option<Bytes> {
+        if self.0 == 0 { None } else { Some(self) }
+    }
+
     /// Subtracts `other`; the result is never below zero.
     #[must_use]
     pub const fn saturating_sub(self, other: Bytes) -> Self {
@@ -142,6 +147,13 @@ fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
 #[cbor(transparent)]
 pub struct Megabytes(#[n(0)] pub u64);
 
+impl Megabytes {
+    /// Returns a figure of a heap, or `None` for 0, as [`Bytes::known`] does.
+    pub const fn known(self) -> Option<Megabytes> {
+        if self.0 == 0 { None } else { Some(self) }
+    }
+}
+
 impl From<Megabytes> for Bytes {
     fn from(mb: Megabytes) -> Self {
         Bytes::from_mb(mb.0)
@@ -231,6 +243,12 @@ mod tests {
         {
             assert_eq!(round_to(value, decimals).to_string(), shown, "{value}");
         }
+    }
+
+    #[test]
+    fn nobody_gets_a_zero_for_a_heap_that_is_not_known() {
+        assert_eq!((Bytes::ZERO.known(), Bytes(1).known()), (None, Some(Bytes(1))));
+        assert_eq!((Megabytes(0).known(), Megabytes(1).known()), (None, Some(Megabytes(1))));
     }
 
     #[test]

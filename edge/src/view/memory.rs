@@ -8,11 +8,6 @@ use super::schema;
 
 use crate::domain::history::rollup::{MemoryLine, Tier};
 
-/// Returns a figure of the heap, or `None` if it is not known: servers report 0 then, which no heap has.
-pub(super) fn known<T: Default + PartialEq>(figure: T) -> Option<T> {
-    Some(figure).filter(|figure| *figure != T::default())
-}
-
 /// The columns of a [`SampleRow`].
 pub const SAMPLE_COLUMNS: [&str; 6] = ["at", "rss", "heapUsed", "heapTotal", "external", "workingSet"];
 
@@ -47,7 +42,7 @@ pub struct SampleRow(
 impl From<&Sample> for SampleRow {
     fn from(sample: &Sample) -> Self {
         let Sample { at, rss, heap_used, heap_total, working_set, .. } = *sample;
-        SampleRow(at, rss, known(heap_used), known(heap_total), sample.external(), working_set)
+        SampleRow(at, rss, heap_used.known(), heap_total.known(), sample.external(), working_set)
     }
 }
 

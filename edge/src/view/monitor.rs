@@ -5,7 +5,6 @@ use heapbeat_shared::{HealthMemory, Megabytes, Params, Pressure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::memory::known;
 use super::statement::split_statements;
 use super::{Timestamp, TrafficView, TranslationView, UptimeView, schema};
 use crate::domain::State;
@@ -172,7 +171,7 @@ impl From<&MemorySnapshot> for MemoryView {
     fn from(snapshot: &MemorySnapshot) -> Self {
         let HealthMemory { rss, heap_used, heap_total, external } = snapshot.figures;
         let MemorySnapshot { limit, pressure, at, .. } = *snapshot;
-        let (heap_used, heap_total) = (known(heap_used), known(heap_total));
+        let (heap_used, heap_total) = (heap_used.known(), heap_total.known());
         MemoryView { rss, heap_used, heap_total, external, limit, pressure, at: Timestamp(at) }
     }
 }

@@ -57,9 +57,9 @@ fn write(reading: &Reading, pressure: Pressure, cores: Option<f64>) {
         process.unix.file_descriptor.count = process.and_then(|process| process.descriptors),
         process.uptime = reading.now.age.as_secs(),
         process.cpu.cores = cores.map(|cores| (cores * 1000.0).round() / 1000.0),
-        heapbeat.heap.used = known(sample.heap_used),
-        heapbeat.heap.total = known(sample.heap_total),
-        heapbeat.heap.resident = known(sample.heap_resident),
+        heapbeat.heap.used = sample.heap_used.known().map(|bytes| bytes.0),
+        heapbeat.heap.total = sample.heap_total.known().map(|bytes| bytes.0),
+        heapbeat.heap.resident = sample.heap_resident.known().map(|bytes| bytes.0),
         heapbeat.heap.retained = heap.map(|heap| heap.retained.0),
         heapbeat.heap.metadata = heap.map(|heap| heap.metadata.0),
         heapbeat.memory.external = sample.external().0,
@@ -89,20 +89,15 @@ impl fmt::Display for MemorySummary<'_> {
         let limit = self.reading.limit.bytes;
         write!(f, "{} of {limit} ({:.1} %)", sample.working_set, percent(sample.working_set, limit))?;
         write!(f, ", rss {}", sample.rss)?;
-        if sample.heap_total > Bytes::ZERO {
-            match sample.heap_used {
+        if let Some(total) = sample.heap_total.known() {
+            match sample.heap_used.known() {
                 // Python tells what its heap takes, but not what of it is used.
-                Bytes::ZERO => write!(f, ", heap used unknown, {} total", sample.heap_total)?,
-                used => write!(f, ", heap {used} in {}", sample.heap_total)?,
+                None => write!(f, ", heap used unknown, {total} total")?,
+                Some(used) => write!(f, ", heap {used} in {total}")?,
             }
         }
         write!(f, ", external {}, {}", sample.external(), self.pressure.as_str())
     }
-}
-
-/// Returns a figure of the heap for machines, or `None` if it is not known: no heap has 0.
-fn known(figure: Bytes) -> Option<u64> {
-    Some(figure.0).filter(|figure| *figure > 0)
 }
 
 fn percent(part: Bytes, whole: Bytes) -> f64 {
@@ -152,12 +147,6 @@ mod tests {
         let reading = Reading { program: Some(program), ..reading(Duration::ZERO, Duration::ZERO) };
         let text = MemorySummary { reading: &reading, pressure: Pressure::Calm }.to_string();
         assert!(text.contains(", heap used unknown, 129.0 MB total, external"), "{text}");
-    }
-
-    #[test]
-    fn machines_get_no_zero_for_what_is_not_known() {
-        assert_eq!(known(Bytes::ZERO), None);
-        assert_eq!(known(Bytes(1)), Some(1));
     }
 
     #[test]
