@@ -112,12 +112,21 @@ impl FromStr for Bytes {
     }
 }
 
-/// Returns the error of a number without a unit: a large whole number was probably meant in bytes, any other in megabytes.
+/// Largest number with decimals that was probably meant in gigabytes.
+const MOST_GIGABYTES: f64 = 64.0;
+
+/// Returns the error of a number without a unit: a large whole number was probably meant in bytes, a small one with decimals in gigabytes, any
+/// other in megabytes.
 fn missing_unit(number: &str) -> ParseBytesError {
     if scale_decimal(number, BYTES_PER_MB).is_none() {
         return ParseBytesError::Form;
     }
-    let unit = if number.parse().is_ok_and(|bytes: u64| bytes >= BYTES_PER_MB) { "B" } else { "MB" };
+    let is_decimal = number.contains('.');
+    let unit = match number.parse::<f64>() {
+        Ok(number) if is_decimal && number <= MOST_GIGABYTES => "GB",
+        Ok(number) if !is_decimal && number >= BYTES_PER_MB as f64 => "B",
+        _ => "MB",
+    };
     ParseBytesError::NoUnit(format!("{number}{unit}"))
 }
 
@@ -289,7 +298,14 @@ mod tests {
 
     #[test]
     fn a_size_without_a_unit_is_refused_with_what_was_probably_meant() {
-        for (text, meant) in [("512", "512MB"), (" 5", "5MB"), ("1.5", "1.5MB"), ("67108864", "67108864B")] {
+        for (text, meant) in [
+            ("512", "512MB"),
+            (" 5", "5MB"),
+            ("1.5", "1.5GB"),
+            ("0.5", "0.5GB"),
+            ("64.5", "64.5MB"),
+            ("67108864", "67108864B"),
+        ] {
             let error = text.parse::<Bytes>().unwrap_err().to_string();
             assert_eq!(error, format!("a size needs a unit; did you mean {meant}?"));
         }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use heapbeat_shared::units::ParseBytesError;
+use heapbeat_shared::units::{ParseBytesError, round_to};
 use heapbeat_shared::{Bytes, Pressure};
 
 use super::Config;
@@ -27,8 +27,8 @@ pub enum ParseThresholdError {
     /// The text is neither a share nor a size.
     #[error("expected a share of the limit such as 87.9% or a size such as 900MB")]
     Form,
-    /// The number has neither `%` nor the unit of a size.
-    #[error("a threshold needs % or a unit; did you mean {0}% or {0}MB?")]
+    /// The number has neither `%` nor the unit of a size; the text is what was probably meant.
+    #[error("a threshold needs % or a unit; did you mean {0}?")]
     NoUnit(String),
 }
 
@@ -54,9 +54,15 @@ impl FromStr for Threshold {
     /// Reads `87.9%` (at most four decimals) or a size.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let Some(number) = text.trim().strip_suffix('%') else {
-            return match text.parse::<Bytes>() {
-                Err(ParseBytesError::NoUnit(_)) => Err(ParseThresholdError::NoUnit(text.trim().to_owned())),
-                size => Ok(Threshold::Size(size?)),
+            return match (text.parse::<Bytes>(), fraction_as_percent(text)) {
+                (Err(_), Some(percent)) => Err(ParseThresholdError::NoUnit(percent)),
+                (Err(ParseBytesError::NoUnit(size)), None) => {
+                    let number = text.trim();
+                    let is_percent = number.parse().is_ok_and(|percent: f64| percent <= 100.0);
+                    let meant = if is_percent { format!("{number}% or {number}MB") } else { size };
+                    Err(ParseThresholdError::NoUnit(meant))
+                }
+                (size, _) => Ok(Threshold::Size(size?)),
             };
         };
         let (whole, fraction) = number.trim().split_once('.').unwrap_or((number.trim(), "0"));
@@ -75,6 +81,14 @@ impl FromStr for Threshold {
             .then_some(Threshold::Share(millionths))
             .ok_or(ParseThresholdError::Form)
     }
+}
+
+/// Returns the per cent of a share that was given as a fraction, such as `90%` for `0.9`; `None` if the text is none.
+fn fraction_as_percent(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_decimal = text.contains('.') && text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    let fraction: f64 = text.parse().ok().filter(|_| is_decimal)?;
+    (fraction > 0.0 && fraction <= 1.0).then(|| format!("{}%", round_to(fraction * 100.0, 4)))
 }
 
 impl fmt::Display for Threshold {
@@ -267,7 +281,20 @@ mod tests {
         for text in ["", "%", "0%", "101%", "5.%", ".5%", "1.23456%", "-1%", "lots", "99999999999%"] {
             assert_eq!(text.parse::<Threshold>(), Err(ParseThresholdError::Form), "{text}");
         }
-        assert_eq!("5".parse::<Threshold>(), Err(ParseThresholdError::NoUnit("5".into())));
+        let meant = [
+            ("5", "5% or 5MB"),
+            ("87.9", "87.9% or 87.9MB"),
+            ("0.9", "90%"),
+            (".875", "87.5%"),
+            (" 0.00001 ", "0.001%"),
+            ("1.0", "100%"),
+            ("900", "900MB"),
+            ("943718400", "943718400B"),
+        ];
+        for (text, meant) in meant {
+            let error = ParseThresholdError::NoUnit(meant.into());
+            assert_eq!(text.parse::<Threshold>(), Err(error), "{text}");
+        }
         assert_eq!(Threshold::Share(781_250).to_string(), "78.125%");
     }
 
