@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use heapbeat_forecast::{MemoryPart, Verdict};
+use heapbeat_forecast::{Assessment, Basis, MemoryPart, Verdict};
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::report::{RouteReport, top_route};
 use heapbeat_shared::{Bytes, ExitKind, Pressure, Status};
@@ -188,6 +188,7 @@ fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
         Verdict::Steady | Verdict::Unknown => return one_advice(Severity::Ok, forecast.to_string()),
         _ if forecast.reaches_limit_within(SOON) => Severity::Critical,
         Verdict::Leaking | Verdict::Fragmenting => Severity::Warning,
+        Verdict::Growing if takes_the_limit(forecast) => Severity::Warning,
         Verdict::Growing => Severity::Ok,
     };
     let mut advice = one_advice(severity, forecast.to_string());
@@ -195,6 +196,14 @@ fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
         (Verdict::Fragmenting, _) | (_, MemoryPart::AllocatorOverhead) => one_advice(
             severity,
             "Allocated memory is flat while resident memory grows: fragmentation. Reduce jemalloc's decay time or its number of arenas (see docs/tuning.md).",
+        ),
+        (_, MemoryPart::OutsideHeap) if snapshot.detail == Detail::Public => one_advice(
+            severity,
+            "Memory outside the heap grows: of a Node program, check where Buffers, streams and responses are kept; of others, thread stacks, mapped files and libraries with an allocator of their own.",
+        ),
+        (_, MemoryPart::BeyondLiveHeap) => one_advice(
+            severity,
+            "Resident memory grows beside what the program holds: fragmentation, or libraries with an allocator of their own.",
         ),
         (_, MemoryPart::External) => one_advice(
             severity,
@@ -207,6 +216,15 @@ fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
         _ => describe_suspect_route(&snapshot.routes).map(|text| Advice { severity, text }).into_iter().collect(),
     });
     advice
+}
+
+/// Whether growth that is no leak of the application lasts, and takes the limit: outside of the heap, or in a heap that may grow beyond it.
+fn takes_the_limit(forecast: &Assessment) -> bool {
+    forecast.time_to_limit.is_some_and(|time| match forecast.basis {
+        Basis::OutsideLiveHeap => true,
+        Basis::HeapMayFill => time.expected <= SOON,
+        _ => false,
+    })
 }
 
 /// Reports the functions of a guarded program whose live memory grows.
@@ -316,9 +334,10 @@ fn check_stalls(snapshot: &Snapshot) -> Vec<Advice> {
 fn check_memory_outside_heap(snapshot: &Snapshot) -> Vec<Advice> {
     let (external, limit) = (snapshot.sample.external(), snapshot.limit.as_ref());
     let large = limit.is_some_and(|limit| external.0 as f64 >= NOTABLE_SHARE * limit.bytes.0 as f64);
-    if snapshot.heap_known && large {
+    let is_told = matches!(snapshot.forecast.part, MemoryPart::External | MemoryPart::OutsideHeap);
+    if snapshot.heap_known && large && !is_told {
         let text = format!(
-            "{external} are resident outside the heap: thread stacks, code, mapped files, other allocators."
+            "{external} are resident outside the heap: thread stacks, code, mapped files, other allocators, Buffers of Node."
         );
         return one_advice(Severity::Ok, text);
     }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use heapbeat_forecast::{Forecaster, Point};
+use heapbeat_forecast::{Forecaster, Point, Reset};
 use heapbeat_shared::report::{Limit, MAX_REPORT, Report};
 use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestOrigin, Secret, SignedParts};
-use heapbeat_shared::{Bytes, Cursor, Health};
+use heapbeat_shared::{Bytes, Cursor, Health, UnixMillis};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
-use super::snapshot::{FAST_GROWTH, GIVEN_LIMIT, Snapshot, heap_of, sample_from_health, update_forecast};
+use super::snapshot::{
+    FAST_GROWTH, GIVEN_LIMIT, Snapshot, heap_of, sample_from_health, update_public_forecast,
+};
 use super::target::TargetError;
 use crate::clock::wall_time;
 use crate::http_client::{
@@ -41,6 +43,8 @@ pub(super) struct ServerSource {
     forecaster: Forecaster,
     /// The last sample that was received; the next report has those after it.
     cursor: Option<Cursor>,
+    /// The uptime that the last public figures state, in seconds.
+    uptime: u64,
 }
 
 /// Reads the address of a server, and returns it with its origin.
@@ -101,6 +105,7 @@ impl ServerSource {
             limit,
             forecaster: Forecaster::new(),
             cursor: None,
+            uptime: 0,
         })
     }
 
@@ -159,10 +164,23 @@ impl ServerSource {
     }
 
     fn health_snapshot(&mut self, body: &[u8], note: Option<&str>) -> Result<Snapshot, TargetError> {
+        self.snapshot_at(wall_time(), body, note)
+    }
+
+    fn snapshot_at(
+        &mut self,
+        at: UnixMillis,
+        body: &[u8],
+        note: Option<&str>,
+    ) -> Result<Snapshot, TargetError> {
         let health =
             Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
-        let sample = sample_from_health(wall_time(), &health);
-        let forecast = update_forecast(&mut self.forecaster, &sample, heap_of(&sample), self.limit);
+        let sample = sample_from_health(at, &health);
+        // An instance that is younger is another one.
+        if health.uptime < std::mem::replace(&mut self.uptime, health.uptime) {
+            self.forecaster.reset(Reset::Restart);
+        }
+        let forecast = update_public_forecast(&mut self.forecaster, &sample, self.limit);
         let limit = self.limit.map(|bytes| Limit { bytes, origin: GIVEN_LIMIT.into() });
         let limit_bytes = limit.as_ref().map_or(Bytes(u64::MAX), |limit| limit.bytes);
         let reaches_limit_in = self.forecaster.time_to_limit_within(limit_bytes, FAST_GROWTH);
@@ -212,7 +230,46 @@ fn random_nonce() -> Result<Nonce, TargetError> {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_forecast::{MemoryPart, Verdict};
+
     use super::*;
+    use crate::inspect::advice::{Severity, advise, worst_severity};
+
+    /// Returns the last of the snapshots of public figures that come every second, as a server of this machine would state them.
+    fn assess_public(figures: impl IntoIterator<Item = [u64; 4]>) -> Snapshot {
+        let mut source = ServerSource::new("http://x", None, Some(Bytes::from_mb(512))).unwrap();
+        let start = wall_time();
+        let mut last = None;
+        for (second, [rss, heap_used, external, uptime]) in (0..).zip(figures) {
+            let body = format!(
+                r#"{{"status":"healthy","memory":{{"rss":{rss},"heapUsed":{heap_used},"heapTotal":{heap_used},"external":{external}}},"uptime":{uptime}}}"#
+            );
+            let at = start.plus(Duration::from_secs(second));
+            last = Some(source.snapshot_at(at, body.as_bytes(), None).unwrap());
+        }
+        last.unwrap()
+    }
+
+    #[test]
+    fn buffers_that_leak_are_judged_though_the_live_heap_is_steady() {
+        // Node at 0.3 MB/s; what V8 keeps beside its live heap grows a little.
+        let leak = |t: u64| [36 + t / 400 + 3 * t / 10, 5 + t % 3, 2 + 3 * t / 10, t];
+        let found = assess_public((0..700).map(leak));
+        let forecast = &found.forecast;
+        assert_eq!((forecast.verdict, forecast.part), (Verdict::Leaking, MemoryPart::OutsideHeap));
+        assert!(worst_severity(&found) > Severity::Ok);
+        let advice = &advise(&found)[0].text;
+        assert!(advice.starts_with("Memory outside the heap leaks 18.0 MB/min"), "{advice}");
+        assert!(forecast.time_to_limit.is_some());
+        let steady = assess_public((0..700).map(|t| [36 + t % 2, 5 + t % 3, 2, t]));
+        assert_eq!(worst_severity(&steady), Severity::Ok);
+    }
+
+    #[test]
+    fn figures_of_an_instance_do_not_count_for_the_next_one() {
+        let restarted = assess_public((0..700).map(|t| [36 + t % 350, 5, 2 + t % 350, t % 350]));
+        assert!(restarted.forecast.observed < Duration::from_secs(350), "{:?}", restarted.forecast);
+    }
 
     #[test]
     fn an_address_without_a_path_gets_the_default_path() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
+use heapbeat_forecast::{Assessment, Forecaster, Heap, MemoryPart, Point};
 use heapbeat_shared::event::Event;
 use heapbeat_shared::report::{
     FunctionReport, InstanceReport, Limit, PressureState, Report, RouteReport, System, Traffic,
@@ -215,10 +215,25 @@ pub(crate) fn sample_from_health(at: UnixMillis, health: &Health) -> Sample {
     }
 }
 
-/// Returns the figures of the heap, if they are known.
+/// Returns the figures of the heap, if they are known. What is outside of it is a figure of its own, be it an allocator's heap or a runtime's.
 pub(crate) fn heap_of(sample: &Sample) -> Option<Heap> {
-    let (used, resident) = (Some(sample.heap_used), Some(sample.heap_resident));
-    knows_heap(sample).then_some(Heap { used, resident, external: None })
+    let (used, external) = (Some(sample.heap_used), Some(sample.external()));
+    knows_heap(sample).then_some(Heap { used, resident: None, external })
+}
+
+/// Adds public figures to a forecaster, and returns its assessment. Whose memory is outside of the heap they do not tell: in a Node program
+/// objects hold it, in others threads and libraries do.
+pub(crate) fn update_public_forecast(
+    forecaster: &mut Forecaster,
+    sample: &Sample,
+    limit: Option<Bytes>,
+) -> Assessment {
+    let forecast = update_forecast(forecaster, sample, heap_of(sample), limit);
+    let part = match forecast.part {
+        MemoryPart::External => MemoryPart::OutsideHeap,
+        part => part,
+    };
+    Assessment { part, ..forecast }
 }
 
 /// Adds a sample to a forecaster, and returns its assessment.
@@ -244,7 +259,7 @@ mod tests {
             );
             let health = Health::parse(body.as_bytes()).unwrap();
             let sample = sample_from_health(UnixMillis(0), &health);
-            let forecast = update_forecast(&mut Forecaster::new(), &sample, heap_of(&sample), None);
+            let forecast = update_public_forecast(&mut Forecaster::new(), &sample, None);
             Snapshot::from_health("x".into(), sample, &health, None, forecast)
         };
         assert!(!snapshot(0).heap_known);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use heapbeat_forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
+use heapbeat_forecast::{Forecaster, Rate, Slope, TimeToLimit};
 use heapbeat_shared::event::Event;
 use heapbeat_shared::report::{Limit, PressureState};
 use heapbeat_shared::{Exit, Sample, UnixMillis};
@@ -85,6 +85,27 @@ fn each_rule_advises_by_its_figures() {
         ),
         ("leak", with(|p| leaking(p, 200)), Severity::Warning, "The live heap leaks 1.90 MB/min"),
         ("leak, soon", with(|p| leaking(p, 20)), Severity::Critical, "in 20 min"),
+        (
+            "growth outside the heap that takes the limit",
+            with(|p| {
+                leaking(p, 200);
+                p.forecast.verdict = Verdict::Growing;
+                (p.forecast.basis, p.forecast.part) = (Basis::OutsideLiveHeap, MemoryPart::OutsideHeap);
+            }),
+            Severity::Warning,
+            "Memory outside the heap grows by 1.90 MB/min",
+        ),
+        (
+            "a heap that may fill up to the limit",
+            with(|p| {
+                leaking(p, 20);
+                p.forecast.verdict = Verdict::Growing;
+                p.forecast.window = Duration::from_secs(60);
+                (p.forecast.basis, p.forecast.part) = (Basis::HeapMayFill, MemoryPart::Total);
+            }),
+            Severity::Warning,
+            "Memory grows by 1.90 MB/min",
+        ),
         ("killed before", with(|p| p.system.oom_kills = Some(2)), Severity::Warning, "(2 so far)"),
         (
             "swap",
