@@ -34,6 +34,7 @@ mod run;
 mod serve;
 #[cfg(target_os = "linux")]
 mod setting_args;
+mod usage_hint;
 mod version;
 
 #[cfg(not(target_os = "linux"))]
@@ -42,7 +43,6 @@ use guard_commands_absent as guard_commands;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue};
 
 use self::cli::{Cli, Command};
 
@@ -76,11 +76,10 @@ fn main() -> ExitCode {
 fn print_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     let command = std::env::args_os().nth(1);
-    if command.as_ref().is_some_and(|name| name == "run")
-        && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
-        && !word.starts_with('-')
+    if let Some(name) = command.as_ref().and_then(|name| name.to_str())
+        && let Some(hint) = usage_hint::hint(error, name)
     {
-        eprintln!("heapbeat: write `--` before the program: heapbeat run -- {word} …");
+        eprintln!("heapbeat: {hint}");
     }
     let has_verdict =
         command.is_some_and(|name| cli::VERDICT_COMMANDS.iter().any(|command| name == *command));
