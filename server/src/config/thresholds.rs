@@ -83,7 +83,7 @@ impl FromStr for Threshold {
     }
 }
 
-/// Returns the per cent of a share that was given as a fraction, such as `90%` for `0.9`; `None` if the text is none.
+/// Returns the percentage that a fraction of the limit means, such as `90%` for `0.9`; `None` for any other text.
 fn fraction_as_percent(text: &str) -> Option<String> {
     let text = text.trim();
     let is_decimal = text.contains('.') && text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());

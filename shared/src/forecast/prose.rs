@@ -98,11 +98,7 @@ impl fmt::Display for Assessment {
             if time.expected.as_secs() == 0 {
                 write!(f, "; its usual peaks reach {} now", self.limit)?;
             } else if time.is_vague() {
-                write!(
-                    f,
-                    "; it reaches {} in about {expected}, perhaps in {earliest}, perhaps much later",
-                    self.limit
-                )?;
+                write!(f, "; it reaches {} {}", self.limit, VagueTime(time))?;
             } else {
                 write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
             }
@@ -137,12 +133,7 @@ impl fmt::Display for TerminalText<'_> {
                 writeln!(f, "  limit        {}, which its usual peaks reach now", assessment.limit)?;
             }
             Some(time) if time.is_vague() => {
-                let (expected, earliest) = (ShortDuration(time.expected), ShortDuration(time.earliest));
-                writeln!(
-                    f,
-                    "  limit        {} in about {expected}, perhaps in {earliest}, perhaps much later",
-                    assessment.limit
-                )?;
+                writeln!(f, "  limit        {} {}", assessment.limit, VagueTime(time))?;
             }
             Some(TimeToLimit { expected, earliest, latest }) => writeln!(
                 f,
@@ -170,6 +161,16 @@ impl fmt::Display for TerminalText<'_> {
             ShortDuration(assessment.observed),
             ShortDuration(assessment.window)
         )
+    }
+}
+
+/// Displays a time to the limit whose interval is too wide to be an estimate: without its end.
+struct VagueTime(TimeToLimit);
+
+impl fmt::Display for VagueTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (expected, earliest) = (ShortDuration(self.0.expected), ShortDuration(self.0.earliest));
+        write!(f, "in about {expected}, perhaps in {earliest}, perhaps much later")
     }
 }
 

@@ -87,9 +87,9 @@ impl Command {
         match self {
             Command::List(words) => Command::List([before, words.clone()].concat()),
             Command::Shell(text) => {
-                let (preparation, program) = split_preparation(text.trim());
+                let (preparation, command) = split_preparation(text.trim());
                 let exec = if preparation.is_empty() { exec } else { " exec " };
-                Command::Shell(format!("{preparation}{exec}{} {}", before.join(" "), for_exec(program)))
+                Command::Shell(format!("{preparation}{exec}{} {}", before.join(" "), for_exec(command)))
             }
         }
     }

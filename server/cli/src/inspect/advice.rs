@@ -366,7 +366,9 @@ fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
         return one_advice(Severity::Ok, format!("{note} Only its public figures are shown."));
     }
     match snapshot.detail {
-        Detail::Full | Detail::Public if !snapshot.heap_known && snapshot.sample.heap_total.0 > 0 => {
+        Detail::Full | Detail::Public
+            if !snapshot.heap_known && snapshot.sample.heap_total.known().is_some() =>
+        {
             one_advice(
                 Severity::Ok,
                 "What is used of the heap is not known, as the program's runtime has no figure for it (Python).",

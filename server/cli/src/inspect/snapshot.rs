@@ -112,7 +112,7 @@ impl Snapshot {
             uptime: Some(report.uptime).filter(|_| !starting),
             starting,
             sample,
-            heap_known: knows_heap(&sample),
+            heap_known: sample.heap_used.known().is_some(),
             limit: Some(report.limit),
             pressure: Some(report.pressure),
             system: report.system,
@@ -142,7 +142,7 @@ impl Snapshot {
         Snapshot {
             status: Some(health.status),
             uptime: Some(health.uptime),
-            heap_known: knows_heap(&sample),
+            heap_known: sample.heap_used.known().is_some(),
             ..Snapshot::bare(target, Detail::Public, sample, limit, forecast)
         }
     }
@@ -195,12 +195,6 @@ impl Snapshot {
     }
 }
 
-/// Whether the heap's figures are known. A program that is guarded from outside, or whose runtime does not tell, has 0 there, which no
-/// heap has.
-pub(crate) fn knows_heap(sample: &Sample) -> bool {
-    sample.heap_used > Bytes::ZERO
-}
-
 /// Converts the public figures to a sample, in whole megabytes; the allocator's resident memory follows from `external`.
 pub(crate) fn sample_from_health(at: UnixMillis, health: &Health) -> Sample {
     let memory = health.memory;
@@ -217,8 +211,8 @@ pub(crate) fn sample_from_health(at: UnixMillis, health: &Health) -> Sample {
 
 /// Returns the figures of the heap, if they are known. What is outside of it is a figure of its own, be it an allocator's heap or a runtime's.
 pub(crate) fn heap_of(sample: &Sample) -> Option<Heap> {
-    let (used, external) = (Some(sample.heap_used), Some(sample.external()));
-    knows_heap(sample).then_some(Heap { used, resident: None, external })
+    let external = Some(sample.external());
+    sample.heap_used.known().map(|used| Heap { used: Some(used), resident: None, external })
 }
 
 /// Adds public figures to a forecaster, and returns its assessment. Whose memory is outside of the heap they do not tell: in a Node program

@@ -158,9 +158,9 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     };
     let heap = if snapshot.heap_known {
         Some(format!("{} used, {} total", sample.heap_used, sample.heap_total))
-    } else if sample.heap_total > Bytes::ZERO {
+    } else if let Some(total) = sample.heap_total.known() {
         // Python tells what its heap takes, but not what of it is used.
-        Some(format!("used unknown, {} total", sample.heap_total))
+        Some(format!("used unknown, {total} total"))
     } else {
         (snapshot.detail != Detail::Kernel).then(|| "unknown".to_owned())
     };

@@ -33,7 +33,7 @@ pub(super) fn draw_figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapsho
         ("rss", Some(sample.rss.to_string())),
         ("peak", size(system.peak)),
         ("heap used", heap(sample.heap_used)),
-        ("heap total", size(Some(sample.heap_total).filter(|total| *total > Bytes::ZERO))),
+        ("heap total", size(sample.heap_total.known())),
         ("external", heap(sample.external())),
         ("anonymous", size(system.anon.filter(|_| !snapshot.heap_known))),
         ("files", size(system.file.filter(|_| !snapshot.heap_known))),
